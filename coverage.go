@@ -1,0 +1,154 @@
+package netcase
+
+import (
+	"fmt"
+	"slices"
+)
+
+// RowError is one record that could not be read, or was read with a doubt.
+type RowError struct {
+	Line   int64  `json:"line,omitempty"`
+	Item   int32  `json:"item,omitempty"`
+	Field  string `json:"field,omitempty"`
+	Reason string `json:"reason"`
+	Sample string `json:"sample,omitempty"` // the start of the record, at most 200 bytes, printable
+}
+
+func (e RowError) String() string {
+	s := ""
+	if e.Line > 0 {
+		s = fmt.Sprintf("line %d: ", e.Line)
+	}
+	if e.Item > 0 {
+		s += fmt.Sprintf("item %d: ", e.Item)
+	}
+	if e.Field != "" {
+		s += e.Field + ": "
+	}
+	return s + e.Reason
+}
+
+// InputReport is what became of one telemetry input.
+// Read = Accepted + Rejected + Skipped + Duplicate, counted in records.
+type InputReport struct {
+	ID         string           `json:"id"` // in-<first 12 hex digits of the sha256>
+	Name       string           `json:"name"`
+	SHA256     string           `json:"sha256"` // of the decompressed bytes
+	Bytes      int64            `json:"bytes"`
+	Format     string           `json:"format"` // empty: no format recognised it
+	Sensors    []string         `json:"sensors,omitempty"`
+	Resolution []Resolution     `json:"resolution,omitempty"`
+	Read       int64            `json:"read"`
+	Accepted   int64            `json:"accepted"`
+	Rejected   int64            `json:"rejected"`
+	Skipped    int64            `json:"skipped"`
+	Duplicate  int64            `json:"duplicate"`
+	Flows      int64            `json:"flows"` // flows the accepted records stand for
+	Reaches    Tally            `json:"reaches"`
+	Span       Span             `json:"span"`
+	Reasons    map[string]int64 `json:"reasons,omitempty"` // reason -> records, for rejected, skipped and duplicate
+	Samples    []RowError       `json:"samples,omitempty"`
+	Missing    []string         `json:"missing,omitempty"`   // columns that the full table has and this export lacks
+	Notes      []string         `json:"notes,omitempty"`     // differences and assumptions
+	Cut        string           `json:"cut,omitempty"`       // why the export is probably cut
+	CutQuery   string           `json:"cut_query,omitempty"` // the query that fetches the rest
+	CopyOf     string           `json:"copy_of,omitempty"`   // id of the input with the same bytes
+	Error      string           `json:"error,omitempty"`     // why the input could not be read, or not to its end
+}
+
+// Count adds a flow that was accepted.
+func (r *InputReport) Count(f *Flow) {
+	n := max(f.Flows, 1)
+	r.Flows += n
+	r.Reaches[f.Reach] += n
+	r.Span = r.Span.Extend(f.Start)
+	r.Span = r.Span.Extend(f.End)
+	r.NoteSensor(f.Sensor)
+	if !slices.Contains(r.Resolution, f.Resolution) {
+		r.Resolution = append(r.Resolution, f.Resolution)
+	}
+}
+
+// NoteSensor adds a sensor to those that the input speaks for.
+func (r *InputReport) NoteSensor(sensor string) {
+	if !slices.Contains(r.Sensors, sensor) {
+		r.Sensors = append(r.Sensors, sensor)
+	}
+}
+
+// Balanced tells whether every record is accounted for.
+func (r *InputReport) Balanced() bool {
+	return r.Read == r.Accepted+r.Rejected+r.Skipped+r.Duplicate
+}
+
+// TooManyRejected is the share of rejected records above which an input was not
+// looked at properly.
+const TooManyRejected = 0.01
+
+// Unsound tells why an input was not looked at properly; empty: it was.
+func (r *InputReport) Unsound() string {
+	switch {
+	case r.Error != "":
+		return r.Error
+	case r.Cut != "":
+		return r.Cut
+	case r.Read > 0 && float64(r.Rejected) > TooManyRejected*float64(r.Read):
+		return fmt.Sprintf("%d of %d records rejected", r.Rejected, r.Read)
+	}
+	return ""
+}
+
+// Run is one step that ran, or did not.
+type Run struct {
+	Name  string `json:"name"`
+	OK    bool   `json:"ok"`
+	Why   string `json:"why,omitempty"` // why it did not run, or what went wrong
+	Found int    `json:"found"`
+}
+
+// Coverage is what was read, refused, missing and not run.
+type Coverage struct {
+	Inputs    []InputReport `json:"inputs"`
+	Feeds     []FeedReport  `json:"feeds"`
+	Detectors []Run         `json:"detectors"`
+	Site      string        `json:"site"`     // where the own network is known from
+	Families  []string      `json:"families"` // flow, login, process, query: the telemetry that is present
+	Notes     []string      `json:"notes,omitempty"`
+}
+
+// Sound tells whether everything was looked at properly, and if not, why.
+func (c *Coverage) Sound() (ok bool, why []string) {
+	for i := range c.Inputs {
+		if u := c.Inputs[i].Unsound(); u != "" {
+			why = append(why, c.Inputs[i].Name+": "+u)
+		}
+	}
+	for _, f := range c.Feeds {
+		if f.Error != "" {
+			why = append(why, f.Name+": "+f.Error)
+		}
+	}
+	for _, d := range c.Detectors {
+		if !d.OK {
+			why = append(why, "detector "+d.Name+": "+d.Why)
+		}
+	}
+	return len(why) == 0, why
+}
+
+// Has tells whether a telemetry family is present.
+func (c *Coverage) Has(family string) bool { return slices.Contains(c.Families, family) }
+
+// Cut tells whether an input that feeds flows is probably cut.
+func (c *Coverage) Cut() bool {
+	return slices.ContainsFunc(c.Inputs, func(r InputReport) bool { return r.Cut != "" })
+}
+
+// Flows is the number of flows accepted from all inputs, copies left out. Inputs
+// of several sensors may report the same flow.
+func (c *Coverage) Flows() (n int64) {
+	for i := range c.Inputs {
+		n += c.Inputs[i].Flows
+	}
+	return n
+}

@@ -1,0 +1,243 @@
+package cube
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"netcase"
+)
+
+// Collector gathers the details that wishes name while the inputs are read a
+// second time. What it keeps does not depend on the order of reading.
+type Collector struct {
+	wants  []Want
+	byPeer map[netcase.Endpoint][]int // wishes that name their peers
+	other  []int                      // wishes that do not
+	starts map[Pair][]Start
+	cut    map[Pair]int64
+	pairs  int
+	notes  []string
+	kept   map[string]*sample
+}
+
+// NewCollector prepares for the wishes.
+func NewCollector(wants []Want) *Collector {
+	c := &Collector{
+		wants: wants, byPeer: map[netcase.Endpoint][]int{}, starts: map[Pair][]Start{},
+		cut: map[Pair]int64{}, kept: map[string]*sample{},
+	}
+	for i := range wants {
+		s := &wants[i].Selection
+		if wants[i].Records > 0 {
+			c.kept[wants[i].Tag] = &sample{limit: min(wants[i].Records, MaxRecords)}
+		}
+		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
+			c.other = append(c.other, i)
+			continue
+		}
+		for _, p := range s.Peers {
+			c.byPeer[p] = append(c.byPeer[p], i)
+		}
+	}
+	return c
+}
+
+// Wanted tells whether any wish may match a peer; a cheap test before Add.
+func (c *Collector) Wanted(peer netcase.Endpoint) bool {
+	return len(c.other) > 0 || len(c.byPeer[peer]) > 0
+}
+
+// Add offers one flow.
+func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
+	started := false
+	offer := func(i int) {
+		w := &c.wants[i]
+		if !w.Selection.Matches(k.Peer, k.Host, k.Port, k.Direction, k.Reach, k.Sensor, f.Start) {
+			return
+		}
+		if w.Starts && !started {
+			started = true
+			c.addStart(PairOf(k), f)
+		}
+		if s := c.kept[w.Tag]; s != nil {
+			s.add(input, f)
+		}
+	}
+	for _, i := range c.byPeer[k.Peer] {
+		offer(i)
+	}
+	for _, i := range c.other {
+		offer(i)
+	}
+}
+
+func (c *Collector) addStart(p Pair, f *netcase.Flow) {
+	c.starts[p] = append(c.starts[p], Start{
+		At: f.Start, OctetsOut: f.OctetsOut, OctetsIn: f.OctetsIn, Flows: max(f.Flows, 1),
+		Resolution: f.Resolution, Sensor: f.Sensor,
+	})
+	if n := len(c.starts[p]); n >= 2*MaxStarts {
+		c.trim(p)
+	}
+}
+
+// trim keeps the earliest starts of a pair.
+func (c *Collector) trim(p Pair) {
+	s := c.starts[p]
+	slices.SortFunc(s, compareStarts)
+	if len(s) > MaxStarts {
+		c.cut[p] += int64(len(s) - MaxStarts)
+		s = s[:MaxStarts]
+	}
+	c.starts[p] = s
+}
+
+func compareStarts(a, b Start) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.Sensor, b.Sensor), cmp.Compare(a.OctetsOut, b.OctetsOut),
+		cmp.Compare(a.OctetsIn, b.OctetsIn), cmp.Compare(a.Flows, b.Flows), cmp.Compare(a.Resolution, b.Resolution))
+}
+
+// Merge takes in what another collector for the same wishes gathered.
+func (c *Collector) Merge(o *Collector) {
+	for p, s := range o.starts {
+		c.starts[p] = append(c.starts[p], s...)
+		c.cut[p] += o.cut[p]
+		if c.cut[p] == 0 {
+			delete(c.cut, p)
+		}
+		c.trim(p)
+	}
+	for tag, s := range o.kept {
+		c.kept[tag].merge(s)
+	}
+	c.notes = append(c.notes, o.notes...)
+}
+
+// Note records what was not available.
+func (c *Collector) Note(text string) { c.notes = append(c.notes, text) }
+
+// Details is what was gathered.
+func (c *Collector) Details() Details {
+	d := Details{Starts: c.starts, Cut: c.cut, Records: map[string]RecordSet{}}
+	for p := range c.starts {
+		c.trim(p)
+	}
+	d.dropPairs()
+	for tag, s := range c.kept {
+		d.Records[tag] = s.set()
+	}
+	d.bound()
+	slices.Sort(c.notes)
+	d.Notes = append(slices.Compact(c.notes), d.Notes...)
+	return d
+}
+
+// dropPairs keeps the pairs with the most starts.
+func (d *Details) dropPairs() {
+	if len(d.Starts) <= MaxPairs {
+		return
+	}
+	pairs := make([]Pair, 0, len(d.Starts))
+	for p := range d.Starts {
+		pairs = append(pairs, p)
+	}
+	slices.SortFunc(pairs, func(a, b Pair) int {
+		return cmp.Or(cmp.Compare(len(d.Starts[b]), len(d.Starts[a])), a.Peer.Compare(b.Peer), a.Host.Compare(b.Host),
+			cmp.Compare(a.Port, b.Port), cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Direction, b.Direction))
+	})
+	for _, p := range pairs[MaxPairs:] {
+		delete(d.Starts, p)
+		delete(d.Cut, p)
+	}
+	d.Notes = append(d.Notes, "exact times were kept for the 2,000 busiest pairs only")
+}
+
+// bound keeps the case within MaxKept records, by shortening every sample alike.
+func (d *Details) bound() {
+	total := 0
+	for _, s := range d.Records {
+		total += len(s.Records)
+	}
+	if total <= MaxKept {
+		return
+	}
+	each := max(MaxKept/len(d.Records), 1)
+	for tag, s := range d.Records {
+		if len(s.Records) > each {
+			s.Records = s.Records[:each]
+			d.Records[tag] = s
+		}
+	}
+	d.Notes = append(d.Notes, "original records were shortened to 20,000 for the case")
+}
+
+// sample keeps the first record, the last, and those with the smallest hashes.
+type sample struct {
+	limit       int
+	total       int64
+	first, last *netcase.Record
+	low         []netcase.Record // sorted by hash once full
+}
+
+func (s *sample) add(input string, f *netcase.Flow) {
+	s.total += max(f.Records, 1)
+	s.keep(RecordOf(input, f))
+}
+
+func (s *sample) keep(r netcase.Record) {
+	if s.first == nil || compareRecords(r, *s.first) < 0 {
+		s.first = &r
+	}
+	if s.last == nil || compareRecords(r, *s.last) > 0 {
+		s.last = &r
+	}
+	s.low = append(s.low, r)
+	if len(s.low) >= 2*s.limit+16 {
+		s.trim()
+	}
+}
+
+func (s *sample) trim() {
+	slices.SortFunc(s.low, func(a, b netcase.Record) int { return strings.Compare(a.ID, b.ID) })
+	s.low = slices.CompactFunc(s.low, func(a, b netcase.Record) bool { return a.ID == b.ID })
+	if len(s.low) > s.limit {
+		s.low = s.low[:s.limit]
+	}
+}
+
+func (s *sample) merge(o *sample) {
+	s.total += o.total
+	for _, r := range []*netcase.Record{o.first, o.last} {
+		if r != nil {
+			s.keep(*r)
+		}
+	}
+	for _, r := range o.low {
+		s.keep(r)
+	}
+}
+
+func compareRecords(a, b netcase.Record) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.ID, b.ID))
+}
+
+func (s *sample) set() RecordSet {
+	s.trim()
+	var out []netcase.Record
+	for _, r := range []*netcase.Record{s.first, s.last} {
+		if r != nil && len(out) < s.limit && !slices.ContainsFunc(out, func(x netcase.Record) bool { return x.ID == r.ID }) {
+			out = append(out, *r)
+		}
+	}
+	for _, r := range s.low {
+		if len(out) >= s.limit {
+			break
+		}
+		if !slices.ContainsFunc(out, func(x netcase.Record) bool { return x.ID == r.ID }) {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, compareRecords)
+	return RecordSet{Total: s.total, Records: out}
+}

@@ -1,0 +1,180 @@
+package cube
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"net/netip"
+	"slices"
+	"unicode/utf8"
+
+	"netcase"
+)
+
+// Plain is the slow engine: it keeps every event and works each answer out anew.
+// It is the oracle of the conformance suite.
+type Plain struct {
+	site  netcase.Site
+	batch netcase.Batch
+	input string
+}
+
+// Of is the plain engine over the events of one input. Flows carry their Place
+// and Raw where records are asked for.
+func Of(site netcase.Site, input string, events netcase.Batch) *Plain {
+	return &Plain{site: site, batch: events, input: input}
+}
+
+// Rows answers a question with rows.
+func (p *Plain) Rows(_ context.Context, q Question) iter.Seq2[Row, error] {
+	rows := slices.DeleteFunc(p.reconciled(), func(r Row) bool { return !Asked(&r.Key, q.Directions, q.Span) })
+	if q.Kind == Pairs {
+		rows = MergePairs(rows)
+	}
+	Sort(rows, q.Kind)
+	return seq(rows)
+}
+
+func (p *Plain) reconciled() []Row {
+	sums := map[Key]Counts{}
+	for i := range p.batch.Flows {
+		f := &p.batch.Flows[i]
+		k := KeyOf(f, &p.site)
+		if c, ok := sums[k]; ok {
+			sums[k] = c.Plus(CountsOf(f))
+		} else {
+			sums[k] = CountsOf(f)
+		}
+	}
+	rows := make([]Row, 0, len(sums))
+	for k, c := range sums {
+		rows = append(rows, Row{Key: k, Counts: c, Hours: 1})
+	}
+	return Reconcile(rows)
+}
+
+// Timeline answers a question with points.
+func (p *Plain) Timeline(_ context.Context, q TimelineQuestion) iter.Seq2[Point, error] {
+	if q.Step == HourStep {
+		return seq(HourPoints(p.reconciled(), q))
+	}
+	var points []Point
+	for i := range p.batch.Flows {
+		f := &p.batch.Flows[i]
+		k := KeyOf(f, &p.site)
+		Minutes(&k, f, func(m MinuteKey, n MinuteCount) { points = addMinute(points, q, m, n) })
+	}
+	SortPoints(points)
+	return seq(points)
+}
+
+// addMinute counts into the list by looking through all of it: slow, and plainly right.
+func addMinute(points []Point, q TimelineQuestion, m MinuteKey, n MinuteCount) []Point {
+	start := netcase.Time(m.Minute) * netcase.Minute
+	if m.By != q.By || !q.Span.Contains(start) || len(q.Directions) > 0 && !slices.Contains(q.Directions, m.Direction) {
+		return points
+	}
+	for i := range points {
+		if points[i].Series == m.Series && points[i].Sensor == m.Sensor && points[i].Start == start {
+			points[i].Flows += n.Flows
+			points[i].Failed += n.Failed
+			return points
+		}
+	}
+	return append(points, Point{Series: m.Series, Sensor: m.Sensor, Start: start, Flows: n.Flows, Failed: n.Failed})
+}
+
+// Logins answers with all logins by time.
+func (p *Plain) Logins(context.Context) iter.Seq2[netcase.Login, error] {
+	return seq(sortedBy(p.batch.Logins, func(l *netcase.Login) netcase.Time { return l.Time }))
+}
+
+// Processes answers with all process records by time.
+func (p *Plain) Processes(context.Context) iter.Seq2[netcase.Process, error] {
+	return seq(sortedBy(p.batch.Processes, func(x *netcase.Process) netcase.Time { return x.Time }))
+}
+
+// Queries answers with all name resolutions by time.
+func (p *Plain) Queries(context.Context) iter.Seq2[netcase.Query, error] {
+	return seq(sortedBy(p.batch.Queries, func(x *netcase.Query) netcase.Time { return x.Time }))
+}
+
+// Coverage reports one input, all accepted.
+func (p *Plain) Coverage() netcase.Coverage {
+	r := netcase.InputReport{ID: p.input, Name: p.input}
+	for i := range p.batch.Flows {
+		r.Count(&p.batch.Flows[i])
+	}
+	return netcase.Coverage{Inputs: []netcase.InputReport{r}}
+}
+
+// Names maps addresses to names, the smallest name where there are several.
+func (p *Plain) Names() map[netip.Addr]string {
+	out := map[netip.Addr]string{}
+	for i := range p.batch.Flows {
+		for _, e := range []netcase.Endpoint{p.batch.Flows[i].Src, p.batch.Flows[i].Dst} {
+			LearnName(out, e)
+		}
+	}
+	return out
+}
+
+// LearnName notes the name that an endpoint gives its address; of several the
+// smallest is kept, so that the order of reading does not matter.
+func LearnName(names map[netip.Addr]string, e netcase.Endpoint) {
+	if !e.Addr.IsValid() || e.Name == "" {
+		return
+	}
+	if old, ok := names[e.Addr]; !ok || e.Name < old {
+		names[e.Addr] = e.Name
+	}
+}
+
+// Details looks through all flows once for every wish.
+func (p *Plain) Details(_ context.Context, wants []Want) (Details, error) {
+	c := NewCollector(wants)
+	for i := range p.batch.Flows {
+		f := &p.batch.Flows[i]
+		k := KeyOf(f, &p.site)
+		c.Add(p.input, &k, f)
+	}
+	return c.Details(), nil
+}
+
+func sortedBy[T any](in []T, at func(*T) netcase.Time) []T {
+	out := slices.Clone(in)
+	slices.SortStableFunc(out, func(a, b T) int { return int(min(max(at(&a)-at(&b), -1), 1)) })
+	return out
+}
+
+func seq[T any](items []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, x := range items {
+			if !yield(x, nil) {
+				return
+			}
+		}
+	}
+}
+
+// RecordOf is the evidence record of a flow of the second pass.
+func RecordOf(input string, f *netcase.Flow) netcase.Record {
+	r := netcase.Record{Input: input, Place: f.Place, At: f.Start, Context: f.Context}
+	sum := sha256.Sum256(f.Raw)
+	r.SHA256 = hex.EncodeToString(sum[:])
+	if utf8.Valid(f.Raw) {
+		r.Raw = string(f.Raw)
+	} else {
+		r.Base64 = base64.StdEncoding.EncodeToString(f.Raw)
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00", input)
+	_ = binary.Write(h, binary.BigEndian, [4]int64{f.Place.Line, f.Place.Offset, int64(f.Place.Item), 0})
+	h.Write(sum[:])
+	r.ID = "r-" + hex.EncodeToString(h.Sum(nil)[:8])
+	return r
+}

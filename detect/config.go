@@ -1,0 +1,26 @@
+package detect
+
+import "time"
+
+// Config holds the parameters of all detectors. Sources are named where they are
+// used.
+type Config struct {
+	ScanHosts      int             // largest horizontal threshold: distinct hosts
+	ScanHostsFloor int             // smallest horizontal threshold
+	ScanPorts      int             // vertical threshold: distinct ports on one host
+	ScanHorizons   []time.Duration // sliding
+	SpikeQ         float64         // false discovery rate
+	SpikeRatio     float64         // smallest observed over expected
+	SpikeExcess    float64         // smallest observed less expected, in flows
+	Draws          int             // Monte Carlo draws for the window
+	Seed           uint64          // of every random draw
+}
+
+// DefaultConfig is what the method proposes.
+func DefaultConfig() Config {
+	return Config{
+		ScanHosts: 25, ScanHostsFloor: 3, ScanPorts: 15,
+		ScanHorizons: []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour},
+		SpikeQ:       0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
+	}
+}

@@ -1,0 +1,292 @@
+// Package detect asks an engine questions and turns the answers into findings.
+// Each detector is a value in its own file, listed in Detectors. A detector is
+// pure: rows in, findings out; no clock, no disk, no network, no log.
+package detect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"netcase"
+	"netcase/cube"
+	"netcase/intel"
+)
+
+// Detector is one detector.
+type Detector struct {
+	Name   string
+	Doc    string // one line: what it notices
+	Method string // what it is after, with its source
+
+	// Ask names the answers that Find needs, by what the configuration says.
+	Ask func(Config) Questions
+	// Refine looks at the answers and names what the second pass must bring; nil: nothing.
+	Refine func(*Input) []cube.Want
+	// Find turns answers into findings. It must not depend on the order of maps.
+	Find func(*Input) []netcase.Finding
+}
+
+// Detectors lists every detector, in the order of the report.
+func Detectors() []Detector {
+	return []Detector{}
+}
+
+// Questions is what one detector asks of the engine.
+type Questions struct {
+	Rows      []cube.Question
+	Timelines []cube.TimelineQuestion
+	Processes bool
+	Logins    bool
+}
+
+// Input is what a detector may look at.
+type Input struct {
+	Config   Config
+	Site     *netcase.Site
+	Span     netcase.Span // the investigated span
+	History  netcase.Span // everything that was read: what lies before Span feeds the baselines
+	Intel    *intel.Set
+	Coverage *netcase.Coverage
+	Names    map[netip.Addr]string
+	Details  cube.Details // empty until the second pass is done
+
+	questions Questions
+	answerer  cube.Answerer
+	ctx       context.Context
+	err       error
+}
+
+// Rows streams the answer to the i-th question about rows. A failed engine ends
+// the stream; Run reports it.
+func (in *Input) Rows(i int) iter.Seq[cube.Row] {
+	return stream(in, in.answerer.Rows(in.ctx, in.questions.Rows[i]))
+}
+
+// Points streams the answer to the i-th question about time lines.
+func (in *Input) Points(i int) iter.Seq[cube.Point] {
+	return stream(in, in.answerer.Timeline(in.ctx, in.questions.Timelines[i]))
+}
+
+// Processes streams the process records by time.
+func (in *Input) Processes() iter.Seq[netcase.Process] {
+	return stream(in, in.answerer.Processes(in.ctx))
+}
+
+func stream[T any](in *Input, answer iter.Seq2[T, error]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for x, err := range answer {
+			if err != nil {
+				in.err = err
+				return
+			}
+			if !yield(x) {
+				return
+			}
+		}
+	}
+}
+
+// Name is the endpoint with the machine name that the inputs give it.
+func (in *Input) Name(e netcase.Endpoint) string {
+	if n := in.Names[e.Addr]; e.Addr.IsValid() && n != "" {
+		return e.String() + " (" + n + ")"
+	}
+	return e.String()
+}
+
+// Request is what Run needs.
+type Request struct {
+	Config    Config
+	Site      *netcase.Site
+	Span      netcase.Span
+	Intel     *intel.Set
+	Answerer  cube.Answerer
+	Detectors []Detector // nil: all
+}
+
+// Result is what the detectors found.
+type Result struct {
+	Findings []netcase.Finding // numbered F-01 …, their evidence E-001 …
+	Runs     []netcase.Run
+	Records  []netcase.Record // kept originals, sorted by time
+	Coverage netcase.Coverage
+	Notes    []string
+}
+
+// Run asks, refines, reads once more, and finds. One detector's failure is its
+// own: it is recorded and the others go on. An error means that the engine failed.
+func Run(ctx context.Context, req Request) (Result, error) {
+	detectors := req.Detectors
+	if detectors == nil {
+		detectors = Detectors()
+	}
+	coverage := req.Answerer.Coverage()
+	inputs := make([]*Input, len(detectors))
+	runs := make([]netcase.Run, len(detectors))
+	var wants []cube.Want
+	for i, d := range detectors {
+		runs[i] = netcase.Run{Name: d.Name, OK: true}
+		in := newInput(ctx, req, &coverage)
+		in.questions = d.Ask(req.Config)
+		inputs[i] = in
+		if d.Refine == nil {
+			continue
+		}
+		own, err := guarded(in, d.Refine)
+		if err != nil {
+			runs[i] = netcase.Run{Name: d.Name, Why: err.Error()}
+			continue
+		}
+		for _, w := range own {
+			w.Tag = d.Name + "/" + w.Tag
+			wants = append(wants, w)
+		}
+	}
+	var details cube.Details
+	if len(wants) > 0 {
+		var err error
+		if details, err = req.Answerer.Details(ctx, wants); err != nil {
+			return Result{}, fmt.Errorf("second pass: %w", err)
+		}
+	}
+	result := Result{Notes: details.Notes, Coverage: coverage}
+	for i, d := range detectors {
+		if !runs[i].OK {
+			continue
+		}
+		in := inputs[i]
+		in.Details = ownDetails(details, d.Name)
+		found, err := guarded(in, d.Find)
+		if err != nil {
+			runs[i] = netcase.Run{Name: d.Name, Why: err.Error()}
+			continue
+		}
+		runs[i].Found = len(found)
+		for k := range found {
+			found[k].Detector = d.Name
+			if found[k].Method == "" {
+				found[k].Method = d.Method
+			}
+		}
+		result.Findings = append(result.Findings, found...)
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	result.Runs = runs
+	number(result.Findings)
+	result.Records = keep(result.Findings, details)
+	return result, nil
+}
+
+func newInput(ctx context.Context, req Request, coverage *netcase.Coverage) *Input {
+	in := &Input{
+		Config: req.Config, Site: req.Site, Span: req.Span, Intel: req.Intel, Coverage: coverage,
+		Names: req.Answerer.Names(), answerer: req.Answerer, ctx: ctx,
+	}
+	for i := range coverage.Inputs {
+		in.History = in.History.Join(coverage.Inputs[i].Span)
+	}
+	if !in.Span.Start.Known() {
+		in.Span.Start = in.History.Start
+	}
+	if !in.Span.End.Known() {
+		in.Span.End = in.History.End
+	}
+	return in
+}
+
+// guarded calls a step of a detector; a panic is that detector's failure.
+func guarded[T any](in *Input, step func(*Input) T) (out T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	out = step(in)
+	return out, in.err
+}
+
+// ownDetails shows a detector its own record sets by the tags it gave them.
+func ownDetails(d cube.Details, name string) cube.Details {
+	own := d
+	own.Records = map[string]cube.RecordSet{}
+	for tag, s := range d.Records {
+		if t, ok := strings.CutPrefix(tag, name+"/"); ok {
+			own.Records[t] = s
+		}
+	}
+	return own
+}
+
+// number orders findings (detector order is kept, then the span and the title)
+// and gives them and their evidence ids.
+func number(findings []netcase.Finding) {
+	order := map[string]int{}
+	for i := range findings {
+		if _, ok := order[findings[i].Detector]; !ok {
+			order[findings[i].Detector] = i
+		}
+	}
+	slices.SortStableFunc(findings, func(a, b netcase.Finding) int {
+		return cmp.Compare(order[a.Detector], order[b.Detector])
+	})
+	e := 0
+	for i := range findings {
+		findings[i].ID = fmt.Sprintf("F-%02d", i+1)
+		for j := range findings[i].Evidence {
+			e++
+			findings[i].Evidence[j].ID = fmt.Sprintf("E-%03d", e)
+		}
+	}
+}
+
+// Cite attaches the record set of a tag to a piece of evidence.
+func (in *Input) Cite(e netcase.Evidence, tag string) netcase.Evidence {
+	s := in.Details.Records[tag]
+	e.Total = s.Total
+	for _, r := range s.Records {
+		e.Records = append(e.Records, r.ID)
+	}
+	if len(e.Inputs) == 0 {
+		seen := map[string]bool{}
+		for _, r := range s.Records {
+			if !seen[r.Input] {
+				seen[r.Input] = true
+				e.Inputs = append(e.Inputs, r.Input)
+			}
+		}
+		slices.Sort(e.Inputs)
+	}
+	return e
+}
+
+// keep is every record that some evidence cites, once, by time.
+func keep(findings []netcase.Finding, d cube.Details) []netcase.Record {
+	cited := map[string]bool{}
+	for _, f := range findings {
+		for _, e := range f.Evidence {
+			for _, id := range e.Records {
+				cited[id] = true
+			}
+		}
+	}
+	var out []netcase.Record
+	for _, s := range d.Records {
+		for _, r := range s.Records {
+			if cited[r.ID] {
+				cited[r.ID] = false
+				out = append(out, r)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b netcase.Record) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.ID, b.ID))
+	})
+	return out
+}

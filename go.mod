@@ -1,0 +1,3 @@
+module netcase
+
+go 1.26

@@ -1,0 +1,211 @@
+// Package source turns the bytes that people export into batches of events.
+// Each format is a value in its own file, listed in Formats; a file is recognised
+// by its content, never by its name.
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"netcase"
+)
+
+// Format is one telemetry format.
+type Format struct {
+	Name   string // for example "azure-nsg"
+	Doc    string // one line: what it is
+	Proves string // one line: what it can and cannot prove
+
+	// Detect tells whether the head of a stream, decompressed and at most
+	// HeadSize long, is of this format, and if not, why not.
+	Detect func(head []byte) (ok bool, why string)
+
+	// Decode reads the stream to its end, counts every record in in.Report and
+	// hands batches to out. A bad record is rejected and counted, and the rest is
+	// read; an error means that the stream could not be read to its end.
+	Decode func(ctx context.Context, in *Input, out Sink) error
+}
+
+// HeadSize is how much of a stream a format may look at to recognise it.
+const HeadSize = 64 << 10
+
+// BatchSize is how many events a decoder gathers before it hands them on.
+const BatchSize = 1024
+
+// Sink takes a batch. It keeps nothing of it after it returns.
+type Sink func(*netcase.Batch) error
+
+// Formats lists every format, in the order in which they are asked.
+func Formats() []Format {
+	return []Format{}
+}
+
+// Input is one decompressed stream on its way through a decoder.
+type Input struct {
+	Name   string
+	R      io.Reader
+	Report *netcase.InputReport
+	// Zone is assumed where a time has none; nil is UTC.
+	Zone *time.Location
+	// Raw asks for Place, Raw and Context on every flow: the second pass.
+	Raw bool
+	// Duplicate names records, by their natural key, that another input has
+	// already delivered: they are counted and left out.
+	Duplicate map[uint64]bool
+}
+
+// Location is the zone assumed for times without one.
+func (in *Input) Location() *time.Location {
+	if in.Zone == nil {
+		return time.UTC
+	}
+	return in.Zone
+}
+
+const (
+	maxSamples    = 20  // rejected or doubtful records shown per input
+	maxReasons    = 64  // distinct reasons counted by name; more are counted as "other"
+	sampleLength  = 200 // bytes of a record shown
+	otherReason   = "other reasons"
+	maxReasonText = 160
+)
+
+// Accept counts one record and hands over the flow it became.
+// The flow's own Records count says how many records it stands for.
+func (in *Input) Accept(b *netcase.Batch, f netcase.Flow) {
+	f.Records = max(f.Records, 1)
+	f.Flows = max(f.Flows, 1)
+	if in.Duplicate != nil && f.Key != 0 && in.Duplicate[f.Key] {
+		in.Duplicates(f.Records, "delivered by another input already")
+		return
+	}
+	in.Report.Read += f.Records
+	in.Report.Accepted += f.Records
+	in.Report.Count(&f)
+	b.Flows = append(b.Flows, f)
+}
+
+// AcceptMore hands over a further event of a record that was accepted already,
+// or a flow that is one of several packed into it.
+func (in *Input) AcceptMore(b *netcase.Batch, f netcase.Flow) {
+	f.Flows = max(f.Flows, 1)
+	in.Report.Count(&f)
+	b.Flows = append(b.Flows, f)
+}
+
+// AcceptRecord counts one record that became an event other than a flow.
+func (in *Input) AcceptRecord(at netcase.Time, sensor string) {
+	in.Report.Read++
+	in.Report.Accepted++
+	in.Report.Span = in.Report.Span.Extend(at)
+	if sensor != "" {
+		in.Report.NoteSensor(sensor)
+	}
+}
+
+// Reject counts one record that could not be read, with the reason.
+func (in *Input) Reject(line int64, item int32, field, reason string, record []byte) {
+	in.Report.Read++
+	in.Report.Rejected++
+	in.sample(line, item, field, reason, record)
+	if field != "" {
+		reason = field + ": " + reason
+	}
+	in.reason(reason, 1)
+}
+
+// Skip counts one record that is well formed and not wanted, with the reason.
+func (in *Input) Skip(reason string) {
+	in.Report.Read++
+	in.Report.Skipped++
+	in.reason(reason, 1)
+}
+
+// Duplicates counts records that were delivered already.
+func (in *Input) Duplicates(n int64, reason string) {
+	in.Report.Read += n
+	in.Report.Duplicate += n
+	in.reason(reason, n)
+}
+
+// Doubt notes something about a record that was accepted.
+func (in *Input) Doubt(line int64, item int32, field, reason string, record []byte) {
+	in.sample(line, item, field, reason, record)
+	in.reason("accepted with a doubt: "+reason, 1)
+}
+
+// Note says something about the whole input, once.
+func (in *Input) Note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	for _, n := range in.Report.Notes {
+		if n == text {
+			return
+		}
+	}
+	in.Report.Notes = append(in.Report.Notes, text)
+}
+
+func (in *Input) sample(line int64, item int32, field, reason string, record []byte) {
+	if len(in.Report.Samples) >= maxSamples {
+		return
+	}
+	in.Report.Samples = append(in.Report.Samples, netcase.RowError{
+		Line: line, Item: item, Field: Printable(field), Reason: Printable(reason), Sample: Printable(string(record)),
+	})
+}
+
+func (in *Input) reason(text string, n int64) {
+	text = Printable(text)
+	if len(text) > maxReasonText {
+		text = text[:maxReasonText]
+	}
+	if in.Report.Reasons == nil {
+		in.Report.Reasons = map[string]int64{}
+	}
+	if _, ok := in.Report.Reasons[text]; !ok && len(in.Report.Reasons) >= maxReasons {
+		text = otherReason
+	}
+	in.Report.Reasons[text] += n
+}
+
+// Printable is the start of a text with everything that is not a visible
+// character or a space replaced, so that it can be shown anywhere as a sample.
+func Printable(s string) string {
+	if len(s) > sampleLength {
+		s = s[:sampleLength]
+	}
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || r == '\r' {
+			return ' '
+		}
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// Recognise is the format of a stream by its head, or an error that gives every
+// format's reason to refuse.
+func Recognise(head []byte) (Format, error) {
+	if len(head) == 0 {
+		return Format{}, fmt.Errorf("the input is empty")
+	}
+	var refusals []string
+	for _, f := range Formats() {
+		ok, why := f.Detect(head)
+		if ok {
+			return f, nil
+		}
+		refusals = append(refusals, f.Name+": "+why)
+	}
+	return Format{}, fmt.Errorf("no telemetry format recognises it (%s)", strings.Join(refusals, "; "))
+}
