@@ -1,6 +1,7 @@
 package netcase
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -114,6 +115,19 @@ func (t Tally) MarshalJSON() ([]byte, error) {
 	}
 	b.WriteByte('}')
 	return []byte(b.String()), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Tally) UnmarshalJSON(b []byte) error {
+	var m map[Reach]int64
+	if err := json.Unmarshal(b, &m); err != nil {
+		return err
+	}
+	*t = Tally{}
+	for r, n := range m {
+		t[r] = n
+	}
+	return nil
 }
 
 // Direction says who began, relative to the Site.

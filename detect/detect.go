@@ -33,7 +33,11 @@ type Detector struct {
 
 // Detectors lists every detector, in the order of the report.
 func Detectors() []Detector {
-	return []Detector{}
+	return []Detector{
+		sighting(),
+		scan(),
+		exposure(),
+	}
 }
 
 // Questions is what one detector asks of the engine.
@@ -42,6 +46,7 @@ type Questions struct {
 	Timelines []cube.TimelineQuestion
 	Processes bool
 	Logins    bool
+	InSpan    bool // rows of the investigated span only; else history comes too
 }
 
 // Input is what a detector may look at.
@@ -54,6 +59,7 @@ type Input struct {
 	Coverage *netcase.Coverage
 	Names    map[netip.Addr]string
 	Details  cube.Details // empty until the second pass is done
+	Memo     any          // what Refine worked out, for Find
 
 	questions Questions
 	answerer  cube.Answerer
@@ -64,7 +70,11 @@ type Input struct {
 // Rows streams the answer to the i-th question about rows. A failed engine ends
 // the stream; Run reports it.
 func (in *Input) Rows(i int) iter.Seq[cube.Row] {
-	return stream(in, in.answerer.Rows(in.ctx, in.questions.Rows[i]))
+	q := in.questions.Rows[i]
+	if in.questions.InSpan {
+		q.Span = netcase.Span{Start: in.Span.Start.Truncate(netcase.Hour), End: in.Span.End}
+	}
+	return stream(in, in.answerer.Rows(in.ctx, q))
 }
 
 // Points streams the answer to the i-th question about time lines.

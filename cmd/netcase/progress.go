@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"netcase/store"
+)
+
+const (
+	barEvery  = 100 * time.Millisecond // between two drawings on a terminal
+	lineEvery = 5 * time.Second        // between two lines elsewhere
+	barWidth  = 24
+)
+
+// progress shows how far a run has come: a bar on a terminal, plain lines
+// elsewhere, nothing when quiet.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	quiet    bool
+	start    time.Time
+
+	mu   sync.Mutex
+	last time.Time
+	used bool
+}
+
+func newProgress(w io.Writer, quiet bool) *progress {
+	return &progress{w: w, terminal: isTerminal(w), quiet: quiet, start: time.Now()}
+}
+
+// show is called by any worker.
+func (p *progress) show(s store.Progress) {
+	if p.quiet {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	every := lineEvery
+	if p.terminal {
+		every = barEvery
+	}
+	if now := time.Now(); now.Sub(p.last) >= every {
+		p.last, p.used = now, true
+		p.draw(s)
+	}
+}
+
+func (p *progress) draw(s store.Progress) {
+	what := "reading"
+	if s.Pass == 2 {
+		what = "fetching originals"
+	}
+	rate := float64(s.Bytes) / max(time.Since(p.start).Seconds(), 0.001)
+	text := fmt.Sprintf("%s: %d of %d inputs, %s, %s/s", what, s.Done, s.Streams, size(s.Bytes), size(int64(rate)))
+	if !p.terminal {
+		fmt.Fprintln(p.w, "netcase: "+text)
+		return
+	}
+	fmt.Fprintf(p.w, "\r\x1b[K[%s] %s", bar(s.Done, s.Streams), text)
+}
+
+func bar(done, of int) string {
+	full := 0
+	if of > 0 {
+		full = done * barWidth / of
+	}
+	b := make([]byte, barWidth)
+	for i := range b {
+		b[i] = ' '
+		if i < full {
+			b[i] = '='
+		}
+	}
+	return string(b)
+}
+
+// finish clears the bar.
+func (p *progress) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.used && p.terminal {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+// isTerminal tells whether a writer is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// colour tells whether colours may be used on a writer.
+func colour(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// width is how wide text may be.
+func width() int {
+	const usual, narrowest, widest = 96, 48, 120
+	n, err := strconv.Atoi(os.Getenv("COLUMNS"))
+	if err != nil {
+		return usual
+	}
+	return min(max(n, narrowest), widest)
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	const unit = 1000
+	f := float64(n)
+	for _, u := range []string{"B", "kB", "MB", "GB"} {
+		if f < unit {
+			return strconv.FormatFloat(f, 'f', precision(f, u), 64) + " " + u
+		}
+		f /= unit
+	}
+	return strconv.FormatFloat(f, 'f', 1, 64) + " TB"
+}
+
+func precision(f float64, unit string) int {
+	if unit == "B" || f >= 100 {
+		return 0
+	}
+	return 1
+}

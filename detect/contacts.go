@@ -1,0 +1,79 @@
+package detect
+
+import (
+	"cmp"
+	"iter"
+	"math/bits"
+	"slices"
+	"time"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// contact is a source's contact with a host and port in some minute.
+type contact struct {
+	at   netcase.Time
+	host int // index in the profiler
+	port portKey
+}
+
+// source is one source in one direction, with its contacts by time.
+type source struct {
+	profiler *profiler
+	events   []contact
+	coarsest time.Duration // of the intervals that its rows stand for
+}
+
+// maxContacts bounds the contacts kept for one source. They only serve to find
+// the shortest horizon; the class itself is exact over the whole span.
+const maxContacts = 1 << 20
+
+// contacts groups rows, which come sorted by source, into sources.
+func contacts(rows iter.Seq[cube.Row], kind cube.Kind) iter.Seq[*source] {
+	return func(yield func(*source) bool) {
+		var open []*source
+		flush := func() bool {
+			slices.SortFunc(open, func(a, b *source) int { return cmp.Compare(a.profiler.p.Direction, b.profiler.p.Direction) })
+			for _, s := range open {
+				slices.SortStableFunc(s.events, func(a, b contact) int { return cmp.Compare(a.at, b.at) })
+				if !yield(s) {
+					return false
+				}
+			}
+			open = open[:0]
+			return true
+		}
+		for r := range rows {
+			from, to := r.Peer, r.Host
+			if kind == cube.Hosts {
+				from, to = to, from
+			}
+			if len(open) > 0 && open[0].profiler.p.Peer != from && !flush() {
+				return
+			}
+			i := slices.IndexFunc(open, func(s *source) bool { return s.profiler.p.Direction == r.Direction })
+			if i < 0 {
+				i = len(open)
+				open = append(open, &source{profiler: newProfiler(from, r.Direction)})
+			}
+			open[i].add(&r, to)
+		}
+		flush()
+	}
+}
+
+// add counts a row and notes its minutes.
+func (s *source) add(r *cube.Row, target netcase.Endpoint) {
+	s.profiler.add(r, target)
+	if r.Resolution.Aggregated() {
+		s.coarsest = max(s.coarsest, time.Duration(r.Resolution)*time.Minute)
+	} else if r.Resolution == netcase.ResolutionUnknown {
+		s.coarsest = max(s.coarsest, time.Hour)
+	}
+	host, port := s.profiler.hosts[target], portKey{r.Port, r.Proto}
+	for m := r.Minutes; m != 0 && len(s.events) < maxContacts; m &= m - 1 {
+		at := netcase.Time(r.Hour)*netcase.Hour + netcase.Time(bits.TrailingZeros64(m))*netcase.Minute
+		s.events = append(s.events, contact{at: at, host: host, port: port})
+	}
+}

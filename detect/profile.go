@@ -1,0 +1,217 @@
+package detect
+
+import (
+	"cmp"
+	"iter"
+	"math/bits"
+	"slices"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// profiler builds the profile of one source from its rows, in any order. It
+// keeps a bit a host and port, so that a source that tries every port of every
+// host still fits.
+type profiler struct {
+	p     netcase.Profile
+	hosts map[netcase.Endpoint]int // index in the bit sets
+	names []netcase.Endpoint
+	ports map[portKey]*portTally
+	hours map[int64]bool
+	busy  map[busyKey]int64
+	rawly bool // some rows can tell sessions
+}
+
+type portKey struct {
+	port  uint16
+	proto uint8
+}
+
+type portTally struct {
+	netcase.PortCount
+	tried    bitset // hosts tried
+	answered bitset // hosts that answered
+	failed   bitset // hosts with an attempt that is known to have failed
+}
+
+type busyKey struct {
+	host netcase.Endpoint
+	portKey
+	hour int64
+}
+
+// bitset is a growing set of small numbers.
+type bitset []uint64
+
+func (b *bitset) set(i int) {
+	for len(*b) <= i/64 {
+		*b = append(*b, 0)
+	}
+	(*b)[i/64] |= 1 << (i % 64)
+}
+
+func (b bitset) has(i int) bool { return i/64 < len(b) && b[i/64]>>(i%64)&1 == 1 }
+
+func (b bitset) count() (n int) {
+	for _, w := range b {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+func newProfiler(source netcase.Endpoint, d netcase.Direction) *profiler {
+	return &profiler{
+		p:     netcase.Profile{Peer: source, Direction: d, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent},
+		hosts: map[netcase.Endpoint]int{}, ports: map[portKey]*portTally{}, hours: map[int64]bool{}, busy: map[busyKey]int64{},
+	}
+}
+
+// add counts a row; target is the other end.
+func (b *profiler) add(r *cube.Row, target netcase.Endpoint) {
+	i, ok := b.hosts[target]
+	if !ok {
+		i = len(b.names)
+		b.hosts[target] = i
+		b.names = append(b.names, target)
+	}
+	k := portKey{r.Port, r.Proto}
+	t := b.ports[k]
+	if t == nil {
+		t = &portTally{PortCount: netcase.PortCount{Port: r.Port, Proto: r.Proto}}
+		b.ports[k] = t
+	}
+	t.Flows += r.Flows
+	t.Records += r.Records
+	t.Reach[r.Reach] += r.Flows
+	t.tried.set(i)
+	if r.Reach >= netcase.ReachBidirectional {
+		t.answered.set(i)
+		if r.Resolution == netcase.ResolutionRaw || r.Resolution == netcase.ResolutionSampled {
+			b.busy[busyKey{target, k, r.Hour}] += r.Flows
+		}
+	}
+	if r.Reach.Failed() {
+		t.failed.set(i)
+	}
+	if r.Resolution == netcase.ResolutionRaw && r.Reach.Decided() {
+		b.rawly = true
+	}
+	b.sum(r)
+}
+
+func (b *profiler) sum(r *cube.Row) {
+	p := &b.p
+	if p.Flows == 0 {
+		p.First, p.Last = r.First, r.Last
+	}
+	p.Flows += r.Flows
+	p.Records += r.Records
+	p.Reach[r.Reach] += r.Flows
+	p.First, p.Last = min(p.First, r.First), max(p.Last, r.Last)
+	p.Aggregated = p.Aggregated || r.Resolution.Aggregated() || r.Resolution == netcase.ResolutionUnknown
+	p.OctetsOut = addSize(p.OctetsOut, r.OctetsOut)
+	p.OctetsIn = addSize(p.OctetsIn, r.OctetsIn)
+	b.hours[r.Hour] = true
+}
+
+// addSize adds sizes of which either may be absent.
+func addSize(a, b int64) int64 {
+	switch {
+	case a == netcase.Absent:
+		return b
+	case b == netcase.Absent:
+		return a
+	}
+	return a + b
+}
+
+// profile is the finished profile.
+func (b *profiler) profile() netcase.Profile {
+	p := b.p
+	p.HostCount, p.PortCount, p.ActiveHours = len(b.names), len(b.ports), len(b.hours)
+	p.Hosts = slices.Clone(b.names)
+	slices.SortFunc(p.Hosts, netcase.Endpoint.Compare)
+	p.Hosts = p.Hosts[:min(len(p.Hosts), netcase.ProfileHosts)]
+	p.Ports = b.portCounts()
+	if b.rawly {
+		p.BusiestHour = 0
+	}
+	for _, n := range b.busy {
+		p.BusiestHour = max(p.BusiestHour, n)
+	}
+	return p
+}
+
+// portCounts lists the busiest ports, sorted by number.
+func (b *profiler) portCounts() []netcase.PortCount {
+	out := make([]netcase.PortCount, 0, len(b.ports))
+	for _, t := range b.ports {
+		c := t.PortCount
+		c.Hosts = t.tried.count()
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b netcase.PortCount) int {
+		return cmp.Or(cmp.Compare(b.Flows, a.Flows), comparePorts(a, b))
+	})
+	out = out[:min(len(out), netcase.ProfilePorts)]
+	slices.SortFunc(out, comparePorts)
+	return out
+}
+
+func comparePorts(a, b netcase.PortCount) int {
+	return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Proto, b.Proto))
+}
+
+// byPeer groups rows, which come sorted by peer, into one profiler for each peer
+// and direction. The rows of a peer are streamed into it, never collected.
+func byPeer(rows iter.Seq[cube.Row]) iter.Seq[*profiler] {
+	return grouped(rows, func(r *cube.Row) (source, target netcase.Endpoint) { return r.Peer, r.Host })
+}
+
+// byHost is the same for our own hosts as sources; rows come sorted by host.
+func byHost(rows iter.Seq[cube.Row]) iter.Seq[*profiler] {
+	return grouped(rows, func(r *cube.Row) (source, target netcase.Endpoint) { return r.Host, r.Peer })
+}
+
+func grouped(rows iter.Seq[cube.Row], ends func(*cube.Row) (source, target netcase.Endpoint)) iter.Seq[*profiler] {
+	return func(yield func(*profiler) bool) {
+		var open []*profiler // of the current source, one a direction
+		flush := func() bool {
+			slices.SortFunc(open, func(a, b *profiler) int { return cmp.Compare(a.p.Direction, b.p.Direction) })
+			for _, b := range open {
+				if !yield(b) {
+					return false
+				}
+			}
+			open = open[:0]
+			return true
+		}
+		for r := range rows {
+			source, target := ends(&r)
+			if len(open) > 0 && open[0].p.Peer != source && !flush() {
+				return
+			}
+			i := slices.IndexFunc(open, func(b *profiler) bool { return b.p.Direction == r.Direction })
+			if i < 0 {
+				i = len(open)
+				open = append(open, newProfiler(source, r.Direction))
+			}
+			open[i].add(&r, target)
+		}
+		flush()
+	}
+}
+
+// mostFlowsFirst orders profiles for a report.
+func mostFlowsFirst(a, b netcase.Profile) int {
+	return cmp.Or(cmp.Compare(b.Flows, a.Flows), a.Peer.Compare(b.Peer), cmp.Compare(a.Direction, b.Direction))
+}
+
+// spanOf is the span of a set of profiles.
+func spanOf(profiles []netcase.Profile) (s netcase.Span) {
+	for i := range profiles {
+		s = s.Extend(profiles[i].First).Extend(profiles[i].Last)
+	}
+	return s
+}

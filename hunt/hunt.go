@@ -1,0 +1,61 @@
+// Package hunt calls the stages in order: it is the drawing of the architecture
+// as one function.
+package hunt
+
+import (
+	"context"
+
+	"netcase"
+	"netcase/casebook"
+	"netcase/detect"
+	"netcase/intel"
+	"netcase/judge"
+	"netcase/store"
+)
+
+// Run reads telemetry and intelligence, detects, judges, and writes the case.
+// An error means that there is no case; what could not be read, was cut or did
+// not run is in the case's coverage instead.
+func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
+	telemetry, err := openTelemetry(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer telemetry.Close()
+	lists, err := openIntel(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer lists.Close()
+
+	known, err := intel.Load(ctx, lists.files, cfg.IntelConfig)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, telemetry.streams)
+	if err != nil {
+		return nil, err
+	}
+	found, err := detect.Run(ctx, cfg.request(answers, known))
+	if err != nil {
+		return nil, err
+	}
+	question := cfg.question(found, known, answers)
+	draft, err := judge.Draft(question)
+	if err != nil {
+		return nil, err
+	}
+	screen(draft, cfg.guard(draft, known))
+	if err := judge.Close(draft, question); err != nil {
+		return nil, err
+	}
+	cfg.sign(draft)
+	if cfg.Out == "" {
+		return draft, nil
+	}
+	files, err := Render(draft, known, cfg.Rendering)
+	if err != nil {
+		return nil, err
+	}
+	return draft, casebook.Write(cfg.Out, casebook.Book{Case: draft, Records: found.Records, Files: files})
+}

@@ -1,0 +1,332 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+const (
+	// maxRecord bounds one record of a table: far above the 64 kB that the service
+	// keeps of a field, low enough to hold in memory.
+	maxRecord = 16 << 20
+	// maxFields bounds the fields of one record; the widest table known has 300.
+	maxFields = 4096
+	// csvBuffer is what a reader starts with.
+	csvBuffer = 256 << 10
+)
+
+// Why a record could not be split.
+const (
+	csvOpenQuote = "a quoted field is not closed"
+	csvTooLong   = "the record is longer than 16 MiB"
+	csvTooWide   = "the record has more than 4096 fields"
+)
+
+// csvScan splits a text into the records of a separated table. Quotes are read as
+// encoding/csv reads them with LazyQuotes. A quote that nobody closes costs the
+// line it stands in, not the rest of the file.
+type csvScan struct {
+	r        io.Reader
+	comma    byte
+	limit    int // longest record
+	buf      []byte
+	pos, end int   // unread bytes: buf[pos:end]
+	base     int64 // offset of buf[0] in the stream
+	next     int64 // number of the line that begins at pos, from 1
+	readErr  error
+	flat     int64 // before this offset a line ending ends the record, quoted or not
+
+	fields [][]byte
+	plain  []byte // unquoted text of fields that held doubled quotes
+	raw    []byte
+	line   int64
+	offset int64
+	fault  string
+}
+
+func newCSV(r io.Reader, comma byte) *csvScan {
+	return &csvScan{r: r, comma: comma, limit: maxRecord, buf: make([]byte, csvBuffer), next: 1}
+}
+
+// Next moves to the next record and tells whether there is one. Empty lines are
+// no records.
+func (c *csvScan) Next() bool {
+	for c.more() {
+		n, ending, lines, fault := c.measure()
+		c.line, c.offset = c.next, c.base+int64(c.pos)
+		c.raw, c.fault = c.buf[c.pos:c.pos+n], fault
+		c.pos += n + ending
+		c.next += lines
+		if fault == csvTooLong {
+			c.skipLine()
+		}
+		if fault != "" {
+			c.fields = c.fields[:0]
+			return true
+		}
+		if n = len(c.raw); n > 0 && c.raw[n-1] == '\r' {
+			c.raw = c.raw[:n-1]
+		}
+		if len(c.raw) > 0 {
+			c.split()
+			return true
+		}
+	}
+	return false
+}
+
+// Fields are the fields of the record. They and Raw are valid until the next Next.
+func (c *csvScan) Fields() [][]byte { return c.fields }
+
+// Raw is the record as it stands in the stream, without its line ending.
+func (c *csvScan) Raw() []byte { return c.raw }
+
+// Line is the number of the record's first line, from 1.
+func (c *csvScan) Line() int64 { return c.line }
+
+// Offset is where the record starts, in bytes from the start of the stream.
+func (c *csvScan) Offset() int64 { return c.offset }
+
+// Fault tells why the record has no fields; empty: it has.
+func (c *csvScan) Fault() string { return c.fault }
+
+// Last tells that nothing follows the record, not even the ending of its line.
+func (c *csvScan) Last() bool {
+	return c.pos == c.end && c.readErr != nil && c.pos > 0 && c.buf[c.pos-1] != '\n'
+}
+
+// Err is the read error that ended the records, or nil at the end of the stream.
+func (c *csvScan) Err() error {
+	if c.readErr == io.EOF {
+		return nil
+	}
+	return c.readErr
+}
+
+// more makes sure that a byte is unread, if there is one.
+func (c *csvScan) more() bool {
+	for c.pos == c.end && c.readErr == nil {
+		c.fill()
+	}
+	return c.pos < c.end
+}
+
+// The places in which a byte of a record can stand.
+const (
+	atFieldStart = iota
+	inPlain
+	inQuotes
+	afterQuote   // a quote inside quotes: its end, or the first of two
+	afterQuoteCR // … and a carriage return behind it
+)
+
+// measure finds the end of the record at pos.
+//
+// Shape: n bytes of record, ending bytes of line ending, lines that they fill.
+func (c *csvScan) measure() (n, ending int, lines int64, fault string) {
+	if i := bytes.IndexByte(c.buf[c.pos:c.end], '\n'); i >= 0 && i <= c.limit && bytes.IndexByte(c.buf[c.pos:c.pos+i], '"') < 0 {
+		return i, 1, 1, ""
+	}
+	state, i, breaks, firstBreak := atFieldStart, 0, int64(0), -1
+	for {
+		if c.pos+i == c.end {
+			if c.readErr == nil && i <= c.limit {
+				c.fill()
+				continue
+			}
+			open := state == inQuotes
+			if (open || i > c.limit) && firstBreak >= 0 {
+				c.flat = c.base + int64(c.pos+i)
+				return c.flatLine(firstBreak)
+			}
+			if i > c.limit {
+				return i, 0, breaks, csvTooLong
+			}
+			if open {
+				return i, 0, breaks + 1, csvOpenQuote
+			}
+			return i, 0, breaks + 1, ""
+		}
+		b := c.buf[c.pos+i]
+		if b == '\n' {
+			if state != inQuotes && state != afterQuoteCR || state == afterQuoteCR || c.base+int64(c.pos+i) < c.flat {
+				fault = ""
+				if state == inQuotes {
+					fault = csvOpenQuote
+				}
+				return i, 1, breaks + 1, fault
+			}
+			breaks++
+			if firstBreak < 0 {
+				firstBreak = i
+			}
+		}
+		if state == inQuotes {
+			i += c.untilQuote(i, &breaks, &firstBreak)
+			if c.pos+i < c.end && c.buf[c.pos+i] == '"' {
+				state = afterQuote
+				i++
+			}
+			continue
+		}
+		state = c.step(state, b)
+		i++
+	}
+}
+
+// step is the place of the byte after b, where b stands outside quotes or at their end.
+func (c *csvScan) step(state int, b byte) int {
+	switch state {
+	case atFieldStart, inPlain:
+		if b == c.comma {
+			return atFieldStart
+		}
+		if b == '"' && state == atFieldStart {
+			return inQuotes
+		}
+		return inPlain
+	case afterQuote:
+		switch b {
+		case c.comma:
+			return atFieldStart
+		case '\r':
+			return afterQuoteCR
+		}
+	}
+	return inQuotes
+}
+
+// untilQuote is how many bytes from i on lie before the next quote, or before a
+// line ending that ends the record. It counts the line endings it passes.
+func (c *csvScan) untilQuote(i int, breaks *int64, firstBreak *int) int {
+	rest := c.buf[c.pos+i : c.end]
+	if rest[0] == '\n' {
+		return 1 // counted already
+	}
+	n := bytes.IndexByte(rest, '"')
+	if n < 0 {
+		n = len(rest)
+	}
+	first := bytes.IndexByte(rest[:n], '\n')
+	if first < 0 {
+		return n
+	}
+	if c.base+int64(c.pos+i+first) < c.flat {
+		return first
+	}
+	if *firstBreak < 0 {
+		*firstBreak = i + first
+	}
+	*breaks += int64(bytes.Count(rest[:n], []byte{'\n'}))
+	return n
+}
+
+// flatLine is the first line of a record whose quote was never closed; what
+// follows is read again, line by line.
+func (c *csvScan) flatLine(n int) (int, int, int64, string) { return n, 1, 1, csvOpenQuote }
+
+// skipLine reads on to the end of a line that is longer than the limit.
+func (c *csvScan) skipLine() {
+	c.raw = bytes.Clone(c.raw[:min(len(c.raw), sampleLength)])
+	for c.more() {
+		if i := bytes.IndexByte(c.buf[c.pos:c.end], '\n'); i >= 0 {
+			c.pos += i + 1
+			c.next++
+			return
+		}
+		c.pos = c.end
+	}
+}
+
+// split cuts the raw record into fields.
+func (c *csvScan) split() {
+	c.fields, c.plain = c.fields[:0], c.plain[:0]
+	rest := c.raw
+	for len(c.fields) < maxFields {
+		n, field := c.field(rest)
+		c.fields = append(c.fields, field)
+		if n == len(rest) {
+			return
+		}
+		rest = rest[n+1:]
+	}
+	c.fields, c.fault = c.fields[:0], csvTooWide
+}
+
+// field is the first field of a text and how many bytes it takes.
+func (c *csvScan) field(text []byte) (n int, field []byte) {
+	if len(text) > 0 && text[0] == '"' {
+		return c.quoted(text)
+	}
+	for n < len(text) && text[n] != c.comma {
+		n++
+	}
+	return n, text[:n]
+}
+
+// quoted is a field in quotes. It is a part of the text where no quote had to go.
+func (c *csvScan) quoted(text []byte) (n int, field []byte) {
+	kept, from := len(c.plain), 1
+	for i := 1; i < len(text); {
+		q := bytes.IndexByte(text[i:], '"')
+		if q < 0 {
+			break
+		}
+		i += q + 1
+		switch {
+		case i == len(text) || text[i] == c.comma:
+			if len(c.plain) == kept {
+				return i, text[from : i-1]
+			}
+			c.plain = append(c.plain, text[from:i-1]...)
+			return i, c.plain[kept:]
+		case text[i] == '"':
+			c.plain = append(c.plain, text[from:i]...)
+			i++
+			from = i
+		}
+	}
+	if len(c.plain) == kept {
+		return len(text), text[from:]
+	}
+	c.plain = append(c.plain, text[from:]...)
+	return len(text), c.plain[kept:]
+}
+
+// fill reads more behind the unread bytes, moving or growing them as needed.
+func (c *csvScan) fill() {
+	c.base += int64(c.pos)
+	c.buf, c.end = makeRoom(c.buf, c.pos, c.end)
+	c.pos = 0
+	n, err := readSome(c.r, c.buf[c.end:])
+	c.end += n
+	c.readErr = err
+}
+
+// makeRoom moves the bytes from start to end to the front of the buffer and
+// doubles it where it is full.
+func makeRoom(buf []byte, start, end int) ([]byte, int) {
+	to := buf
+	if end-start == len(buf) {
+		to = make([]byte, 2*len(buf))
+	}
+	return to, copy(to, buf[start:end])
+}
+
+// readSome reads at least one byte or says why there is none.
+func readSome(r io.Reader, p []byte) (int, error) {
+	if r == nil {
+		return 0, io.EOF
+	}
+	for range maxEmptyReads {
+		n, err := r.Read(p)
+		if n > 0 && errors.Is(err, io.EOF) {
+			return n, err
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.ErrNoProgress
+}

@@ -1,0 +1,40 @@
+// Package store folds batches into rows and answers questions about them. Each
+// engine is in its own file; all must agree with cube.Of.
+package store
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"netcase"
+)
+
+// Stream is one input, decompressed, that can be opened again for the second pass.
+type Stream struct {
+	Name     string
+	Explicit bool // named by the user, not met in a folder
+	Open     func() (io.ReadCloser, error)
+}
+
+// Config says how inputs are read.
+type Config struct {
+	Workers  int            // streams read at the same time; 0: one a CPU
+	Zone     *time.Location // assumed for times without one; nil: UTC
+	Span     netcase.Span   // flows outside are still folded (they are history) unless they lie after its end
+	Assume   netcase.Reach  // taken for flows whose outcome is open, where the user says so; unknown: nothing is assumed
+	Progress func(Progress) // called now and then; may be nil
+}
+
+// Progress is how far reading has come.
+type Progress struct {
+	Pass    int // 1 or 2
+	Stream  string
+	Bytes   int64 // decompressed, over all streams so far
+	Records int64
+	Done    int // streams
+	Streams int
+}
+
+// Engine is what hunt calls; the memory engine is the only one so far.
+type Engine func(ctx context.Context, cfg Config, site *netcase.Site, streams []Stream) (*Memory, error)
