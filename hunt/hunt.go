@@ -21,7 +21,7 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer telemetry.Close()
+	defer func() { _ = telemetry.Close() }() // temporary files only
 	lists, err := openIntel(cfg)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, telemetry.streams)
+	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, telemetry)
 	if err != nil {
 		return nil, err
 	}

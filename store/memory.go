@@ -34,11 +34,12 @@ type Memory struct {
 	procs   []netcase.Process
 	queries []netcase.Query
 	names   map[netip.Addr]string
+	refused []netcase.InputReport // what could not be opened, or need not be
 }
 
 // folded is what became of one input.
 type folded struct {
-	stream    Stream
+	stream    source.Stream
 	format    source.Format
 	report    netcase.InputReport
 	rows      map[cube.Key]cube.Counts
@@ -53,8 +54,9 @@ type folded struct {
 
 // Fold reads every stream once. A stream that cannot be read is reported and the
 // others go on; an error means that the engine itself failed or was interrupted.
-func Fold(ctx context.Context, cfg Config, site *netcase.Site, streams []Stream) (*Memory, error) {
-	m := &Memory{cfg: cfg, site: site, inputs: make([]*folded, len(streams))}
+func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Found) (*Memory, error) {
+	streams := found.Streams
+	m := &Memory{cfg: cfg, site: site, inputs: make([]*folded, len(streams)), refused: refusals(found)}
 	meter := newMeter(cfg.Progress, 1, len(streams))
 	err := m.parallel(ctx, len(streams), func(i int) {
 		m.inputs[i] = m.fold(ctx, streams[i], nil, meter)
@@ -71,6 +73,19 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, streams []Stream)
 	}
 	m.join()
 	return m, nil
+}
+
+// refusals reports what was found and is not a stream.
+func refusals(found source.Found) (out []netcase.InputReport) {
+	for _, r := range found.Refused {
+		out = append(out, r.Report())
+	}
+	for _, s := range found.Skipped {
+		out = append(out, netcase.InputReport{
+			Name: source.Printable(s.Name), Read: 1, Skipped: 1, Reasons: map[string]int64{source.Printable(s.Reason): 1},
+		})
+	}
+	return out
 }
 
 // parallel runs work for 0 … n-1 on the configured number of workers.
@@ -100,9 +115,9 @@ func (m *Memory) parallel(ctx context.Context, n int, work func(int)) error {
 }
 
 // fold reads one stream into its own fold.
-func (m *Memory) fold(ctx context.Context, s Stream, duplicate map[uint64]bool, meter *meter) *folded {
+func (m *Memory) fold(ctx context.Context, s source.Stream, duplicate map[uint64]bool, meter *meter) *folded {
 	f := &folded{
-		stream: s, report: netcase.InputReport{Name: s.Name}, duplicate: duplicate,
+		stream: s, report: netcase.InputReport{Name: source.Printable(s.Name), Notes: slices.Clone(s.Notes)}, duplicate: duplicate,
 		rows: map[cube.Key]cube.Counts{}, minutes: map[cube.MinuteKey]cube.MinuteCount{}, names: map[netip.Addr]string{},
 	}
 	sum := sha256.New()
@@ -396,7 +411,7 @@ func answer[T any](ctx context.Context, items []T) iter.Seq2[T, error] {
 
 // Coverage reports on the inputs, sorted by name and hash.
 func (m *Memory) Coverage() netcase.Coverage {
-	var c netcase.Coverage
+	c := netcase.Coverage{Inputs: slices.Clone(m.refused)}
 	for _, f := range m.inputs {
 		c.Inputs = append(c.Inputs, f.report)
 	}

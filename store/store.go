@@ -3,19 +3,10 @@
 package store
 
 import (
-	"context"
-	"io"
 	"time"
 
 	"netcase"
 )
-
-// Stream is one input, decompressed, that can be opened again for the second pass.
-type Stream struct {
-	Name     string
-	Explicit bool // named by the user, not met in a folder
-	Open     func() (io.ReadCloser, error)
-}
 
 // Config says how inputs are read.
 type Config struct {
@@ -35,6 +26,3 @@ type Progress struct {
 	Done    int // streams
 	Streams int
 }
-
-// Engine is what hunt calls; the memory engine is the only one so far.
-type Engine func(ctx context.Context, cfg Config, site *netcase.Site, streams []Stream) (*Memory, error)

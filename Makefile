@@ -1,0 +1,52 @@
+# The commands of the project. Only Go is needed for build, test and demo.
+GO ?= go
+FUZZTIME ?= 60s
+
+.PHONY: help build test race lint fmt fuzz golden bench evaluate peers cross demo ci
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## build ./netcase, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o netcase ./cmd/netcase
+
+test: ## all tests (under four minutes)
+	$(GO) test ./...
+
+race: ## all tests under the race detector (needs gcc)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint: ## gofmt, vet, golangci-lint as pinned in tools/
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	cd tools && $(GO) build -o ../dist/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	dist/golangci-lint run ./...
+
+fmt: ## gofmt everything
+	gofmt -w $$(git ls-files '*.go')
+
+fuzz: ## every fuzz target for FUZZTIME (60s) each
+	FUZZTIME=$(FUZZTIME) sh scripts/fuzz.sh
+
+golden: ## rewrite the expected outputs; then read the diff
+	$(GO) test ./source ./intel ./report ./casebook ./respond ./cmd/netcase -update
+
+bench: ## benchmarks, and rows a second and peak memory of 1 M rows of each format
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	sh scripts/bench.sh
+
+evaluate: ## the judgement of the simulated incident over many seeds
+	$(GO) test ./hunt -run Seeds -seeds 100 -count 1 -v
+
+peers: ## what we write, read by the programs it is for (Suricata, nftables, Chromium, poppler)
+	NETCASE_PEERS=require $(GO) test ./respond ./report -run 'Suricata|Nft|Chromium|Browser|PDF' -count 1 -v
+
+cross: ## build for every platform
+	@for os in linux darwin windows; do for arch in amd64 arm64; do \
+		echo "$$os/$$arch"; CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./cmd/netcase || exit 1; done; done
+
+demo: ## the whole river on the simulated incident
+	$(GO) run ./cmd/netcase demo
+
+ci: ## exactly what CI runs
+	bash .ci/run

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"netcase"
+	"netcase/hunt"
+	"netcase/report"
+)
+
+type investigateCmd struct {
+	Paths []string `arg:"" name:"path" help:"Telemetry: files, folders, patterns, archives, or - for standard input."`
+
+	Intel    []string `help:"Lists, STIX, MISP or provider exports: a file or folder, with @DATE for when it was learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
+	Site     string   `help:"What the owner says of the own network (docs/site.md)." placeholder:"FILE"`
+	From     string   `help:"Start of the investigated span; what lies before it feeds the baselines." placeholder:"TIME"`
+	To       string   `help:"End of the investigated span." placeholder:"TIME"`
+	Focus    string   `help:"Keep to one address, host name or port." placeholder:"WHAT"`
+	AsOf     string   `name:"as-of" help:"Judge with what could be known then (default: the end of the latest event)." placeholder:"TIME"`
+	IssuedAt string   `name:"issued-at" help:"When the case is issued; expiries count from it (default: --as-of)." placeholder:"TIME"`
+	TZ       string   `name:"tz" help:"Zone of times that have none (default UTC)." placeholder:"ZONE"`
+	Allow    []string `help:"Outside addresses that may do what they do (repeatable)." placeholder:"PREFIX"`
+	Assume   string   `help:"Take this reach where the outcome is not recorded: denied, no_reply, bidirectional …" placeholder:"REACH"`
+	Out      string   `short:"o" help:"Folder of the case (default: case-ID in the current folder)." placeholder:"DIR"`
+	Memory   string   `help:"Memory that the garbage collector aims to stay below, for example 2GB." placeholder:"SIZE"`
+	Spool    string   `help:"How much of standard input may be kept for a second reading." default:"4GB" placeholder:"SIZE"`
+	Workers  int      `help:"Inputs read at the same time (default: one a CPU)."`
+	FailOn   string   `name:"fail-on" help:"Exit with 1 if the lower end of the severity range reaches this." placeholder:"SEVERITY"`
+	JSON     bool     `name:"json" help:"Print a summary for machines instead of the card."`
+	Quiet    bool     `short:"q" help:"No progress, no card: only errors."`
+}
+
+// Help says what the command gives and how it ends.
+func (c *investigateCmd) Help() string {
+	return `Reads every input, recognises formats by content, folds flows, asks the lists,
+detects, judges, and writes a case folder with report.md and report.html.
+
+  netcase investigate --intel lists/ exports/
+  zcat big.csv.gz | netcase investigate --intel drop.json@2025-10-20 -
+
+Exit: 0 it looked properly; 1 --fail-on reached; 2 usage; 3 it could not look
+properly (an input refused or cut, more than 1 % of its records rejected, a
+detector or list failed).`
+}
+
+// Run investigates.
+func (c *investigateCmd) Run(ctx context.Context, std streams) error {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	fail, err := c.failOn()
+	if err != nil {
+		return err
+	}
+	out, move := c.Out, false
+	if out == "" {
+		out, move = temporaryCase(), true
+	}
+	cfg.Out, cfg.Stdin = out, std.in
+	p := newProgress(std.err, c.Quiet || c.JSON)
+	cfg.Progress = p.show
+	k, err := hunt.Run(ctx, cfg)
+	p.finish()
+	if err != nil {
+		if move {
+			_ = os.RemoveAll(out)
+		}
+		return runError(err)
+	}
+	if move {
+		if out, err = settle(out, k.ID); err != nil {
+			return err
+		}
+	}
+	if err := c.print(std, k, out); err != nil {
+		return err
+	}
+	return outcome(std.err, k, fail, c.Quiet)
+}
+
+// temporaryCase is where a case stands until its id is known.
+func temporaryCase() string {
+	return ".netcase-" + strconv.Itoa(os.Getpid())
+}
+
+// settle gives the case folder the name of its case.
+func settle(dir, id string) (string, error) {
+	if err := os.RemoveAll(id); err != nil {
+		return "", err
+	}
+	return id, os.Rename(dir, id)
+}
+
+// config is the run that the flags ask for.
+func (c *investigateCmd) config() (hunt.Config, error) {
+	cfg := hunt.DefaultConfig()
+	cfg.Paths, cfg.Focus, cfg.Workers = c.Paths, c.Focus, c.Workers
+	var err error
+	if cfg.Intel, err = intelPaths(c.Intel); err != nil {
+		return cfg, err
+	}
+	if c.Site != "" {
+		if cfg.Site, err = readSite(c.Site); err != nil {
+			return cfg, err
+		}
+		cfg.SiteFrom = filepath.Base(c.Site)
+	}
+	for _, t := range []struct {
+		flag, value string
+		to          *netcase.Time
+	}{
+		{"--from", c.From, &cfg.Span.Start}, {"--to", c.To, &cfg.Span.End},
+		{"--as-of", c.AsOf, &cfg.AsOf}, {"--issued-at", c.IssuedAt, &cfg.IssuedAt},
+	} {
+		if *t.to, err = instant(t.flag, t.value); err != nil {
+			return cfg, err
+		}
+	}
+	if cfg.Span.Start.Known() && cfg.Span.End.Known() && cfg.Span.End <= cfg.Span.Start {
+		return cfg, usagef("--to is the first instant that no longer belongs to the span", "--to %s does not lie after --from %s", c.To, c.From)
+	}
+	if c.TZ != "" {
+		if cfg.Zone, err = time.LoadLocation(c.TZ); err != nil {
+			return cfg, usagef("write it as Europe/Madrid or UTC", "--tz %q: %v", c.TZ, err)
+		}
+	}
+	if c.Assume != "" {
+		if cfg.Assume, err = netcase.ParseReach(c.Assume); err != nil {
+			return cfg, usagef("", "--assume: %v", err)
+		}
+	}
+	if cfg.Allow, err = prefixes("--allow", c.Allow); err != nil {
+		return cfg, err
+	}
+	return cfg, c.limits(&cfg)
+}
+
+// limits sets what a run may use.
+func (c *investigateCmd) limits(cfg *hunt.Config) (err error) {
+	if c.Memory != "" {
+		n, err := bytesOf("--memory", c.Memory)
+		if err != nil {
+			return err
+		}
+		debug.SetMemoryLimit(n)
+	}
+	cfg.Spool, err = bytesOf("--spool", c.Spool)
+	return err
+}
+
+// bytesOf reads a size such as 512MB.
+func bytesOf(flag, s string) (int64, error) {
+	units := []struct {
+		suffix string
+		factor int64
+	}{{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}, {"", 1}}
+	text := strings.ToUpper(strings.TrimSpace(s))
+	for _, u := range units {
+		number, ok := strings.CutSuffix(text, u.suffix)
+		if !ok {
+			continue
+		}
+		f, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err == nil && f > 0 && f*float64(u.factor) < 1<<62 {
+			return int64(f * float64(u.factor)), nil
+		}
+		break
+	}
+	return 0, usagef("write it as 512MB or 2GB", "%s %q is not a size", flag, s)
+}
+
+// intelPaths reads PATH[@DATE]. A path that exists as written is taken as it is.
+func intelPaths(values []string) ([]hunt.IntelPath, error) {
+	var out []hunt.IntelPath
+	for _, v := range values {
+		if _, err := os.Stat(v); err == nil {
+			out = append(out, hunt.IntelPath{Path: v})
+			continue
+		}
+		path, date := v, ""
+		if at := strings.LastIndexByte(v, '@'); at > 0 {
+			path, date = v[:at], v[at+1:]
+		}
+		learned, err := instant("--intel "+v, date)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, hunt.IntelPath{Path: path, Date: learned})
+	}
+	return out, nil
+}
+
+func (c *investigateCmd) failOn() (*netcase.Level, error) {
+	if c.FailOn == "" {
+		return nil, nil
+	}
+	l, err := netcase.ParseLevel(c.FailOn)
+	if err != nil {
+		return nil, usagef("", "--fail-on: %v", err)
+	}
+	return &l, nil
+}
+
+// print shows the result: data on stdout only.
+func (c *investigateCmd) print(std streams, k *netcase.Case, dir string) error {
+	if c.JSON {
+		return printSummary(std.out, k, dir)
+	}
+	if c.Quiet {
+		return nil
+	}
+	return printCard(std.out, k, dir)
+}
+
+func printCard(w io.Writer, k *netcase.Case, dir string) error {
+	_, err := fmt.Fprintf(w, "%s\nReport: %s\n        %s\nCase:   %s\n",
+		report.Terminal(k, report.Style{Width: width(), Color: colour(w)}),
+		filepath.Join(dir, "report.html"), filepath.Join(dir, "report.md"), dir)
+	return err
+}
+
+// summary is what --json prints: enough to branch on; case.json has everything.
+type summary struct {
+	Case      string            `json:"case"`
+	Dir       string            `json:"dir"`
+	Title     string            `json:"title"`
+	Status    netcase.Status    `json:"status"`
+	Severity  netcase.Severity  `json:"severity"`
+	Lead      string            `json:"lead,omitempty"`
+	Posterior float64           `json:"posterior,omitempty"`
+	Claims    map[string]string `json:"claims"`
+	Findings  int               `json:"findings"`
+	Flows     int64             `json:"flows"`
+	Sound     bool              `json:"sound"`
+	Why       []string          `json:"why,omitempty"`
+}
+
+func printSummary(w io.Writer, k *netcase.Case, dir string) error {
+	sound, why := k.Coverage.Sound()
+	s := summary{
+		Case: k.ID, Dir: dir, Title: k.Title, Status: k.Status, Severity: k.Severity, Claims: map[string]string{},
+		Findings: len(k.Findings), Flows: k.Coverage.Flows(), Sound: sound, Why: why,
+	}
+	if len(k.Groups) > 0 {
+		s.Lead, s.Posterior = k.Groups[0].Lead().ID, k.Groups[0].Lead().Posterior
+	}
+	for _, c := range k.Claims {
+		s.Claims[c.ID] = string(c.Standing)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(s)
+}
+
+// outcome is the exit code that the case asks for, with the reasons on stderr.
+func outcome(w io.Writer, k *netcase.Case, fail *netcase.Level, quiet bool) error {
+	if fail != nil && k.Severity.Low >= *fail {
+		return &exitError{code: exitReached}
+	}
+	sound, why := k.Coverage.Sound()
+	if sound {
+		return nil
+	}
+	if !quiet {
+		fmt.Fprintln(w, "netcase: it could not look properly:")
+		for _, reason := range why {
+			fmt.Fprintln(w, "  "+reason)
+		}
+	}
+	return &exitError{code: exitUnsound}
+}
+
+// runError adds the next step to an error that ended a run.
+func runError(err error) error {
+	hint := ""
+	if os.IsNotExist(err) {
+		hint = "netcase investigate takes files, folders, patterns, archives, or - for standard input"
+	}
+	return &exitError{code: exitUnsound, err: err, hint: hint}
+}

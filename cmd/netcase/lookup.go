@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+
+	"netcase"
+	"netcase/hunt"
+	"netcase/intel"
+	"netcase/judge"
+	"netcase/report"
+)
+
+type lookupCmd struct {
+	What  []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
+	Intel []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." required:"" placeholder:"PATH[@DATE]" sep:"none"`
+	AsOf  string   `name:"as-of" help:"What was known then (default: everything in the lists)." placeholder:"TIME"`
+	JSON  bool     `name:"json" help:"Print one JSON object a line."`
+	Hits  bool     `help:"Only addresses that some list knows."`
+}
+
+// Help gives examples.
+func (c *lookupCmd) Help() string {
+	return "  netcase lookup --intel lists/ 194.180.49.103\n  netcase lookup --intel lists/ --json --hits addresses.txt\n\nAn address that no list knows is not thereby clean."
+}
+
+// Run prints cards.
+func (c *lookupCmd) Run(ctx context.Context, std streams) error {
+	paths, err := intelPaths(c.Intel)
+	if err != nil {
+		return err
+	}
+	asOf, err := instant("--as-of", c.AsOf)
+	if err != nil {
+		return err
+	}
+	set, err := hunt.LoadIntel(ctx, paths)
+	if err != nil {
+		return runError(err)
+	}
+	asked, bad := 0, 0
+	for _, what := range c.What {
+		err := eachAddress(what, std.in, func(line int, text string, a netip.Addr, ok bool) error {
+			if !ok {
+				bad++
+				fmt.Fprintf(std.err, "netcase: %s line %d: %q is not an address\n", what, line, text)
+				return nil
+			}
+			asked++
+			return c.print(std.out, set, a, asOf)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return c.end(std.err, set, asked, bad)
+}
+
+// end says on stderr what could not be looked at.
+func (c *lookupCmd) end(w io.Writer, set *intel.Set, asked, bad int) error {
+	failed := 0
+	for _, f := range set.Feeds() {
+		if f.Error != "" {
+			failed++
+			fmt.Fprintf(w, "netcase: %s: %s\n", f.Name, f.Error)
+		}
+	}
+	if failed > 0 || bad > 0 {
+		return &exitError{code: exitUnsound, err: fmt.Errorf("%d addresses looked up; %d lines were not addresses, %d lists could not be read", asked, bad, failed)}
+	}
+	return nil
+}
+
+func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, asOf netcase.Time) error {
+	card := set.Card(intel.CardQuery{Address: a, First: asOf, Last: asOf, AsOf: asOf})
+	judge.Fuse(&card, judge.Behaviour{})
+	if c.Hits && len(card.Listings) == 0 {
+		return nil
+	}
+	if c.JSON {
+		return json.NewEncoder(w).Encode(card)
+	}
+	_, err := io.WriteString(w, report.LookupCard(card, report.Style{Width: width(), Color: colour(w)})+"\n")
+	return err
+}
+
+// eachAddress calls do for an address, for the addresses of a small prefix, or
+// for every line of a file.
+func eachAddress(what string, stdin io.Reader, do func(line int, text string, a netip.Addr, ok bool) error) error {
+	if p, err := prefix(what); err == nil {
+		return eachOf(p, what, do)
+	}
+	r := stdin
+	if what != "-" {
+		f, err := os.Open(what)
+		if err != nil {
+			return usagef("lookup takes addresses, prefixes, and files with one a line", "%q is neither an address nor a file that can be read", what)
+		}
+		defer func() { _ = f.Close() }() // read only
+		r = f
+	}
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		a, err := netip.ParseAddr(text)
+		if err := do(n, text, a, err == nil); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// maxPrefixBits is how many address bits of a prefix are looked up one by one.
+const maxPrefixBits = 12
+
+func eachOf(p netip.Prefix, text string, do func(int, string, netip.Addr, bool) error) error {
+	if p.Addr().BitLen()-p.Bits() > maxPrefixBits {
+		return usagef("write the addresses to a file and look that up", "%s has too many addresses to look up one by one", p)
+	}
+	for a := p.Addr(); p.Contains(a); a = a.Next() {
+		if err := do(1, text, a, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package hunt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"netcase"
+	"netcase/detect"
+	"netcase/intel"
+	"netcase/judge"
+	"netcase/source"
+	"netcase/store"
+)
+
+// Config is everything a run depends on.
+type Config struct {
+	Paths    []string
+	Intel    []IntelPath
+	Site     netcase.Site
+	SiteFrom string // where the site is known from, in words; empty: not stated
+	Span     netcase.Span
+	AsOf     netcase.Time // zero: the end of the latest event
+	IssuedAt netcase.Time // zero: AsOf
+	Zone     *time.Location
+	Assume   netcase.Reach
+	Allow    []netip.Prefix
+	Focus    string // an address, a host name or a port; empty: everything
+	Out      string // folder of the case; empty: it is not written
+	Workers  int
+	Spool    int64
+	Stdin    io.Reader
+	Progress func(store.Progress)
+
+	Detect      detect.Config
+	Judge       judge.Config
+	IntelConfig intel.Config
+	Rendering   Rendering
+}
+
+// IntelPath is a file or folder of lists, with the date on which it was learned
+// where the user gave one.
+type IntelPath struct {
+	Path string
+	Date netcase.Time
+}
+
+// DefaultConfig has the defaults of every package.
+func DefaultConfig() Config {
+	return Config{Detect: detect.DefaultConfig(), Judge: judge.DefaultConfig(), IntelConfig: intel.DefaultConfig()}
+}
+
+func (c *Config) storeConfig() store.Config {
+	return store.Config{Workers: c.Workers, Zone: c.Zone, Span: c.Span, Assume: c.Assume, Progress: c.Progress}
+}
+
+// opened are the lists that were found.
+type opened struct {
+	founds []source.Found
+	files  []intel.File
+}
+
+// Close removes what was made to read them.
+func (o *opened) Close() {
+	for i := range o.founds {
+		_ = o.founds[i].Close() // temporary files only; what was read is read
+	}
+}
+
+func (c *Config) options() source.Options {
+	return source.Options{Spool: c.Spool, Stdin: c.Stdin}
+}
+
+// openTelemetry finds the telemetry.
+func openTelemetry(c Config) (source.Found, error) {
+	found, err := source.Find(c.Paths, c.options())
+	if err != nil {
+		return source.Found{}, err
+	}
+	if len(found.Streams) == 0 && len(found.Refused) == 0 {
+		return source.Found{}, errors.Join(fmt.Errorf("nothing to read in %s", strings.Join(c.Paths, ", ")), found.Close())
+	}
+	return found, nil
+}
+
+// openIntel finds the lists.
+func openIntel(c Config) (*opened, error) {
+	o := &opened{}
+	for _, p := range c.Intel {
+		found, err := source.Find([]string{p.Path}, c.options())
+		if err != nil {
+			o.Close()
+			return nil, fmt.Errorf("--intel %s: %w", p.Path, err)
+		}
+		o.founds = append(o.founds, found)
+		for _, s := range found.Streams {
+			o.files = append(o.files, intel.File{Name: s.Name, Given: p.Date, Open: s.Open})
+		}
+		for _, r := range found.Refused {
+			o.files = append(o.files, refusedFile(r))
+		}
+	}
+	return o, nil
+}
+
+// refusedFile is a list that cannot be opened; the feed report will say why.
+func refusedFile(r source.Refusal) intel.File {
+	return intel.File{Name: r.Name, Open: func() (io.ReadCloser, error) { return nil, fmt.Errorf("%s", r.Reason) }}
+}
+
+// request is what the detectors are asked.
+func (c *Config) request(answers *store.Memory, known *intel.Set) detect.Request {
+	c.Site.Approved = append(slices.Clone(c.Site.Approved), c.Allow...)
+	return detect.Request{Config: c.Detect, Site: &c.Site, Span: c.Span, Intel: known, Answerer: answers}
+}
+
+// coverage completes what the detectors report.
+func (c *Config) coverage(found detect.Result, known *intel.Set) netcase.Coverage {
+	cov := found.Coverage
+	cov.Feeds, cov.Detectors, cov.Notes = known.Feeds(), found.Runs, found.Notes
+	cov.Site = c.SiteFrom
+	if cov.Site == "" {
+		cov.Site = "not stated: private ranges and the exporter's own side stand for the own network"
+	}
+	if len(c.Intel) == 0 {
+		cov.Notes = append(cov.Notes, "no intelligence was given: no address could be called listed")
+	}
+	if c.Assume != netcase.ReachUnknown {
+		cov.Notes = append(cov.Notes, "assumed by the caller: an outcome that is not recorded is "+c.Assume.String())
+	}
+	return cov
+}
+
+// question is what is judged.
+func (c *Config) question(found detect.Result, known *intel.Set, answers *store.Memory) judge.Input {
+	cov := c.coverage(found, known)
+	span := c.Span
+	for i := range cov.Inputs {
+		if s := cov.Inputs[i].Span; s.Start.Known() {
+			if !c.Span.Start.Known() {
+				span = span.Extend(s.Start)
+			}
+			if !c.Span.End.Known() {
+				span = span.Extend(s.End - 1)
+			}
+		}
+	}
+	asOf := c.AsOf
+	if !asOf.Known() {
+		asOf = span.End
+	}
+	issued := c.IssuedAt
+	if !issued.Known() {
+		issued = asOf
+	}
+	return judge.Input{
+		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
+		Findings: focused(found.Findings, c.Focus, answers.Names()), Coverage: cov, Names: answers.Names(), Queries: source.Queries,
+	}
+}
+
+// sign names the case: the same inputs, configuration and version give the same id.
+func (c *Config) sign(k *netcase.Case) {
+	k.Tool, k.Format = "netcase "+netcase.Version, netcase.CaseFormat
+	k.Config = c.effective()
+	h := sha256.New()
+	fmt.Fprintln(h, k.Tool, k.Weights)
+	var sums []string
+	for _, in := range k.Coverage.Inputs {
+		sums = append(sums, "input "+in.SHA256)
+	}
+	for _, f := range k.Coverage.Feeds {
+		sums = append(sums, "feed "+f.SHA256+" "+f.Learned.String())
+	}
+	slices.Sort(sums)
+	fmt.Fprintln(h, strings.Join(sums, "\n"))
+	for _, key := range sortedKeys(k.Config) {
+		fmt.Fprintln(h, key, k.Config[key])
+	}
+	k.ID = "case-" + hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// effective are the settings that bear on the result. Workers and progress do not.
+func (c *Config) effective() map[string]string {
+	d := c.Detect
+	out := map[string]string{
+		"scan.hosts":   fmt.Sprintf("%d to %d", d.ScanHostsFloor, d.ScanHosts),
+		"scan.ports":   fmt.Sprint(d.ScanPorts),
+		"spike.q":      fmt.Sprint(d.SpikeQ),
+		"spike.ratio":  fmt.Sprint(d.SpikeRatio),
+		"spike.excess": fmt.Sprint(d.SpikeExcess),
+		"spike.draws":  fmt.Sprint(d.Draws),
+		"site":         c.siteHash(),
+	}
+	set := func(key, value string) {
+		if value != "" {
+			out[key] = value
+		}
+	}
+	if c.Span.Start.Known() {
+		set("from", c.Span.Start.String())
+	}
+	if c.Span.End.Known() {
+		set("to", c.Span.End.String())
+	}
+	if c.AsOf.Known() {
+		set("as-of", c.AsOf.String())
+	}
+	if c.IssuedAt.Known() {
+		set("issued-at", c.IssuedAt.String())
+	}
+	if c.Zone != nil {
+		set("tz", c.Zone.String())
+	}
+	if c.Assume != netcase.ReachUnknown {
+		set("assume", c.Assume.String())
+	}
+	for _, p := range c.Allow {
+		set("allow "+p.String(), "yes")
+	}
+	set("focus", c.Focus)
+	return out
+}
+
+func (c *Config) siteHash() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", c.Site))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
