@@ -1,6 +1,7 @@
 package hunt
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"netcase"
+	"netcase/cube"
 	"netcase/detect"
 	"netcase/intel"
 	"netcase/judge"
@@ -160,30 +162,10 @@ func (c *Config) question(found detect.Result, known *intel.Set, answers *store.
 		issued = asOf
 	}
 	return judge.Input{
+		Settings: c.effective(), Outbound: outbound(answers),
 		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
 		Findings: focused(found.Findings, c.Focus, answers.Names()), Coverage: cov, Names: answers.Names(), Queries: source.Queries,
 	}
-}
-
-// sign names the case: the same inputs, configuration and version give the same id.
-func (c *Config) sign(k *netcase.Case) {
-	k.Tool, k.Format = "netcase "+netcase.Version, netcase.CaseFormat
-	k.Config = c.effective()
-	h := sha256.New()
-	fmt.Fprintln(h, k.Tool, k.Weights)
-	var sums []string
-	for _, in := range k.Coverage.Inputs {
-		sums = append(sums, "input "+in.SHA256)
-	}
-	for _, f := range k.Coverage.Feeds {
-		sums = append(sums, "feed "+f.SHA256+" "+f.Learned.String())
-	}
-	slices.Sort(sums)
-	fmt.Fprintln(h, strings.Join(sums, "\n"))
-	for _, key := range sortedKeys(k.Config) {
-		fmt.Fprintln(h, key, k.Config[key])
-	}
-	k.ID = "case-" + hex.EncodeToString(h.Sum(nil))[:12]
 }
 
 // effective are the settings that bear on the result. Workers and progress do not.
@@ -233,11 +215,11 @@ func (c *Config) siteHash() string {
 	return hex.EncodeToString(sum[:])[:16]
 }
 
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// outbound says whether traffic that our side began is in the inputs.
+func outbound(answers *store.Memory) netcase.State {
+	q := cube.Question{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Outbound}}
+	for range answers.Rows(context.Background(), q) {
+		return netcase.True
 	}
-	slices.Sort(keys)
-	return keys
+	return netcase.False
 }

@@ -49,7 +49,6 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err := judge.Close(draft, question); err != nil {
 		return nil, err
 	}
-	cfg.sign(draft)
 	if cfg.Out == "" {
 		return draft, nil
 	}

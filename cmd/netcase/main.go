@@ -31,7 +31,7 @@ type streams struct {
 
 // commands is the whole command line.
 type commands struct {
-	Config string `help:"Settings file; flags and NETCASE_* variables go before it." placeholder:"FILE" env:"NETCASE_CONFIG"`
+	Config kong.ConfigFlag `help:"Settings file; flags and NETCASE_* variables go before it." placeholder:"FILE"`
 
 	Investigate investigateCmd `cmd:"" help:"Read telemetry and intelligence, write a case. The main job."`
 	Demo        demoCmd        `cmd:"" help:"The whole river on a simulated incident, in seconds."`
