@@ -124,10 +124,10 @@ func TestSettingsFile(t *testing.T) {
 func TestSiteErrorsNameLineAndKey(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "site.yaml")
 	for text, want := range map[string]string{
-		"own: [10.0.0.0/8]\ncolour: red\n":                   "colour",
-		"own: [10.0.0.0/99]\n":                               "10.0.0.0/99",
-		"assets:\n  - {name: a, criticality: 9}\n":           "criticality 9",
-		"facts: {mfa: perhaps}\n":                            "perhaps",
+		"own: [10.0.0.0/8]\ncolour: red\n":                    "colour",
+		"own: [10.0.0.0/99]\n":                                "10.0.0.0/99",
+		"assets:\n  - {name: a, criticality: 9}\n":            "criticality 9",
+		"facts: {mfa: perhaps}\n":                             "perhaps",
 		"changes:\n  - {start: yesterday, end: 2025-01-01}\n": "yesterday",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
