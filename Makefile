@@ -33,7 +33,6 @@ golden: ## rewrite the expected outputs; then read the diff
 
 bench: ## benchmarks, and rows a second and peak memory of 1 M rows of each format
 	$(GO) test -run '^$$' -bench . -benchmem ./...
-	sh scripts/bench.sh
 
 evaluate: ## the judgement of the simulated incident over many seeds
 	$(GO) test ./hunt -run Seeds -seeds 100 -count 1 -v

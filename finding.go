@@ -122,6 +122,7 @@ type Finding struct {
 	Exposure *ExposureFacts `json:"exposure,omitempty"`
 	Artefact *ArtefactFacts `json:"artefact,omitempty"`
 	Owner    *OwnerFacts    `json:"owner,omitempty"`
+	Auth     *AuthFacts     `json:"auth,omitempty"`
 }
 
 // ScanFacts describe a group of sources that looked for open doors the same way.
@@ -293,4 +294,29 @@ type OwnerFacts struct {
 	Decibans    float64     `json:"decibans"` // weight for a claim of compromise
 	Peers       int         `json:"peers"`
 	Events      int64       `json:"events"`
+}
+
+// Pattern is what a run of login attempts looks like.
+type Pattern string
+
+// The patterns.
+const (
+	PatternGuessing    Pattern = "guessing"              // failures above the threshold
+	PatternSpray       Pattern = "spray"                 // few tries on each of many accounts
+	PatternEnumeration Pattern = "enumeration"           // accounts that do not exist
+	PatternSuccess     Pattern = "success after failure" // a login after such a run
+	PatternKnown       Pattern = "password known"        // the password was right, a policy refused the login
+)
+
+// AuthFacts describe login attempts on one host, as its login log tells them.
+type AuthFacts struct {
+	Host      Endpoint   `json:"host"`
+	Peers     []Endpoint `json:"peers"` // at most MaxSources, sorted
+	PeerCount int        `json:"peer_count"`
+	Pattern   Pattern    `json:"pattern"`
+	Grade     string     `json:"grade,omitempty"` // of a success after failure: A, B, C
+	Accounts  []string   `json:"accounts"`        // at most 20, sorted
+	Failures  int64      `json:"failures"`
+	Successes int64      `json:"successes"`
+	Complete  bool       `json:"complete"` // the log covers at least 95 % of the span
 }

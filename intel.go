@@ -23,12 +23,13 @@ const (
 	ClaimHosting    ClaimType = "hosting"        // range of a cloud or hosting provider: knowledge, no verdict
 	ClaimEdge       ClaimType = "edge"           // CDN or cloud edge shared by many
 	ClaimResolver   ClaimType = "resolver"       // public resolver or other well-known service
+	ClaimNothing    ClaimType = "nothing-known"  // the provider was asked and knows nothing bad, or holds it for harmless
 )
 
 // Adverse tells whether the claim says something bad of the address.
 func (c ClaimType) Adverse() bool {
 	switch c {
-	case ClaimTor, ClaimProxy, ClaimScanner, ClaimHosting, ClaimEdge, ClaimResolver:
+	case ClaimTor, ClaimProxy, ClaimScanner, ClaimHosting, ClaimEdge, ClaimResolver, ClaimNothing:
 		return false
 	}
 	return true
@@ -83,10 +84,11 @@ const (
 type Listing struct {
 	Indicator Indicator `json:"indicator"`
 	Timing    Timing    `json:"timing"`
-	AgeDays   float64   `json:"age_days"`      // from last seen to the first traffic; negative: seen later
-	Relevant  bool      `json:"relevant"`      // bears on the behaviour that was seen
-	Weight    float64   `json:"weight"`        // decibans that it adds to its origin group, as fused
-	Why       string    `json:"why,omitempty"` // why it counts for nothing, where it does
+	AgeDays   float64   `json:"age_days"`        // from last seen to the first traffic; negative: seen later
+	Relevant  bool      `json:"relevant"`        // bears on the behaviour that was seen
+	Weight    float64   `json:"weight"`          // decibans that it adds to its origin group, as fused
+	Why       string    `json:"why,omitempty"`   // why it counts for nothing, where it does
+	Group     string    `json:"group,omitempty"` // the origin whose vote it shares: a derived listing joins one that it is known to copy
 }
 
 // Card is everything intelligence says of one address.

@@ -91,6 +91,24 @@ func openTelemetry(c Config) (source.Found, error) {
 	return found, nil
 }
 
+// somethingRead is an error where not a single event could be read: there is
+// nothing to judge, and a case without a time cannot be dated.
+func somethingRead(c netcase.Coverage) error {
+	if len(c.Families) > 0 {
+		return nil
+	}
+	lines := []string{"no event could be read"}
+	for i := range c.Inputs {
+		in := &c.Inputs[i]
+		why := in.Unsound()
+		if why == "" {
+			why = fmt.Sprintf("%d records, %d skipped", in.Read, in.Skipped)
+		}
+		lines = append(lines, "  "+in.Name+": "+why)
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
 // openIntel finds the lists.
 func openIntel(c Config) (*opened, error) {
 	o := &opened{}

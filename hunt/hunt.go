@@ -36,6 +36,9 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := somethingRead(answers.Coverage()); err != nil {
+		return nil, err
+	}
 	found, err := detect.Run(ctx, cfg.request(answers, known))
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/netip"
 
+	"github.com/gaissmai/bart"
+
 	"netcase"
 )
 
@@ -18,17 +20,115 @@ type File struct {
 	Open  func() (io.ReadCloser, error)
 }
 
-// Set answers what is claimed of an address.
+// Config bounds what is loaded. A zero field takes its value from DefaultConfig.
+type Config struct {
+	Workers int // files read at the same time
+
+	// AdverseBits4 and AdverseBits6 are the shortest prefixes that may claim
+	// something bad. The widest networks that a careful list (Spamhaus DROP) holds
+	// are /12; one wrong line that is wider would accuse millions.
+	AdverseBits4 int
+	AdverseBits6 int
+
+	// KnowledgeBits4 and KnowledgeBits6 are the same for knowledge without a
+	// verdict: cloud providers do announce a /9, nobody announces more than a /8.
+	KnowledgeBits4 int
+	KnowledgeBits6 int
+
+	MaxLine       int   // bytes of a line; what is longer is refused and skipped over
+	MaxDocument   int64 // bytes of a JSON file that has to be read as a whole
+	MaxBytes      int64 // bytes of one input
+	MaxIndicators int   // usable indicators of one input and of the set
+	Samples       int   // samples kept for each input
+}
+
+// DefaultConfig is the configuration used where none is given.
+func DefaultConfig() Config {
+	return Config{
+		Workers:      2,
+		AdverseBits4: 12, AdverseBits6: 24,
+		KnowledgeBits4: 8, KnowledgeBits6: 16,
+		MaxLine:       64 << 10,
+		MaxDocument:   256 << 20,
+		MaxBytes:      4 << 30,
+		MaxIndicators: 20_000_000,
+		Samples:       5,
+	}
+}
+
+func (c Config) orDefault() Config {
+	d := DefaultConfig()
+	for _, f := range []struct{ v, d *int }{
+		{&c.Workers, &d.Workers},
+		{&c.AdverseBits4, &d.AdverseBits4}, {&c.AdverseBits6, &d.AdverseBits6},
+		{&c.KnowledgeBits4, &d.KnowledgeBits4}, {&c.KnowledgeBits6, &d.KnowledgeBits6},
+		{&c.MaxLine, &d.MaxLine}, {&c.MaxIndicators, &d.MaxIndicators}, {&c.Samples, &d.Samples},
+	} {
+		if *f.v <= 0 {
+			*f.v = *f.d
+		}
+	}
+	if c.MaxDocument <= 0 {
+		c.MaxDocument = d.MaxDocument
+	}
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = d.MaxBytes
+	}
+	return c
+}
+
+// Set answers what is claimed of an address. A nil set knows only the services
+// that everyone knows (KnownService).
 type Set struct {
 	feeds []netcase.FeedReport
+	recs  []record // sorted, so that equal prefixes stand together
+	words []words
+	times []times
+	table *bart.Table[uint32] // prefix -> first of its records
 }
 
 // Len is the number of usable indicators.
-func (s *Set) Len() int { return 0 }
+func (s *Set) Len() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.recs)
+}
 
-// Match is every indicator whose prefix holds the address, in a fixed order,
-// whatever its time. A nil set matches nothing.
-func (s *Set) Match(a netip.Addr) []netcase.Indicator { return nil }
+// Feeds reports what became of each input, sorted by name.
+func (s *Set) Feeds() []netcase.FeedReport {
+	if s == nil {
+		return nil
+	}
+	return s.feeds
+}
 
-// Feeds reports what became of each input.
-func (s *Set) Feeds() []netcase.FeedReport { return s.feeds }
+// Match is every indicator whose prefix holds the address, whatever its time:
+// the longest prefix first, then by feed and line. ::ffff:a.b.c.d is a.b.c.d.
+// A nil set matches nothing.
+func (s *Set) Match(a netip.Addr) []netcase.Indicator {
+	var out []netcase.Indicator
+	s.each(a, func(i uint32) bool {
+		out = append(out, s.indicator(i))
+		return true
+	})
+	return out
+}
+
+// each visits the records that hold the address, in the order of Match.
+func (s *Set) each(a netip.Addr, visit func(uint32) bool) {
+	if s == nil || s.table == nil || !a.IsValid() {
+		return
+	}
+	a = a.Unmap().WithZone("")
+	if !s.table.Contains(a) {
+		return
+	}
+	for _, first := range s.table.Supernets(netip.PrefixFrom(a, a.BitLen())) {
+		for i := first; int(i) < len(s.recs) && s.recs[i].key == s.recs[first].key; i++ {
+			if !visit(i) {
+				return
+			}
+		}
+	}
+}

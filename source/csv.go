@@ -125,106 +125,88 @@ const (
 //
 // Shape: n bytes of record, ending bytes of line ending, lines that they fill.
 func (c *csvScan) measure() (n, ending int, lines int64, fault string) {
-	if i := bytes.IndexByte(c.buf[c.pos:c.end], '\n'); i >= 0 && i <= c.limit && bytes.IndexByte(c.buf[c.pos:c.pos+i], '"') < 0 {
-		return i, 1, 1, ""
+	line := bytes.IndexByte(c.buf[c.pos:c.end], '\n')
+	if line >= 0 && line <= c.limit && bytes.IndexByte(c.buf[c.pos:c.pos+line], '"') < 0 {
+		return line, 1, 1, ""
 	}
-	state, i, breaks, firstBreak := atFieldStart, 0, int64(0), -1
+	state, i, firstBreak := atFieldStart, 0, -1
 	for {
 		if c.pos+i == c.end {
 			if c.readErr == nil && i <= c.limit {
 				c.fill()
 				continue
 			}
-			open := state == inQuotes
-			if (open || i > c.limit) && firstBreak >= 0 {
-				c.flat = c.base + int64(c.pos+i)
-				return c.flatLine(firstBreak)
+			return c.unended(i, lines, firstBreak, state == inQuotes)
+		}
+		flat := c.base+int64(c.pos+i) < c.flat
+		if state == inQuotes {
+			i += c.untilQuote(i)
+			if c.pos+i == c.end {
+				continue
 			}
-			if i > c.limit {
-				return i, 0, breaks, csvTooLong
-			}
-			if open {
-				return i, 0, breaks + 1, csvOpenQuote
-			}
-			return i, 0, breaks + 1, ""
 		}
 		b := c.buf[c.pos+i]
-		if b == '\n' {
-			if state != inQuotes && state != afterQuoteCR || state == afterQuoteCR || c.base+int64(c.pos+i) < c.flat {
-				fault = ""
-				if state == inQuotes {
-					fault = csvOpenQuote
-				}
-				return i, 1, breaks + 1, fault
-			}
-			breaks++
+		switch {
+		case b == '\n' && state == inQuotes && flat:
+			return i, 1, lines + 1, csvOpenQuote
+		case b == '\n' && state == inQuotes:
+			lines++
 			if firstBreak < 0 {
 				firstBreak = i
 			}
+		case b == '\n':
+			return i, 1, lines + 1, ""
+		default:
+			state = c.step(state, b)
 		}
-		if state == inQuotes {
-			i += c.untilQuote(i, &breaks, &firstBreak)
-			if c.pos+i < c.end && c.buf[c.pos+i] == '"' {
-				state = afterQuote
-				i++
-			}
-			continue
-		}
-		state = c.step(state, b)
 		i++
 	}
 }
 
-// step is the place of the byte after b, where b stands outside quotes or at their end.
+// unended measures a record that neither a line ending nor the limit ends well.
+// Where it spans lines because a quote stays open, it is taken to be its first
+// line, and what follows is read again line by line.
+func (c *csvScan) unended(i int, lines int64, firstBreak int, open bool) (int, int, int64, string) {
+	long := i > c.limit
+	switch {
+	case (open || long) && firstBreak >= 0:
+		c.flat = c.base + int64(c.pos+i)
+		return firstBreak, 1, 1, csvOpenQuote
+	case long:
+		return i, 0, lines, csvTooLong
+	case open:
+		return i, 0, lines + 1, csvOpenQuote
+	}
+	return i, 0, lines + 1, ""
+}
+
+// step is the place of the byte after b.
 func (c *csvScan) step(state int, b byte) int {
-	switch state {
-	case atFieldStart, inPlain:
-		if b == c.comma {
-			return atFieldStart
-		}
-		if b == '"' && state == atFieldStart {
-			return inQuotes
-		}
+	switch {
+	case b == c.comma && state != inQuotes && state != afterQuoteCR:
+		return atFieldStart
+	case state == atFieldStart && b == '"':
+		return inQuotes
+	case state == atFieldStart || state == inPlain:
 		return inPlain
-	case afterQuote:
-		switch b {
-		case c.comma:
-			return atFieldStart
-		case '\r':
-			return afterQuoteCR
-		}
+	case state == afterQuote && b == '\r':
+		return afterQuoteCR
+	case state != afterQuote && b == '"':
+		return afterQuote
 	}
 	return inQuotes
 }
 
-// untilQuote is how many bytes from i on lie before the next quote, or before a
-// line ending that ends the record. It counts the line endings it passes.
-func (c *csvScan) untilQuote(i int, breaks *int64, firstBreak *int) int {
+// untilQuote is how many bytes from i on lie before the next quote or line ending.
+func (c *csvScan) untilQuote(i int) int {
 	rest := c.buf[c.pos+i : c.end]
-	if rest[0] == '\n' {
-		return 1 // counted already
+	for n, b := range rest {
+		if b == '"' || b == '\n' {
+			return n
+		}
 	}
-	n := bytes.IndexByte(rest, '"')
-	if n < 0 {
-		n = len(rest)
-	}
-	first := bytes.IndexByte(rest[:n], '\n')
-	if first < 0 {
-		return n
-	}
-	if c.base+int64(c.pos+i+first) < c.flat {
-		return first
-	}
-	if *firstBreak < 0 {
-		*firstBreak = i + first
-	}
-	*breaks += int64(bytes.Count(rest[:n], []byte{'\n'}))
-	return n
+	return len(rest)
 }
-
-// flatLine is the first line of a record whose quote was never closed; what
-// follows is read again, line by line.
-func (c *csvScan) flatLine(n int) (int, int, int64, string) { return n, 1, 1, csvOpenQuote }
 
 // skipLine reads on to the end of a line that is longer than the limit.
 func (c *csvScan) skipLine() {

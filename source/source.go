@@ -42,7 +42,9 @@ type Sink func(*netcase.Batch) error
 
 // Formats lists every format, in the order in which they are asked.
 func Formats() []Format {
-	return []Format{}
+	return []Format{
+		zeekConn,
+	}
 }
 
 // Input is one decompressed stream on its way through a decoder.

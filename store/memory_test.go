@@ -259,15 +259,16 @@ func TestStreamsOfFind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := m.Coverage()
 	names := []string{}
-	for _, in := range m.Coverage().Inputs {
+	for _, in := range c.Inputs {
 		names = append(names, in.Name)
 	}
 	base := filepath.Base(dir)
 	if want := []string{base + "/c0.log", base + "/c1.log", base + "/c2.log"}; !slices.Equal(names, want) {
 		t.Errorf("%v, want %v", names, want)
 	}
-	if m.Coverage().Flows() != 60 {
-		t.Errorf("%d flows", m.Coverage().Flows())
+	if c.Flows() != 60 {
+		t.Errorf("%d flows", c.Flows())
 	}
 }

@@ -1,0 +1,545 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// The rule by which a dimension explains an excess.
+//
+// Source: Adtributor, NSDI 2014: an element needs a part of its own, and the set
+// is full when it explains most of the excess.
+const (
+	elementShare    = 0.10 // explanatory power that an element needs
+	setShare        = 0.80 // explanatory power at which the set is full
+	leastDivergence = 0.01 // bits: below, the elements kept their shares
+	newElement      = 0.5  // flows expected of an element that was never there
+	mostCells       = 10
+	rankedElements  = 64
+	cellCounters    = 1024    // a cell with a thousandth of the flows is never missed
+	mostElements    = 1 << 17 // distinct values of a dimension that are counted one by one
+)
+
+// part is what one element held in the window and in the bins it is compared with.
+type part struct{ in, before float64 }
+
+// ranking finds the elements that explain an excess. Elements are offered one by
+// one and only the best are kept.
+type ranking struct {
+	dimension          string
+	observed, expected float64 // of the window
+	before             float64 // flows in the bins that the window is compared with
+	divergence         float64
+	top                []netcase.Contribution
+}
+
+// add offers an element; expectations follow its share of the bins before.
+func (k *ranking) add(name string, p part, listed bool) {
+	e := 0.0
+	if k.before > 0 {
+		e = k.expected * p.before / k.before
+	}
+	k.offer(netcase.Contribution{Name: name, Observed: p.in, Expected: max(e, 0), Listed: listed})
+}
+
+func (k *ranking) offer(c netcase.Contribution) {
+	if c.Expected <= 0 {
+		c.Expected = min(newElement, k.expected)
+	}
+	if excess := k.observed - k.expected; excess > 0 {
+		c.Share = (c.Observed - c.Expected) / excess
+	}
+	if k.expected > 0 && k.observed > 0 {
+		c.Surprise = surprise(c.Expected/k.expected, c.Observed/k.observed)
+	}
+	k.divergence += c.Surprise
+	if c.Observed <= c.Expected {
+		return
+	}
+	k.top = append(k.top, c)
+	if len(k.top) >= 2*rankedElements {
+		k.trim()
+	}
+}
+
+func (k *ranking) trim() {
+	slices.SortFunc(k.top, func(a, b netcase.Contribution) int {
+		return cmp.Or(cmp.Compare(b.Observed-b.Expected, a.Observed-a.Expected), strings.Compare(a.Name, b.Name))
+	})
+	k.top = k.top[:min(len(k.top), rankedElements)]
+}
+
+// answer is the smallest set of elements that explains the excess: by falling
+// surprise, only those with a part of their own, until the set is full.
+func (k *ranking) answer() netcase.Attribution {
+	k.trim()
+	a := netcase.Attribution{Dimension: k.dimension, Divergence: k.divergence}
+	if k.divergence < leastDivergence {
+		return a
+	}
+	order := slices.Clone(k.top)
+	slices.SortStableFunc(order, func(a, b netcase.Contribution) int { return cmp.Compare(b.Surprise, a.Surprise) })
+	for _, c := range order {
+		if c.Share >= elementShare && a.Share < setShare {
+			a.Elements = append(a.Elements, c)
+			a.Share += c.Share
+		}
+	}
+	return a
+}
+
+func setSurprise(a netcase.Attribution) (s float64) {
+	for _, e := range a.Elements {
+		s += e.Surprise
+	}
+	return s
+}
+
+// The dimensions, in the order in which equal answers are preferred.
+const (
+	byAddress = "addresses"
+	byNetwork = "networks"
+	byHostDim = "hosts"
+	byPortDim = "ports"
+	byReach   = "outcomes"
+	bySensor  = "sensors"
+)
+
+// attribution is what the flows of a window consist of.
+type attribution struct {
+	rankings []*ranking
+	answers  []netcase.Attribution // the best first
+	listed   *netcase.Contribution
+	fresh    part // of the addresses that the bins before do not hold
+	freshN   int
+	peers    int // addresses in the window
+	records  int64
+	flows    int64
+	reach    netcase.Tally
+	span     netcase.Span // first and last flow of the window
+	unknown  bool         // every row's interval is unknown
+	newborn  float64      // share of the excess that comes from sensors not there before
+	cells    []netcase.Contribution
+	stack    []string
+	stacks   map[int][]int64
+	skipped  []string // dimensions with too many values
+}
+
+// cell is one way in: who, to which machine, on which port.
+type cell struct {
+	peer, host netcase.Endpoint
+	port       uint16
+	proto      uint8
+}
+
+func (c cell) String() string {
+	return fmt.Sprintf("%s to %s on %s", c.peer, c.host, cube.PortName(c.port, c.proto))
+}
+
+// breakdown is the state of the pass over the rows of a direction.
+type breakdown struct {
+	in       *Input
+	r        *rise
+	g        *grid
+	before   []bool
+	out      *attribution
+	dims     map[string]map[string]*part
+	cells    map[cell]float64
+	network  netip.Prefix
+	netPart  part
+	listed   part
+	listedN  int
+	base     float64
+	observed float64
+	expected float64
+}
+
+// attribute reads the rows of the direction once for the elements, and once more
+// for the cells and the bins of the contributors.
+func attribute(in *Input, s *seriesSet, r *rise) *attribution {
+	b := &breakdown{in: in, r: r, g: s.g, out: &attribution{unknown: true}, cells: map[cell]float64{},
+		dims: map[string]map[string]*part{byHostDim: {}, byPortDim: {}, byReach: {}, bySensor: {}}}
+	b.compareWith()
+	networks := b.newRanking(byNetwork)
+	addresses := b.newRanking(byAddress)
+	b.out.rankings = []*ranking{addresses, networks}
+	b.readPeers(addresses, networks)
+	b.rankRest()
+	b.finish()
+	b.secondReading()
+	return b.out
+}
+
+// compareWith chooses the bins that the window is compared with: those that its
+// expectation was made from.
+func (b *breakdown) compareWith() {
+	r, g := b.r, b.g
+	b.before = make([]bool, g.bins())
+	b.observed, b.expected = r.window.observed, r.window.expected
+	if b.expected <= 0 {
+		b.observed = sum(r.line.x[r.from:r.to])
+		return
+	}
+	for i := r.from; i < r.to; i++ {
+		b.comparable(i)
+	}
+	for i, is := range b.before {
+		if is {
+			b.base += r.line.x[i]
+		}
+	}
+}
+
+func (b *breakdown) comparable(i int) {
+	base, g := b.r.base, b.g
+	step := 0
+	switch base.at(i).tier {
+	case tierDaily:
+		step = int(max(24/g.hours, 1))
+	case tierWeek:
+		step = int(max(weekHours/g.hours, 1))
+	}
+	reach := b2i(g.hours == 1)
+	for j := range b.r.from {
+		near := step == 0
+		if step > 0 {
+			d := (i - j) % step
+			near = d <= reach || step-d <= reach
+		}
+		if near && base.clean[j] {
+			b.before[j] = true
+		}
+	}
+}
+
+func (b *breakdown) newRanking(dimension string) *ranking {
+	return &ranking{dimension: dimension, observed: b.observed, expected: b.expected, before: b.base}
+}
+
+// rowsIndex is the question about rows that holds a direction.
+func rowsIndex(d netcase.Direction) int { return slices.Index(spikeDirections[:], d) }
+
+// eachRow visits the rows of the series that lie in the bins, with the index of
+// their bin.
+func (b *breakdown) eachRow(visit func(row *cube.Row, bin int)) {
+	k := rowsIndex(b.r.line.direction)
+	if k < 0 {
+		return
+	}
+	for row := range b.in.Rows(k) {
+		if i, ok := b.g.bin(netcase.Time(row.Hour) * netcase.Hour); ok && b.r.line.holds(&row) {
+			visit(&row, i)
+		}
+	}
+}
+
+// holds tells whether a row belongs to the series.
+func (l *line) holds(row *cube.Row) bool {
+	return l.by == cube.ByDirection || cube.SeriesOf(&row.Key, l.by) == l.value
+}
+
+func (b *breakdown) inWindow(bin int) bool { return bin >= b.r.from && bin < b.r.to }
+
+func (b *breakdown) readPeers(addresses, networks *ranking) {
+	var peer netcase.Endpoint
+	var p part
+	end := func() {
+		if p != (part{}) {
+			b.endPeer(addresses, networks, peer, p)
+		}
+		p = part{}
+	}
+	b.eachRow(func(row *cube.Row, bin int) {
+		inside, before := b.inWindow(bin), b.before[bin]
+		if !inside && !before {
+			return
+		}
+		if row.Peer != peer {
+			end()
+			peer = row.Peer
+		}
+		n := float64(row.Flows)
+		if inside {
+			p.in += n
+			b.note(row)
+		} else {
+			p.before += n
+		}
+		b.count(byHostDim, row.Host.String(), inside, n)
+		b.count(byPortDim, cube.PortName(row.Port, row.Proto), inside, n)
+		b.count(byReach, row.Reach.String(), inside, n)
+		b.count(bySensor, row.Sensor, inside, n)
+	})
+	end()
+	b.endNetwork(networks)
+}
+
+// note counts a row of the window.
+func (b *breakdown) note(row *cube.Row) {
+	o := b.out
+	o.records += row.Records
+	o.flows += row.Flows
+	o.reach[row.Reach] += row.Flows
+	o.span = o.span.Extend(row.First).Extend(row.Last)
+	o.unknown = o.unknown && row.Resolution == netcase.ResolutionUnknown
+	b.heavy(cell{row.Peer, row.Host, row.Port, row.Proto}, float64(row.Flows))
+}
+
+// heavy keeps the cells that may be large, within a fixed memory.
+//
+// Source: Misra and Gries 1982, with weights.
+func (b *breakdown) heavy(c cell, n float64) {
+	if _, ok := b.cells[c]; ok || len(b.cells) < cellCounters {
+		b.cells[c] += n
+		return
+	}
+	least := n
+	for _, v := range b.cells {
+		least = min(least, v)
+	}
+	for k, v := range b.cells {
+		if v -= least; v <= 0 {
+			delete(b.cells, k)
+		} else {
+			b.cells[k] = v
+		}
+	}
+	if n > least {
+		b.cells[c] = n - least
+	}
+}
+
+func (b *breakdown) count(dimension, value string, inside bool, n float64) {
+	d := b.dims[dimension]
+	p := d[value]
+	if p == nil {
+		if len(d) >= mostElements {
+			return
+		}
+		p = &part{}
+		d[value] = p
+	}
+	if inside {
+		p.in += n
+	} else {
+		p.before += n
+	}
+}
+
+func (b *breakdown) endPeer(addresses, networks *ranking, peer netcase.Endpoint, p part) {
+	listed := adverse(b.in, peer)
+	addresses.add(peer.String(), p, listed)
+	if p.in > 0 {
+		b.out.peers++
+		if p.before <= 0 {
+			b.out.freshN++
+			b.out.fresh.in += p.in
+		}
+	}
+	if listed {
+		b.listed.in += p.in
+		b.listed.before += p.before
+		b.listedN += b2i(p.in > 0)
+	}
+	if n := networkOf(peer.Addr); n != b.network {
+		b.endNetwork(networks)
+		b.network = n
+	}
+	b.netPart.in += p.in
+	b.netPart.before += p.before
+}
+
+func (b *breakdown) endNetwork(networks *ranking) {
+	if b.netPart != (part{}) && b.network.IsValid() {
+		networks.add(b.network.String(), b.netPart, false)
+	}
+	b.netPart = part{}
+}
+
+// networkOf is the /24 of an IPv4 address, and the /48 of an IPv6 address.
+func networkOf(a netip.Addr) netip.Prefix {
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// adverse tells whether some indicator says something bad of an endpoint.
+func adverse(in *Input, e netcase.Endpoint) bool {
+	if !e.Addr.IsValid() {
+		return false
+	}
+	return slices.ContainsFunc(in.Intel.Match(e.Addr), func(i netcase.Indicator) bool { return i.Claim.Adverse() })
+}
+
+func (b *breakdown) rankRest() {
+	for _, dimension := range []string{byHostDim, byPortDim, byReach, bySensor} {
+		d := b.dims[dimension]
+		if len(d) >= mostElements {
+			b.out.skipped = append(b.out.skipped, dimension)
+			continue
+		}
+		names := make([]string, 0, len(d))
+		for n := range d {
+			names = append(names, n)
+		}
+		slices.Sort(names)
+		k := b.newRanking(dimension)
+		for _, n := range names {
+			k.add(n, *d[n], false)
+		}
+		b.out.rankings = append(b.out.rankings, k)
+	}
+}
+
+func (b *breakdown) finish() {
+	o := b.out
+	for _, k := range o.rankings {
+		o.answers = append(o.answers, k.answer())
+	}
+	slices.SortStableFunc(o.answers, func(x, y netcase.Attribution) int {
+		return cmp.Compare(math.Round(setSurprise(y)*1e9), math.Round(setSurprise(x)*1e9))
+	})
+	if b.in.Intel != nil {
+		k := b.newRanking("")
+		k.add(count(b.listedN, "listed address"), b.listed, true)
+		c := netcase.Contribution{Name: count(b.listedN, "listed address"), Observed: b.listed.in, Listed: true}
+		if len(k.top) > 0 {
+			c = k.top[0]
+		}
+		if b.listedN == 0 {
+			c.Expected, c.Share, c.Surprise = 0, 0, 0
+		}
+		o.listed = &c
+	}
+	o.newborn = b.newborn()
+	b.chooseStack()
+}
+
+// newborn is the part of the excess that comes from sensors that the bins before
+// do not hold, if other sensors were there.
+func (b *breakdown) newborn() float64 {
+	fresh, old := 0.0, 0.0
+	for _, p := range b.dims[bySensor] {
+		if p.before > 0 {
+			old += p.before
+		} else {
+			fresh += p.in
+		}
+	}
+	if old <= 0 || b.observed <= b.expected {
+		return 0
+	}
+	return fresh / (b.observed - b.expected)
+}
+
+// stackDimension is what the figure stacks: addresses where they explain the
+// excess, since they can be acted on; else the best dimension.
+func (a *attribution) stackDimension() (string, []netcase.Contribution) {
+	for _, x := range a.answers {
+		if x.Dimension == byAddress && x.Share >= setShare {
+			return byAddress, x.Elements
+		}
+	}
+	if len(a.answers) > 0 && len(a.answers[0].Elements) > 0 {
+		return a.answers[0].Dimension, a.answers[0].Elements
+	}
+	return byAddress, a.rankings[0].top
+}
+
+func (b *breakdown) chooseStack() {
+	_, chosen := b.out.stackDimension()
+	for _, c := range chosen[:min(len(chosen), spikeStack)] {
+		b.out.stack = append(b.out.stack, c.Name)
+	}
+}
+
+// peersToCite is the addresses whose records are worth keeping; none: all.
+func (a *attribution) peersToCite() []netcase.Endpoint {
+	for _, x := range a.answers {
+		if x.Dimension == byAddress && len(x.Elements) > 0 {
+			var out []netcase.Endpoint
+			for _, e := range x.Elements {
+				out = append(out, endpointNamed(e.Name))
+			}
+			return out
+		}
+	}
+	return nil
+}
+
+// secondReading counts the large cells exactly, and the contributors bin by bin.
+func (b *breakdown) secondReading() {
+	exact := make(map[cell]*part, len(b.cells))
+	for c := range b.cells {
+		exact[c] = &part{}
+	}
+	at := map[string]int{}
+	for i, n := range b.out.stack {
+		at[n] = i
+	}
+	dimension, _ := b.out.stackDimension()
+	b.out.stacks = map[int][]int64{}
+	b.eachRow(func(row *cube.Row, bin int) {
+		if k, ok := at[elementOf(row, dimension)]; ok {
+			if b.out.stacks[bin] == nil {
+				b.out.stacks[bin] = make([]int64, len(at))
+			}
+			b.out.stacks[bin][k] += row.Flows
+		}
+		p := exact[cell{row.Peer, row.Host, row.Port, row.Proto}]
+		switch {
+		case p == nil:
+		case b.inWindow(bin):
+			p.in += float64(row.Flows)
+		case b.before[bin]:
+			p.before += float64(row.Flows)
+		}
+	})
+	b.chooseCells(exact)
+}
+
+func elementOf(row *cube.Row, dimension string) string {
+	switch dimension {
+	case byAddress:
+		return row.Peer.String()
+	case byNetwork:
+		return networkOf(row.Peer.Addr).String()
+	case byHostDim:
+		return row.Host.String()
+	case byPortDim:
+		return cube.PortName(row.Port, row.Proto)
+	case byReach:
+		return row.Reach.String()
+	}
+	return row.Sensor
+}
+
+// chooseCells keeps the fewest cells that explain most of the excess, at most ten.
+func (b *breakdown) chooseCells(exact map[cell]*part) {
+	k := b.newRanking("cells")
+	for c, p := range exact {
+		k.add(c.String(), *p, adverse(b.in, c.peer))
+	}
+	k.trim()
+	share := 0.0
+	for _, c := range k.top[:min(len(k.top), mostCells)] {
+		if share >= setShare || b.expected > 0 && c.Share < 0.01 {
+			break
+		}
+		b.out.cells = append(b.out.cells, c)
+		share += c.Share
+	}
+}

@@ -1,0 +1,205 @@
+package intel
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"netcase"
+)
+
+// CardQuery asks what intelligence says of an address, as it stands to the
+// traffic that was seen.
+type CardQuery struct {
+	Address   netip.Addr
+	First     netcase.Time // first traffic
+	Last      netcase.Time // last traffic; zero: the first
+	Direction netcase.Direction
+	Ports     []uint16     // service ports that were asked for; empty: not known
+	AsOf      netcase.Time // where there was no traffic: the instant to judge at
+}
+
+// seenGrace is how much later than the traffic a claim may say that it first saw
+// the address: reports come in late, and clocks are of different zones.
+//
+// Source: the as-of rule of the fusion method.
+const seenGrace = 24 * netcase.Hour
+
+// Card is everything the set says of one address. Nothing is tested against the
+// present: a claim matches as of the traffic. P and the weights are left to the
+// judge.
+func (s *Set) Card(q CardQuery) netcase.Card {
+	q.Address = q.Address.Unmap().WithZone("")
+	if !q.First.Known() {
+		q.First = q.AsOf
+	}
+	q.Last = max(q.Last, q.First)
+	card := netcase.Card{Address: q.Address, Listings: []netcase.Listing{}}
+	for _, in := range s.Match(q.Address) {
+		card.Listings = append(card.Listings, listing(in, &q))
+	}
+	groups(card.Listings)
+	sum(&card)
+	benign(&card)
+	places(&card)
+	return card
+}
+
+// listing is one indicator as it stands to the traffic.
+func listing(in netcase.Indicator, q *CardQuery) netcase.Listing {
+	l := netcase.Listing{Indicator: in, Timing: timing(&in, q), AgeDays: age(&in, q)}
+	l.Relevant, l.Why = relevant(&in, q)
+	switch l.Timing {
+	case netcase.NotYetSeen:
+		l.Relevant, l.Why = false, "first seen more than a day after the traffic"
+	case netcase.Expired:
+		l.Relevant, l.Why = false, expiredWhy(&in)
+	}
+	return l
+}
+
+func expiredWhy(in *netcase.Indicator) string {
+	if in.ValidUntil.Known() {
+		return "valid until " + in.ValidUntil.Short() + ", before the traffic"
+	}
+	return "last seen " + lastSeen(in).Short() + ", too long before the traffic"
+}
+
+// timing says whether the claim held at the time of the traffic, and whether it
+// was known then. An end of validity that is not stated is no end.
+func timing(in *netcase.Indicator, q *CardQuery) netcase.Timing {
+	if !q.First.Known() {
+		return netcase.LearnedLater
+	}
+	first := in.FirstSeen
+	if !first.Known() {
+		first = in.ValidFrom
+	}
+	if first > q.Last+seenGrace {
+		return netcase.NotYetSeen
+	}
+	if in.ValidUntil.Known() {
+		if in.ValidUntil < q.First {
+			return netcase.Expired
+		}
+	} else if last := lastSeen(in); last.Known() && last+Lifetime(in.Claim) < q.First {
+		return netcase.Expired
+	}
+	if in.Learned.Known() && max(in.Learned, in.FirstSeen) <= q.First {
+		return netcase.KnownThen
+	}
+	return netcase.LearnedLater
+}
+
+// lastSeen is when the claim was last upheld: as it says, else when the list
+// that still held it was learned, else when it was first seen.
+func lastSeen(in *netcase.Indicator) netcase.Time {
+	return cmp.Or(in.LastSeen, in.Learned, in.FirstSeen, in.ValidFrom)
+}
+
+// age is the days from when the claim was last upheld to the first traffic;
+// negative: upheld later; zero too where either is not known.
+func age(in *netcase.Indicator, q *CardQuery) float64 {
+	last := lastSeen(in)
+	if !last.Known() || !q.First.Known() {
+		return 0
+	}
+	return float64(q.First-last) / float64(netcase.Day)
+}
+
+// matches tells whether a listing says something bad that held at the time.
+func matches(l *netcase.Listing) bool {
+	return l.Indicator.Claim.Adverse() && l.Timing != netcase.NotYetSeen && l.Timing != netcase.Expired
+}
+
+// groups puts listings under the origin whose vote they share. A derived listing
+// joins the first origin that it is known to copy and that stands on the card
+// itself; it never joins two of these to each other.
+func groups(ls []netcase.Listing) {
+	present := make(map[string]bool)
+	for i := range ls {
+		if matches(&ls[i]) {
+			present[ls[i].Indicator.Origin] = true
+		}
+	}
+	fs := families()
+	for i := range ls {
+		ls[i].Group = groupOf(ls[i].Indicator.Origin, present, fs)
+	}
+}
+
+func groupOf(origin string, present map[string]bool, fs []family) string {
+	for _, f := range fs {
+		if f.origin != origin {
+			continue
+		}
+		for _, from := range f.from {
+			if present[from] {
+				return from
+			}
+		}
+	}
+	return origin
+}
+
+// sum counts the adverse listings that match in time, and their origins.
+func sum(c *netcase.Card) {
+	for i := range c.Listings {
+		l := &c.Listings[i]
+		if !matches(l) {
+			continue
+		}
+		c.Adverse++
+		c.Known = c.Known || l.Timing == netcase.KnownThen
+		if !slices.Contains(c.Origins, l.Group) {
+			c.Origins = append(c.Origins, l.Group)
+		}
+	}
+	slices.Sort(c.Origins)
+}
+
+// benign gathers what is known without accusing: from the lists, and what
+// everyone knows.
+func benign(c *netcase.Card) {
+	if b, ok := builtin(c.Address); ok {
+		line := "resolver or well-known service: " + b.name
+		if b.edge {
+			line = "edge shared by many: " + b.name
+		}
+		c.Benign = append(c.Benign, line)
+	}
+	for i := range c.Listings {
+		if line := benignLine(&c.Listings[i].Indicator); line != "" && !slices.Contains(c.Benign, line) {
+			c.Benign = append(c.Benign, line)
+		}
+	}
+}
+
+// places gathers the answers to where the address is, the newest of each
+// provider and answer, and tells whether the countries differ.
+func places(c *netcase.Card) {
+	for i := range c.Listings {
+		in := &c.Listings[i].Indicator
+		if in.Geo == (netcase.Geo{}) {
+			continue
+		}
+		a := netcase.GeoAnswer{Geo: in.Geo, Provider: in.Provider, At: cmp.Or(in.LastSeen, in.Learned)}
+		at := slices.IndexFunc(c.Geo, func(g netcase.GeoAnswer) bool { return g.Geo == a.Geo && g.Provider == a.Provider })
+		if at < 0 {
+			c.Geo = append(c.Geo, a)
+		} else if a.At > c.Geo[at].At {
+			c.Geo[at].At = a.At
+		}
+	}
+	slices.SortFunc(c.Geo, func(a, b netcase.GeoAnswer) int {
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Country, b.Country), cmp.Compare(a.City, b.City),
+			cmp.Compare(a.ASN, b.ASN), cmp.Compare(a.ASName, b.ASName))
+	})
+	country := ""
+	for _, g := range c.Geo {
+		if country != "" && g.Country != "" && g.Country != country {
+			c.Conflict = true
+		}
+		country = cmp.Or(country, g.Country)
+	}
+}

@@ -1,0 +1,221 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+
+	"netcase"
+)
+
+// actor is one source in one direction, with everything the findings say of it.
+type actor struct {
+	profile  netcase.Profile
+	whole    bool // the profile is of everything the source did, not of one door
+	card     *netcase.Card
+	class    string
+	internal bool
+	findings []int // index of the findings that name it, ascending
+}
+
+type actorKey struct {
+	peer      netcase.Endpoint
+	direction netcase.Direction
+	internal  bool
+}
+
+// The classes of sources that no scan finding names.
+const (
+	classSessions = "sessions" // it was answered on an administration port
+	classContact  = "contact"  // intelligence speaks of it
+)
+
+// actorsOf collects the sources of all findings, sorted. A source that several
+// findings name is one actor. Sources of ours come only from scan findings.
+func actorsOf(findings []netcase.Finding) []*actor {
+	at := map[actorKey]*actor{}
+	get := func(i int, p *netcase.Profile, internal bool) *actor {
+		k := actorKey{p.Peer, p.Direction, internal}
+		if at[k] == nil {
+			at[k] = &actor{internal: internal}
+		}
+		if a := at[k]; len(a.findings) == 0 || a.findings[len(a.findings)-1] != i {
+			a.findings = append(a.findings, i)
+		}
+		return at[k]
+	}
+	for i := range findings {
+		switch f := &findings[i]; {
+		case f.Scan != nil:
+			for j := range f.Scan.Sources {
+				a := get(i, &f.Scan.Sources[j], f.Scan.Internal)
+				a.see(f.Scan.Sources[j])
+				a.class = cmp.Or(a.class, f.Scan.Class)
+			}
+		case f.Sighting != nil:
+			for j := range f.Sighting.Sightings {
+				s := &f.Sighting.Sightings[j]
+				a := get(i, &s.Profile, false)
+				a.see(s.Profile)
+				a.card = &s.Card
+			}
+		case f.Exposure != nil:
+			for j := range f.Exposure.Sources {
+				get(i, &f.Exposure.Sources[j], false).seeDoor(f.Exposure.Sources[j])
+			}
+		}
+	}
+	out := make([]*actor, 0, len(at))
+	for _, a := range at {
+		a.settle()
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(a, b *actor) int {
+		return cmp.Or(a.profile.Peer.Compare(b.profile.Peer), cmp.Compare(a.profile.Direction, b.profile.Direction), cmp.Compare(rank(a.internal), rank(b.internal)))
+	})
+	return out
+}
+
+// see takes over a profile of everything the source did. Of two the fuller one
+// stands; they are two looks at the same flows and never added.
+func (a *actor) see(p netcase.Profile) {
+	if a.whole && (a.profile.Flows > p.Flows || a.profile.Flows == p.Flows && a.profile.PortCount >= p.PortCount) {
+		return
+	}
+	a.profile, a.whole = p, true
+}
+
+// seeDoor adds what the source did at one open door. Doors do not overlap.
+func (a *actor) seeDoor(p netcase.Profile) {
+	if a.whole {
+		return
+	}
+	if a.profile.Flows == 0 {
+		a.profile = p
+		a.profile.Hosts, a.profile.Ports = slices.Clone(p.Hosts), slices.Clone(p.Ports)
+		return
+	}
+	own := &a.profile
+	own.Flows += p.Flows
+	own.Records += p.Records
+	own.Reach = own.Reach.Plus(p.Reach)
+	own.First, own.Last = min(own.First, p.First), max(own.Last, p.Last)
+	own.ActiveHours = max(own.ActiveHours, p.ActiveHours)
+	own.BusiestHour = max(own.BusiestHour, p.BusiestHour)
+	own.Aggregated = own.Aggregated || p.Aggregated
+	own.OctetsOut, own.OctetsIn = addSize(own.OctetsOut, p.OctetsOut), addSize(own.OctetsIn, p.OctetsIn)
+	own.Hosts = union(own.Hosts, p.Hosts)
+	own.Ports = mergePorts(own.Ports, p.Ports)
+	own.HostCount, own.PortCount = len(own.Hosts), len(own.Ports)
+}
+
+func (a *actor) settle() {
+	a.findings = slices.Compact(a.findings)
+	if a.class != "" {
+		return
+	}
+	a.class = classContact
+	if !a.whole {
+		a.class = classSessions
+	}
+}
+
+func addSize(a, b int64) int64 {
+	switch {
+	case a == netcase.Absent:
+		return b
+	case b == netcase.Absent:
+		return a
+	}
+	return a + b
+}
+
+// union is the sorted set of two lists of endpoints.
+func union(a, b []netcase.Endpoint) []netcase.Endpoint {
+	out := append(slices.Clone(a), b...)
+	slices.SortFunc(out, netcase.Endpoint.Compare)
+	return slices.Compact(out)
+}
+
+// mergePorts adds port counts, sorted by port and protocol.
+func mergePorts(a, b []netcase.PortCount) []netcase.PortCount {
+	type key struct {
+		port  uint16
+		proto uint8
+	}
+	at := map[key]int{}
+	var out []netcase.PortCount
+	for _, c := range append(slices.Clone(a), b...) {
+		k := key{c.Port, c.Proto}
+		i, ok := at[k]
+		if !ok {
+			at[k] = len(out)
+			out = append(out, c)
+			continue
+		}
+		out[i].Hosts += c.Hosts
+		out[i].Flows += c.Flows
+		out[i].Records += c.Records
+		out[i].Reach = out[i].Reach.Plus(c.Reach)
+	}
+	slices.SortFunc(out, func(a, b netcase.PortCount) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Proto, b.Proto))
+	})
+	return out
+}
+
+// Standings of a source in what intelligence and the owner say of it.
+const (
+	standingScanner  = "benign scanner"
+	standingListed   = "listed"
+	standingUnlisted = "unlisted"
+	standingUnasked  = "no list asked"
+	standingWelcome  = "named by the owner"
+	standingOwn      = "own"
+)
+
+// standing says where a source stands.
+func (d *draft) standing(a *actor) string {
+	switch {
+	case a.internal:
+		return standingOwn
+	case d.welcome(a.profile.Peer):
+		return standingWelcome
+	case a.card != nil && Scanner(a.card):
+		return standingScanner
+	case listed(a.card):
+		return standingListed
+	case len(d.in.Coverage.Feeds) == 0 && a.card == nil:
+		return standingUnasked
+	}
+	return standingUnlisted
+}
+
+// welcome tells whether the owner named the source as approved, partner or monitoring.
+func (d *draft) welcome(e netcase.Endpoint) bool {
+	a := e.Addr
+	return a.IsValid() && (netcase.Within(d.site.Approved, a) || netcase.Within(d.site.Partners, a) || netcase.Within(d.site.Monitoring, a))
+}
+
+// The coarse outcomes that keep groups apart.
+const (
+	fateTwoWay  = "answered"
+	fateOpen    = "outcome unknown"
+	fateAllowed = "allowed, replies not recorded"
+	fateFailed  = "failed"
+	fateDenied  = "denied"
+)
+
+// fate is the outcome class of a tally: what was proven first, what is open next.
+func fate(t netcase.Tally) string {
+	switch {
+	case t.Answered() > 0:
+		return fateTwoWay
+	case t[netcase.ReachUnknown] > 0:
+		return fateOpen
+	case t[netcase.ReachAllowed] > 0:
+		return fateAllowed
+	case t[netcase.ReachNoReply]+t[netcase.ReachRefused] > 0:
+		return fateFailed
+	}
+	return fateDenied
+}

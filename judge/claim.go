@@ -1,0 +1,303 @@
+package judge
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"netcase"
+)
+
+// Claim is one independent statement of frame B: that harm was done in some way.
+// Several may hold, or none.
+type Claim struct {
+	ID       string
+	Name     string
+	Question string // as it stands in a sentence
+	Gate     func(*draft, *scene) string
+	Items    []claimItem
+}
+
+// claimItem is one question put to a group and a host.
+type claimItem struct {
+	id       string
+	text     string
+	required func(*draft, *scene) bool // nil: never
+	decides  string                    // the data that would answer it
+	family   string                    // items of one mechanism share a bound
+	ask      func(*draft, *scene) answer
+}
+
+// scene is one group of sources at one host of ours. A scene without a group is a
+// host about which only a process record speaks.
+type scene struct {
+	c     *cluster
+	host  netcase.Endpoint
+	alone bool // the group reached no other host, so its counts are those of this one
+}
+
+// Claims lists every claim of frame B.
+func Claims() []Claim { return []Claim{compromise(), control(), exfiltration()} }
+
+func (c Claim) items() []claimItem { return c.Items }
+
+// suspectedFrom is the posterior from which a claim speaks for itself.
+const suspectedFrom = 0.55
+
+// decide weighs one claim at one scene.
+func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
+	out := netcase.Claim{ID: rule.ID, Name: rule.Name, Prior: d.weights.Claims[rule.ID].Prior, Items: []netcase.Item{}}
+	if s.host.Known() {
+		out.Hosts = []netcase.Endpoint{s.host}
+	}
+	if why := rule.Gate(d, s); why != "" {
+		out.Standing, out.Why = netcase.Gated, why
+		if s.c != nil {
+			out.Evidence = s.c.evidence
+		}
+		return out
+	}
+	var missing []string
+	family := map[string]string{}
+	for _, item := range rule.Items {
+		a := item.ask(d, s)
+		out.Items = append(out.Items, netcase.Item{ID: item.id, Text: item.text, State: a.state, Why: a.why, Evidence: unique(a.evidence)})
+		family[item.id] = cmp.Or(item.family, item.id)
+		if a.state == netcase.True {
+			db := cmp.Or(a.decibans, d.weights.Claims[rule.ID].Items[item.id])
+			out.Weights = append(out.Weights, netcase.Weight{Item: item.id, Decibans: d.weights.capped(db)})
+			out.Evidence = unique(append(out.Evidence, a.evidence...))
+		}
+		if a.state == netcase.Unknown && item.required != nil && item.required(d, s) {
+			missing = append(missing, item.decides)
+		}
+	}
+	out.Weights = withoutContained(out.Weights)
+	out.Posterior = odds(out.Prior, sumWeights(out.Weights, family, d.weights.GroupCap))
+	settleClaim(&out, missing)
+	return out
+}
+
+// settleClaim chooses the standing: what is not known and would decide comes
+// before a low number.
+func settleClaim(c *netcase.Claim, missing []string) {
+	c.Missing = unique(missing)
+	if len(c.Missing) > 0 && c.Posterior < suspectedFrom {
+		c.Standing = netcase.NotDeterminable
+		c.Why = "missing: " + strings.Join(c.Missing, "; ")
+		return
+	}
+	c.Standing = netcase.Assessed
+	c.Word, _ = Word(c.Posterior)
+	c.Why = "posterior " + printed(c.Posterior) + " from a prior of " + trimmed(c.Prior)
+	if len(c.Weights) > 0 {
+		var ids []string
+		for _, w := range c.Weights {
+			ids = append(ids, w.Item)
+		}
+		c.Why += " and " + strings.Join(ids, ", ")
+	}
+}
+
+// withoutContained drops items that another one contains: a new source is part of
+// the best grade of a success after failures, and rarity of the periodic item.
+func withoutContained(ws []netcase.Weight) []netcase.Weight {
+	has := func(id string) bool {
+		return slices.ContainsFunc(ws, func(w netcase.Weight) bool { return w.Item == id })
+	}
+	drop := map[string]bool{
+		"B-NEW":   has("B-SAF-A"),
+		"B-SAF-B": has("B-SAF-A"),
+		"B-SAF-C": has("B-SAF-A") || has("B-SAF-B"),
+		"B-RARE":  has("B-PERIOD"),
+	}
+	return slices.DeleteFunc(ws, func(w netcase.Weight) bool { return drop[w.Item] })
+}
+
+// sumWeights adds decibans, those of one mechanism up to a bound.
+func sumWeights(ws []netcase.Weight, family map[string]string, bound float64) (total float64) {
+	groups := map[string]float64{}
+	for _, w := range ws {
+		groups[family[w.Item]] += w.Decibans
+	}
+	for _, k := range sortedKeys(groups) {
+		total += math.Copysign(min(math.Abs(groups[k]), bound), groups[k])
+	}
+	return total
+}
+
+// rankOf orders standings: what is more open or more probable comes first.
+func rankOf(c *netcase.Claim) int {
+	switch {
+	case c.Standing == netcase.Assessed && c.Posterior >= suspectedFrom:
+		return 3
+	case c.Standing == netcase.NotDeterminable:
+		return 2
+	case c.Standing == netcase.Assessed:
+		return 1
+	}
+	return 0
+}
+
+// stronger tells whether a stands above b.
+func stronger(a, b *netcase.Claim) bool {
+	if rankOf(a) != rankOf(b) {
+		return rankOf(a) > rankOf(b)
+	}
+	return a.Posterior > b.Posterior+1e-12
+}
+
+// strongest is the strongest of several answers to one claim; hosts that stand
+// equally are named together.
+func strongest(all []netcase.Claim) netcase.Claim {
+	best := all[0]
+	for _, c := range all[1:] {
+		switch {
+		case stronger(&c, &best):
+			best = c
+		case !stronger(&best, &c):
+			best.Hosts = union(best.Hosts, c.Hosts)
+			best.Evidence = unique(append(slices.Clone(best.Evidence), c.Evidence...))
+			best.Missing = unique(append(slices.Clone(best.Missing), c.Missing...))
+		}
+	}
+	return best
+}
+
+// claimsOf answers every claim for a group: at each of its hosts, the strongest.
+func (d *draft) claimsOf(c *cluster) []netcase.Claim {
+	var out []netcase.Claim
+	for _, rule := range Claims() {
+		var all []netcase.Claim
+		for _, s := range scenesOf(c) {
+			all = append(all, d.decide(rule, &s))
+		}
+		out = append(out, strongest(all))
+	}
+	return out
+}
+
+// scenesOf lists the hosts at which a group is judged.
+func scenesOf(c *cluster) []scene {
+	hosts := c.hosts
+	if c.direction == netcase.Outbound && c.internal {
+		hosts = nil // its hosts are outside; the sources are ours
+		for _, a := range c.sources {
+			hosts = append(hosts, a.profile.Peer)
+		}
+	}
+	if len(hosts) == 0 {
+		return []scene{{c: c, alone: true}}
+	}
+	out := make([]scene, 0, len(hosts))
+	for _, h := range hosts {
+		out = append(out, scene{c: c, host: h, alone: c.hostCount == 1})
+	}
+	return out
+}
+
+// judgeClaims answers the claims for the whole case.
+func (d *draft) judgeClaims() {
+	lonely := d.lonelyHosts()
+	for i, rule := range Claims() {
+		var all []netcase.Claim
+		for _, c := range d.clusters {
+			if len(c.claims) > 0 {
+				all = append(all, c.claims[i])
+			}
+		}
+		for _, h := range lonely {
+			all = append(all, d.decide(rule, &scene{host: h}))
+		}
+		all = append(all, d.unseenSide(rule, all)...)
+		d.claims = append(d.claims, strongest(all))
+	}
+}
+
+// lonelyHosts are hosts with an unusual process that no group touched.
+func (d *draft) lonelyHosts() (out []netcase.Endpoint) {
+	for i := range d.findings {
+		o := d.findings[i].Owner
+		if o == nil || o.Decibans <= 0 {
+			continue
+		}
+		if !slices.ContainsFunc(d.clusters, func(c *cluster) bool { return slices.ContainsFunc(c.hosts, d.sameHost(o.Host)) }) {
+			out = union(out, []netcase.Endpoint{o.Host})
+		}
+	}
+	return out
+}
+
+// unseenSide is the answer for traffic that the groups do not show: a claim that
+// is impossible in what was seen inbound stays open where nobody looked outbound.
+func (d *draft) unseenSide(rule Claim, all []netcase.Claim) []netcase.Claim {
+	if len(all) == 0 {
+		return []netcase.Claim{d.decide(rule, &scene{})}
+	}
+	if rule.ID == claimCompromise {
+		return nil
+	}
+	if d.outbound() == netcase.True {
+		return []netcase.Claim{d.decide(rule, &scene{})}
+	}
+	gated := ""
+	for _, c := range all {
+		if c.Standing == netcase.Gated {
+			gated = "gated out for what was seen (" + c.Why + "); "
+		}
+	}
+	return []netcase.Claim{{
+		ID: rule.ID, Name: rule.Name, Standing: netcase.NotDeterminable, Prior: d.weights.Claims[rule.ID].Prior,
+		Posterior: d.weights.Claims[rule.ID].Prior, Items: []netcase.Item{}, Missing: []string{outboundData},
+		Why: gated + "missing: " + outboundData, Evidence: []string{d.coverage},
+	}}
+}
+
+const outboundData = "flows that our side began"
+
+// outbound says whether traffic that our side began was among the inputs.
+func (d *draft) outbound() netcase.State {
+	if d.in.Outbound == netcase.True || d.in.Outbound == netcase.False {
+		return d.in.Outbound
+	}
+	for _, f := range d.findings {
+		if f.Direction == netcase.Outbound {
+			return netcase.True
+		}
+	}
+	return netcase.Unknown
+}
+
+// sameHost compares a host of a group with one that a process log names, by
+// address, by name, or by the name that inputs give the address.
+func (d *draft) sameHost(o netcase.Endpoint) func(netcase.Endpoint) bool {
+	return func(h netcase.Endpoint) bool {
+		if h.Addr.IsValid() && h.Addr == o.Addr {
+			return true
+		}
+		return sameName(d.hostName(h), d.hostName(o))
+	}
+}
+
+func (d *draft) hostName(e netcase.Endpoint) string {
+	if e.Name != "" {
+		return e.Name
+	}
+	return d.in.Names[e.Addr]
+}
+
+// sameName compares machine names without regard to case, a leading resource
+// group and a trailing domain.
+func sameName(a, b string) bool {
+	a, b = shortName(a), shortName(b)
+	return a != "" && strings.EqualFold(a, b)
+}
+
+func shortName(s string) string {
+	s = s[strings.LastIndexByte(s, '/')+1:]
+	if i := strings.IndexByte(s, '.'); i > 0 {
+		s = s[:i]
+	}
+	return s
+}

@@ -1,0 +1,60 @@
+package judge
+
+import (
+	"fmt"
+
+	"netcase"
+)
+
+const claimExfiltration = "exfiltration"
+
+// smallUpload is the volume below which nothing of weight can have left.
+// Units: octets. Source: method, disconfirming evidence for exfiltration: under 10 MB.
+const smallUpload = 10 << 20
+
+// exfiltration asks whether data left.
+func exfiltration() Claim {
+	return Claim{
+		ID:       claimExfiltration,
+		Name:     "Exfiltration",
+		Question: "whether data left",
+		Gate: func(d *draft, s *scene) string {
+			if s.c != nil && s.c.direction == netcase.Lateral {
+				return "both ends are ours"
+			}
+			return ""
+		},
+		Items: []claimItem{
+			{id: "B-BYTES", text: "more data left than was to be expected", ask: dataLeft,
+				required: always, decides: "octets that left, with a baseline for each host"},
+			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: kindFound("rare", "measures how rare a destination is")},
+		},
+	}
+}
+
+// dataLeft compares what left with what matters at all.
+func dataLeft(d *draft, s *scene) answer {
+	a := kindFound("upload", "compares uploads with a baseline")(d, s)
+	if s.c == nil || a.state == netcase.True {
+		return a
+	}
+	if s.c.reach.Total() > 0 && s.c.reach.Failed() == s.c.reach.Total() {
+		return no("no flow was answered, so no data left this way", s.c.evidence...)
+	}
+	left, measured := int64(0), s.c.unseen == 0 && s.c.reach.Open() == 0
+	for _, src := range s.c.sources {
+		n := src.profile.OctetsOut
+		if s.c.direction == netcase.Inbound {
+			n = src.profile.OctetsIn
+		}
+		if n == netcase.Absent {
+			measured = false
+			continue
+		}
+		left += n
+	}
+	if measured && left < smallUpload {
+		return no(fmt.Sprintf("%s octets left in all", thousands(left)), s.c.evidence...)
+	}
+	return a
+}

@@ -1,0 +1,183 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"netcase"
+)
+
+// Bounds on what a group carries into the case.
+const (
+	fullSources  = netcase.MaxSources // of a group that is told in full
+	shortSources = 5                  // of one that is a line
+	groupHosts   = netcase.ProfileHosts
+)
+
+// judgeGroups groups the sources and judges each group: what it is, whether it
+// did harm, how grave it is.
+func (d *draft) judgeGroups() {
+	d.gather()
+	for _, c := range d.clusters {
+		if !c.rest {
+			d.answerActivity(c)
+			c.hypotheses = weigh(d.weights, states(c.items))
+		}
+		c.claims = d.claimsOf(c)
+		c.severity = d.severityOf(c, states(c.items), c.claims)
+	}
+	slices.SortStableFunc(d.clusters, gravestFirst)
+	d.joinRest()
+	for _, c := range d.full() {
+		c.weighing = d.book.add(d.weighingStatement(c), weighingNumbers(c), "frame A: additive decibans and softmax, "+d.weights.String(), inputIDs(&d.in.Coverage))
+		c.evidence = append(slices.Clone(c.evidence), c.weighing)
+	}
+}
+
+// gravestFirst orders groups for the report: by the upper end of the severity,
+// then listed sources, then flows. The rest comes last.
+func gravestFirst(a, b *cluster) int {
+	return cmp.Or(
+		cmp.Compare(rank(a.rest), rank(b.rest)),
+		cmp.Compare(b.severity.High, a.severity.High),
+		cmp.Compare(rank(a.standing != standingListed), rank(b.standing != standingListed)),
+		cmp.Compare(b.flows, a.flows),
+		cmp.Compare(b.severity.Low, a.severity.Low),
+		strings.Compare(a.label(), b.label()),
+		firstPeer(a).Compare(firstPeer(b)),
+	)
+}
+
+func firstPeer(c *cluster) netcase.Endpoint {
+	if len(c.sources) == 0 {
+		return netcase.Endpoint{}
+	}
+	return c.sources[0].profile.Peer
+}
+
+// full lists the groups that are told in full.
+func (d *draft) full() []*cluster {
+	n := 0
+	for n < len(d.clusters) && n < d.config.Full && !d.clusters[n].rest {
+		n++
+	}
+	return d.clusters[:n]
+}
+
+// joinRest counts the groups beyond the bound in one that is not told.
+func (d *draft) joinRest() {
+	n := len(d.clusters)
+	if n <= d.config.MaxGroups {
+		return
+	}
+	keep := d.config.MaxGroups - 1
+	over := d.clusters[keep:]
+	rest := &cluster{rest: true, class: "various", fate: "various", severity: highest(over), claims: strongestEach(over)}
+	for _, c := range over {
+		rest.absorb(c)
+	}
+	d.clusters = append(d.clusters[:keep:keep], rest)
+}
+
+// strongestEach is the strongest answer to each claim over some groups.
+func strongestEach(over []*cluster) []netcase.Claim {
+	var out []netcase.Claim
+	for i := range Claims() {
+		var all []netcase.Claim
+		for _, c := range over {
+			all = append(all, c.claims[i])
+		}
+		out = append(out, strongest(all))
+	}
+	return out
+}
+
+func (c *cluster) absorb(o *cluster) {
+	c.members++
+	if c.members == 1 {
+		c.direction = o.direction
+	}
+	if c.direction != o.direction {
+		c.direction = netcase.DirectionUnknown
+	}
+	c.unseen += o.sourceCount()
+	c.flows += o.flows
+	c.records += o.records
+	c.reach = c.reach.Plus(o.reach)
+	c.span = c.span.Join(o.span)
+	c.hosts = union(c.hosts, o.hosts)
+	c.hostCount = max(c.hostCount, len(c.hosts), o.hostCount)
+	c.ports = mergePorts(c.ports, o.ports)
+	c.portCount = max(c.portCount, o.portCount, distinctPorts(c.ports))
+	for _, f := range o.findings {
+		if !slices.Contains(c.findings, f) {
+			c.findings = append(c.findings, f)
+		}
+	}
+	slices.Sort(c.findings)
+	c.evidence = unique(append(slices.Clone(c.evidence), o.evidence...))
+}
+
+func (d *draft) weighingStatement(c *cluster) string {
+	var parts, items []string
+	for _, h := range c.hypotheses {
+		parts = append(parts, fmt.Sprintf("%s %.3f", h.ID, min(max(h.Posterior, 0.001), 0.999)))
+	}
+	for _, i := range c.items {
+		if i.State == netcase.True {
+			items = append(items, i.ID)
+		}
+	}
+	if len(items) == 0 {
+		items = []string{"none: these are the priors"}
+	}
+	return fmt.Sprintf("weighing of %s: %s; items that hold: %s", c.label(), strings.Join(parts, ", "), strings.Join(items, ", "))
+}
+
+func weighingNumbers(c *cluster) map[string]float64 {
+	out := map[string]float64{"sources": float64(c.sourceCount()), "flows": float64(c.flows)}
+	for _, h := range c.hypotheses {
+		out[h.ID] = h.Posterior
+	}
+	return out
+}
+
+// group is a cluster as the case carries it.
+func (d *draft) group(c *cluster, id string, full bool) netcase.Group {
+	g := netcase.Group{
+		ID: id, Label: c.label(), Class: c.class, Direction: c.direction, Ports: portsOf(c.ports),
+		SourceCount: c.sourceCount(), Hosts: c.hosts, HostCount: c.hostCount, Flows: c.flows, Records: c.records,
+		Reach: c.reach, Span: c.span, Items: c.items, Hypotheses: c.hypotheses, Claims: c.claims, Severity: c.severity,
+		Evidence: c.evidence, Sources: []netcase.Profile{}, Findings: []string{},
+	}
+	if c.rest {
+		g.Items, g.Hypotheses = []netcase.Item{}, []netcase.Hypothesis{}
+	}
+	limit := shortSources
+	if full {
+		limit = fullSources
+	}
+	for _, a := range c.sources[:min(len(c.sources), limit)] {
+		g.Sources = append(g.Sources, a.profile)
+	}
+	g.Hosts = g.Hosts[:min(len(g.Hosts), groupHosts)]
+	g.Ports = g.Ports[:min(len(g.Ports), netcase.ProfilePorts)]
+	for _, i := range c.findings {
+		g.Findings = append(g.Findings, d.findings[i].ID)
+	}
+	if !full {
+		g.Claims = briefly(c.claims)
+	}
+	return g
+}
+
+// briefly leaves the items of claims out.
+func briefly(claims []netcase.Claim) []netcase.Claim {
+	out := slices.Clone(claims)
+	for i := range out {
+		out[i].Items = []netcase.Item{}
+	}
+	return out
+}

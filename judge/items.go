@@ -1,0 +1,343 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"netcase"
+)
+
+// activityItem is one question of frame A put to a group.
+type activityItem struct {
+	id   string
+	text string
+	ask  func(*draft, *cluster) answer
+}
+
+// answer is what the evidence says to an item.
+type answer struct {
+	state    netcase.State
+	why      string
+	evidence []string
+	decibans float64 // where the finding itself carries the weight; else the table does
+}
+
+func yes(why string, evidence ...string) answer {
+	return answer{state: netcase.True, why: why, evidence: evidence}
+}
+func no(why string, evidence ...string) answer {
+	return answer{state: netcase.False, why: why, evidence: evidence}
+}
+func open(why string) answer { return answer{state: netcase.Unknown, why: why} }
+func na(why string) answer   { return answer{state: netcase.NotApplicable, why: why} }
+
+// activityItems lists the items of frame A. Volume and near-equal counts are not
+// among them: the logging interval can make both.
+func activityItems() []activityItem {
+	return []activityItem{
+		{"A01", "only ports that Internet-wide scanning asks for", massPorts},
+		{"A02", "two or more hosts asked for the same ports", samePorts},
+		{"A03", "named by community abuse lists", abuseListed},
+		{"A04", "named as a research scanner", scannerNamed},
+		{"A05", "nine tenths of the attempts failed", mostlyFailed},
+		{"A06", "twenty or more two-way sessions with one host and port within an hour", manySessions},
+		{"A07", "failed logins above the threshold", failedLogins},
+		{"A08", "follows our names, or an unlisted source returns to open ports only", followsUs},
+		{"A09", "ten times the expected load, and a service that suffers", overload},
+		{"A10", "a source of ours or of a partner, or begun within a recorded change", insideOrChange},
+	}
+}
+
+// Thresholds of the items.
+const (
+	failShare    = 0.9 // A05
+	busySessions = 20  // A06, per host, port and hour
+	overloadFrom = 10  // A09, observed over expected
+	returnTimes  = 3   // A08, flows a host on an open port
+)
+
+func massPorts(d *draft, c *cluster) answer {
+	if c.direction != netcase.Inbound {
+		return na("asked of sources from outside only")
+	}
+	var other []string
+	for _, p := range portsOf(c.ports) {
+		if !slices.Contains(netcase.MassScanPorts, p) {
+			other = append(other, fmt.Sprint(p))
+		}
+	}
+	switch {
+	case len(other) > 0:
+		return no("it also asked for "+series(other[:min(len(other), shownPorts)], len(other)), c.evidence...)
+	case c.truncated() || len(c.ports) == 0:
+		return no(fmt.Sprintf("it asked for %s", count(c.portCount, "port")), c.evidence...)
+	}
+	return yes(portsText(portsOf(c.ports), c.portCount)+": all of them", c.evidence...)
+}
+
+// samePorts reasons from the number of hosts by port, since a profile does not
+// keep which host was asked for which ports.
+func samePorts(d *draft, c *cluster) answer {
+	if c.hostCount < 2 {
+		return no("one host was asked", c.evidence...)
+	}
+	for _, a := range c.sources {
+		if repeats(&a.profile) {
+			return yes(fmt.Sprintf("%s over %s", portsText(portsOf(c.ports), c.portCount), count(c.hostCount, "host")), c.evidence...)
+		}
+	}
+	if len(c.sources) > 1 && len(c.set) == c.portCount && everyPortAlone(c) {
+		return yes(fmt.Sprintf("each source asked one host; together %s for the same ports", count(c.hostCount, "host")), c.evidence...)
+	}
+	for _, a := range c.sources {
+		if a.profile.HostCount > 1 && !allOnce(&a.profile) {
+			return open("the summary of a source does not keep which host was asked for which ports")
+		}
+	}
+	return no("no two hosts were asked for the same ports", c.evidence...)
+}
+
+// repeats tells whether two hosts must have been asked for the same set of ports.
+func repeats(p *netcase.Profile) bool {
+	sum := 0
+	for _, c := range p.Ports {
+		sum += c.Hosts
+	}
+	missing := 0
+	for _, c := range p.Ports {
+		missing += p.HostCount - c.Hosts
+		if c.Hosts-(sum-c.Hosts) >= 2 && p.PortCount == len(p.Ports) {
+			return true // so many were asked for this port and no other
+		}
+	}
+	if p.PortCount == len(p.Ports) && p.HostCount-missing >= 2 {
+		return true // so many were asked for every port
+	}
+	const countable = 20 // sets of so many ports can be counted without overflow
+	return p.PortCount <= countable && p.HostCount > 1<<p.PortCount-1
+}
+
+// allOnce tells whether every host was asked for one port, a different one each.
+func allOnce(p *netcase.Profile) bool {
+	for _, c := range p.Ports {
+		if c.Hosts > 1 {
+			return false
+		}
+	}
+	return p.PortCount == p.HostCount
+}
+
+func everyPortAlone(c *cluster) bool {
+	return !slices.ContainsFunc(c.sources, func(a *actor) bool { return a.profile.HostCount != 1 || !slices.Equal(a.profile.PortSet(), c.set) })
+}
+
+func abuseListed(d *draft, c *cluster) answer {
+	switch c.standing {
+	case standingListed:
+		origins, known := 0, 0
+		for _, a := range c.sources {
+			origins = max(origins, originsOf(a.card))
+			if a.card.Known {
+				known++
+			}
+		}
+		return yes(fmt.Sprintf("up to %s; %d of %s known to the lists before the traffic", count(origins, "independent origin"), known, count(len(c.sources), "source")), c.evidence...)
+	case standingUnasked:
+		return open("no intelligence list was given")
+	case standingOwn:
+		return na("a source of ours is on no outside list")
+	case standingScanner:
+		return no("named as a research scanner, which comes first", c.evidence...)
+	}
+	return no("no list that was given names it", d.coverage)
+}
+
+func scannerNamed(d *draft, c *cluster) answer {
+	switch c.standing {
+	case standingScanner:
+		return yes(fmt.Sprintf("%s in a published range", count(len(c.sources), "source")), c.evidence...)
+	case standingUnasked:
+		return open("no list of research scanners was given")
+	case standingOwn:
+		return na("a source of ours")
+	}
+	return no("no list that was given names it as a research scanner", d.coverage)
+}
+
+// mostlyFailed answers only where the open outcomes could not turn it.
+func mostlyFailed(d *draft, c *cluster) answer {
+	total, failed := float64(c.reach.Total()), float64(c.reach.Failed())
+	still := float64(c.reach.Open())
+	switch {
+	case total == 0:
+		return open("no flow was counted")
+	case failed >= failShare*total:
+		return yes(fmt.Sprintf("%s of %s flows failed", thousands(c.reach.Failed()), thousands(c.reach.Total())), c.evidence...)
+	case failed+still < failShare*total:
+		return no(fmt.Sprintf("%s of %s flows went both ways", thousands(c.reach.Answered()), thousands(c.reach.Total())), c.evidence...)
+	}
+	return open(fmt.Sprintf("the outcome of %s of %s flows is not recorded", thousands(c.reach.Open()), thousands(c.reach.Total())))
+}
+
+func manySessions(d *draft, c *cluster) answer {
+	most, measured := int64(0), true
+	for _, a := range c.sources {
+		if a.profile.BusiestHour == netcase.Absent {
+			measured = false
+			continue
+		}
+		most = max(most, a.profile.BusiestHour)
+	}
+	switch {
+	case most >= busySessions:
+		return yes(fmt.Sprintf("%s in the busiest hour", count(most, "two-way session")), c.evidence...)
+	case c.reach.Total() > 0 && c.reach.Failed() == c.reach.Total():
+		return no("nothing went both ways", c.evidence...)
+	case c.reach.Open() > 0:
+		return open("the outcome of flows is not recorded")
+	case !measured:
+		return open("records stand for intervals: they are not sessions")
+	}
+	return no(fmt.Sprintf("at most %s in an hour", count(most, "two-way session")), c.evidence...)
+}
+
+func failedLogins(d *draft, c *cluster) answer {
+	for i := range d.findings {
+		f := d.findings[i].Auth
+		if f == nil || !c.names(f.Peers) {
+			continue
+		}
+		switch f.Pattern {
+		case netcase.PatternGuessing, netcase.PatternSpray, netcase.PatternEnumeration, netcase.PatternSuccess:
+			return yes(fmt.Sprintf("%s (%s)", count(f.Failures, "failed login"), f.Pattern), evidenceOf(&d.findings[i])...)
+		}
+	}
+	switch {
+	case c.reach.Total() > 0 && c.reach.Failed() == c.reach.Total():
+		return no("nothing went both ways, so no login could be tried", c.evidence...)
+	case !d.in.Coverage.Has("login"):
+		return open("no login log is among the inputs")
+	case !d.ran("auth") && !d.ran("login"):
+		return open("no detector read the login log")
+	}
+	return no("the login log shows none above the threshold", d.coverage)
+}
+
+// names tells whether a list of endpoints holds a source of the group.
+func (c *cluster) names(peers []netcase.Endpoint) bool {
+	return slices.ContainsFunc(c.sources, func(a *actor) bool { return slices.Contains(peers, a.profile.Peer) })
+}
+
+// ran tells whether a detector ran to its end.
+func (d *draft) ran(name string) bool {
+	return slices.ContainsFunc(d.in.Coverage.Detectors, func(r netcase.Run) bool {
+		return r.OK && strings.Contains(r.Name, name)
+	})
+}
+
+func followsUs(d *draft, c *cluster) answer {
+	if c.direction != netcase.Inbound || c.standing == standingWelcome {
+		return na("asked of unknown sources from outside only")
+	}
+	if c.standing == standingUnlisted {
+		for _, a := range c.sources {
+			if returns(&a.profile) {
+				return yes("it tried closed ports once and came back to open ones only", c.evidence...)
+			}
+		}
+	}
+	return open("our own names in DNS and certificates are not among the inputs")
+}
+
+// returns tells whether a source tried ports that failed about once a host, and
+// others that answered again and again.
+func returns(p *netcase.Profile) bool {
+	failed, again := 0, 0
+	for _, c := range p.Ports {
+		switch {
+		case c.Reach.Total() > 0 && c.Reach.Failed() == c.Reach.Total():
+			failed++
+			if c.Flows > int64(c.Hosts) {
+				return false
+			}
+		case c.Reach.Answered() > 0 && c.Flows >= returnTimes*int64(max(c.Hosts, 1)):
+			again++
+		default:
+			return false
+		}
+	}
+	return failed > 0 && again > 0 && p.ActiveHours > 1
+}
+
+func overload(d *draft, c *cluster) answer {
+	ratio, judged := 0.0, false
+	for i := range d.findings {
+		s := d.findings[i].Spike
+		if s == nil || s.Described || !c.span.Overlaps(s.Window) {
+			continue
+		}
+		judged = true
+		ratio = max(ratio, s.Ratio)
+	}
+	switch {
+	case ratio >= overloadFrom:
+		return open(fmt.Sprintf("the load is %.1f times the expected; whether a service suffered is not among the inputs", ratio))
+	case judged:
+		return no(fmt.Sprintf("the load is %.1f times the expected", ratio), d.coverage)
+	case d.ran("spike") && !d.describedOnly():
+		return no("no excess over the baseline", d.coverage)
+	}
+	return open("there is no baseline to compare the load with")
+}
+
+// describedOnly tells whether the time line could only be described.
+func (d *draft) describedOnly() bool {
+	return slices.ContainsFunc(d.findings, func(f netcase.Finding) bool { return f.Spike != nil && f.Spike.Described })
+}
+
+func insideOrChange(d *draft, c *cluster) answer {
+	if c.internal || c.direction == netcase.Lateral {
+		return yes("the source is ours", c.evidence...)
+	}
+	if c.standing == standingWelcome {
+		return yes("the owner named the source", d.coverage)
+	}
+	for _, ch := range d.site.Changes {
+		if ch.Start <= c.span.Start && c.span.Start < ch.End {
+			return yes("it began within a recorded change: "+ch.Reason, d.coverage)
+		}
+	}
+	if len(d.site.Changes) == 0 {
+		return open("no record of changes was given")
+	}
+	return no("it began outside the recorded changes", d.coverage)
+}
+
+// answerActivity puts every item to a group.
+func (d *draft) answerActivity(c *cluster) {
+	for _, item := range activityItems() {
+		a := item.ask(d, c)
+		c.items = append(c.items, netcase.Item{ID: item.id, Text: item.text, State: a.state, Why: a.why, Evidence: unique(a.evidence)})
+	}
+}
+
+// states is the state of every item by its id.
+func states(items []netcase.Item) map[string]netcase.State {
+	out := make(map[string]netcase.State, len(items))
+	for _, i := range items {
+		out[i.ID] = i.State
+	}
+	return out
+}
+
+// unique keeps the first of equal ids.
+func unique(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}

@@ -1,0 +1,100 @@
+package judge
+
+import (
+	"fmt"
+
+	"netcase"
+)
+
+// maxJudgements bounds the table of key judgements.
+const maxJudgements = 8
+
+// judgements is the table of key judgements: what each told group was, what is
+// known of each claim, and whether the counts are real.
+func (d *draft) judgements(c *netcase.Case) []netcase.Judgement {
+	out := []netcase.Judgement{}
+	for i, cl := range d.full() {
+		out = append(out, d.groupJudgement(cl, &c.Groups[i], c.Confidence.Level))
+	}
+	for i := range c.Claims {
+		out = append(out, d.claimJudgement(&c.Claims[i], c.Confidence.Level))
+	}
+	if f := d.doubted(); f != nil {
+		out = append(out, artefactJudgement(f, c.Confidence.Level))
+	}
+	for i := range d.findings {
+		if s := d.findings[i].Spike; s != nil && !s.Described && s.Listed != nil {
+			out = append(out, netcase.Judgement{
+				Claim: netcase.Sentence{
+					Text:     fmt.Sprintf("The listed addresses explain %.0f of %.0f flows of the excess over the baseline %s.", s.Listed.Observed-s.Listed.Expected, s.Excess, spikeNumbers(s)),
+					Evidence: evidenceOf(&d.findings[i]),
+				},
+				Word: "measured", Confidence: c.Confidence.Level, Change: "a longer history, or records that the inputs lack",
+			})
+			break
+		}
+	}
+	return out[:min(len(out), maxJudgements)]
+}
+
+func (d *draft) groupJudgement(cl *cluster, g *netcase.Group, level string) netcase.Judgement {
+	lead := cl.lead()
+	_, span := Word(lead.Posterior)
+	return netcase.Judgement{
+		Claim: netcase.Sentence{Text: fmt.Sprintf("%s (%s) is %s.", g.ID, g.Label, explanation(lead.ID).Phrase), Evidence: g.Evidence},
+		Word:  lead.Word, Range: span, Confidence: level, Change: d.wouldChange(cl),
+	}
+}
+
+// wouldChange names the open item that tells the explanations apart best, and what
+// its answer would bring.
+func (d *draft) wouldChange(cl *cluster) string {
+	best, text := 0.0, ""
+	for _, i := range cl.items {
+		if i.State != netcase.Unknown {
+			continue
+		}
+		state := states(cl.items)
+		state[i.ID] = netcase.True
+		after := weigh(d.weights, state)[0]
+		if s := d.weights.spread(i.ID); s > best && (after.ID != cl.lead().ID || after.Word != cl.lead().Word) {
+			best, text = s, fmt.Sprintf("%s: if it held (%s), %s would lead at %s", i.ID, i.Text, explanation(after.ID).Name, printed(after.Posterior))
+		}
+	}
+	if text == "" {
+		return "no single open item would change it"
+	}
+	return text
+}
+
+func (d *draft) claimJudgement(c *netcase.Claim, level string) netcase.Judgement {
+	rule := claimRule(c.ID)
+	j := netcase.Judgement{
+		Claim: netcase.Sentence{Text: c.Name + ": " + rule.Question + ".", Evidence: c.Evidence},
+		Word:  c.Word, Confidence: d.claimConfidence(level), Change: "other evidence than is on record",
+	}
+	if len(j.Claim.Evidence) == 0 {
+		j.Claim.Evidence = []string{d.coverage}
+	}
+	switch c.Standing {
+	case netcase.Assessed:
+		_, j.Range = Word(c.Posterior)
+		j.Change = "a finding on any of its open items"
+	case netcase.NotDeterminable:
+		j.Word, j.Change = string(c.Standing), series(c.Missing, len(c.Missing))
+	case netcase.Gated:
+		j.Word, j.Change = string(c.Standing), "records that contradict: "+c.Why
+	}
+	return j
+}
+
+func artefactJudgement(f *netcase.Finding, level string) netcase.Judgement {
+	least, most := countRange(f.Artefact)
+	return netcase.Judgement{
+		Claim: netcase.Sentence{
+			Text:     fmt.Sprintf("The near-equal counts (%s to %s) come from the logging interval and not from the traffic.", thousands(least), thousands(most)),
+			Evidence: evidenceOf(f),
+		},
+		Word: f.Artefact.Verdict, Confidence: level, Change: "raw records with times to the second that agree with the counts",
+	}
+}

@@ -1,0 +1,109 @@
+package judge
+
+import (
+	"fmt"
+	"maps"
+
+	"netcase"
+)
+
+// sensitivity tells, for every item that holds in a told group, what moves if it
+// is taken away: the leading explanation, its word, the severity, or a claim.
+func (d *draft) sensitivity(groups []netcase.Group) []netcase.Sensitivity {
+	out := []netcase.Sensitivity{}
+	for i, c := range d.full() {
+		out = append(out, d.withoutItems(c, groups[i].ID)...)
+		out = append(out, d.withoutClaimItems(c, groups[i].ID)...)
+	}
+	return out
+}
+
+func (d *draft) withoutItems(c *cluster, id string) (out []netcase.Sensitivity) {
+	before := c.lead()
+	for _, item := range c.items {
+		if item.State != netcase.True {
+			continue
+		}
+		state := maps.Clone(states(c.items))
+		state[item.ID] = netcase.Unknown
+		after := weigh(d.weights, state)
+		severity := d.severityOf(c, state, c.claims)
+		out = append(out, netcase.Sensitivity{
+			Group: id, Item: item.ID, Text: item.Text,
+			Before:  standingLine(before, c.severity),
+			After:   standingLine(after[0], severity),
+			Changes: after[0].ID != before.ID || after[0].Word != before.Word || severity.String() != c.severity.String(),
+			Moved:   posteriorOf(after, before.ID) - before.Posterior,
+		})
+	}
+	return out
+}
+
+// withoutClaimItems does the same for the claims of success.
+func (d *draft) withoutClaimItems(c *cluster, id string) (out []netcase.Sensitivity) {
+	for _, claim := range c.claims {
+		for _, w := range claim.Weights {
+			rest := []netcase.Weight{}
+			for _, o := range claim.Weights {
+				if o.Item != w.Item {
+					rest = append(rest, o)
+				}
+			}
+			after := claim
+			after.Posterior = odds(claim.Prior, sumWeights(rest, familiesOf(claim.ID), d.weights.GroupCap))
+			settleClaim(&after, claim.Missing)
+			out = append(out, netcase.Sensitivity{
+				Group: id, Item: w.Item, Text: itemText(claim, w.Item),
+				Before: claimLine(&claim), After: claimLine(&after),
+				Changes: after.Standing != claim.Standing || after.Word != claim.Word,
+				Moved:   after.Posterior - claim.Posterior,
+			})
+		}
+	}
+	return out
+}
+
+func familiesOf(claim string) map[string]string {
+	out := map[string]string{}
+	for _, rule := range Claims() {
+		if rule.ID != claim {
+			continue
+		}
+		for _, item := range rule.Items {
+			out[item.id] = item.id
+			if item.family != "" {
+				out[item.id] = item.family
+			}
+		}
+	}
+	return out
+}
+
+func itemText(c netcase.Claim, id string) string {
+	for _, i := range c.Items {
+		if i.ID == id {
+			return i.Text
+		}
+	}
+	return id
+}
+
+func standingLine(h netcase.Hypothesis, s netcase.Severity) string {
+	return fmt.Sprintf("%s %s (%s); severity %s", h.ID, printed(h.Posterior), h.Word, s)
+}
+
+func claimLine(c *netcase.Claim) string {
+	if c.Standing != netcase.Assessed {
+		return fmt.Sprintf("%s: %s", c.Name, c.Standing)
+	}
+	return fmt.Sprintf("%s %s (%s)", c.Name, printed(c.Posterior), c.Word)
+}
+
+func posteriorOf(hs []netcase.Hypothesis, id string) float64 {
+	for _, h := range hs {
+		if h.ID == id {
+			return h.Posterior
+		}
+	}
+	return 0
+}

@@ -1,0 +1,94 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+
+	"netcase"
+)
+
+// suspiciousFrom is the posterior of a hypothesis from which an observation
+// becomes a suspicious event.
+const suspiciousFrom = 0.55
+
+// status is the step of the ladder that the evidence reaches, and why. The last
+// step is not among them: only a person takes it.
+func (d *draft) status() (netcase.Status, string) {
+	for _, c := range d.claims {
+		if c.Standing == netcase.Assessed && c.Posterior >= suspectedFrom {
+			why := fmt.Sprintf("%s stands at %s (%s)", c.Name, printed(c.Posterior), c.Word)
+			if c.Posterior >= proposedFrom && d.families() >= 2 {
+				why += "; with two families of telemetry in agreement a person may take the last step of the ladder"
+			}
+			return netcase.StatusSuspected, why
+		}
+	}
+	if why := d.settledAttempt(); why != "" {
+		return netcase.StatusAttempt, why
+	}
+	return d.suspicion()
+}
+
+// proposedFrom is the posterior from which the last step is proposed to a person.
+const proposedFrom = 0.95
+
+// settledAttempt tells why an attempt is beyond doubt, and that it failed.
+func (d *draft) settledAttempt() string {
+	sound, _ := d.in.Coverage.Sound()
+	if !sound || !d.in.Coverage.Has("flow") || !d.in.Coverage.Has("login") {
+		return ""
+	}
+	for _, c := range d.clusters {
+		state := states(c.items)
+		f := d.factsOf(c, state, c.claims)
+		if d.succeeded(c) {
+			continue
+		}
+		switch {
+		case f.guessing:
+			return "failed logins above the threshold, and no login after them, with flows and login log present"
+		case f.aimed:
+			return "reconnaissance aimed at this network, and no login after it, with flows and login log present"
+		}
+	}
+	return ""
+}
+
+// succeeded tells whether a login after failures is on record.
+func (d *draft) succeeded(c *cluster) bool {
+	return slices.ContainsFunc(d.authAt(&scene{c: c}), func(i int) bool { return d.findings[i].Auth.Pattern == netcase.PatternSuccess })
+}
+
+func (d *draft) suspicion() (netcase.Status, string) {
+	for _, c := range d.clusters {
+		l := c.lead()
+		if l.Posterior > suspiciousFrom && l.ID != "BSC" {
+			return netcase.StatusSuspicious, fmt.Sprintf("under investigation: %s (posterior %s) for %s", explanation(l.ID).Name, printed(l.Posterior), c.who())
+		}
+	}
+	for i := range d.findings {
+		switch f := &d.findings[i]; {
+		case f.Spike != nil && !f.Spike.Described:
+			return netcase.StatusSuspicious, "under investigation: an excess over the baseline " + spikeNumbers(f.Spike)
+		case f.Owner != nil && f.Owner.Decibans > 0:
+			return netcase.StatusSuspicious, "under investigation: an unusual process owns a socket on " + d.name(f.Owner.Host)
+		}
+	}
+	if len(d.clusters) == 0 {
+		return netcase.StatusObservation, "no finding asks for more; what was looked at is in the coverage"
+	}
+	return netcase.StatusObservation, "no explanation of harm leads, and there is no excess over a baseline"
+}
+
+// spikeNumbers is what an excess must be told with.
+func spikeNumbers(s *netcase.SpikeFacts) string {
+	return fmt.Sprintf("(ratio %.1f, excess %.0f flows, q %s)", s.Ratio, s.Excess, smallP(s.Q))
+}
+
+// smallP writes a small probability.
+func smallP(p float64) string {
+	if p < 1e-12 {
+		return "below 1e-12"
+	}
+	return fmt.Sprintf("%.2g", p)
+}

@@ -1,0 +1,249 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"netcase"
+)
+
+// maxSentences bounds the summary.
+const maxSentences = 5
+
+// summary is the case in at most five sentences: what it is, how far it reached
+// and how grave it is, what is known of harm, how sure the analysis is, and what
+// is asked for. Likelihood and confidence never share a sentence. A sentence
+// without evidence is left out.
+func summary(c *netcase.Case) []netcase.Sentence {
+	out := []netcase.Sentence{}
+	for _, say := range []func(*netcase.Case) netcase.Sentence{sayWhat, sayReach, sayHarm, sayConfidence, sayDecision} {
+		s := say(c)
+		s.Evidence = unique(s.Evidence)
+		if s.Text != "" && len(s.Evidence) > 0 && len(out) < maxSentences {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// told is the leading group of a case; nil where there is none.
+func told(c *netcase.Case) *netcase.Group {
+	if len(c.Groups) == 0 || len(c.Groups[0].Hypotheses) == 0 {
+		return nil
+	}
+	return &c.Groups[0]
+}
+
+// lookedAt is the id of the evidence on what was looked at.
+func lookedAt(c *netcase.Case) []string {
+	for _, e := range c.Evidence {
+		if strings.HasPrefix(e.Method, "coverage:") {
+			return []string{e.ID}
+		}
+	}
+	return nil
+}
+
+func sayWhat(c *netcase.Case) netcase.Sentence {
+	g := told(c)
+	if g == nil {
+		return sayQuiet(c)
+	}
+	lead, next := g.Hypotheses[0], g.Hypotheses[1]
+	text := fmt.Sprintf("%s; this is %s %s (posterior %s; next: %s, %s)",
+		deed(c, g), article(lead.Word), explanation(lead.ID).Phrase, printed(lead.Posterior), explanation(next.ID).Name, printed(next.Posterior))
+	if n := len(c.Groups) - 1; n > 0 {
+		text += fmt.Sprintf("; %s of sources did something else or met another outcome", count(n, "further group"))
+	}
+	return netcase.Sentence{Text: text + ".", Evidence: g.Evidence}
+}
+
+// article puts "a" before the words that need it.
+func article(word string) string {
+	if word == "roughly even chance" {
+		return "with a roughly even chance"
+	}
+	if word == "almost no chance" {
+		return "with almost no chance"
+	}
+	return word
+}
+
+// deed says who did what to whom.
+func deed(c *netcase.Case, g *netcase.Group) string {
+	who, _, _ := strings.Cut(g.Label, ", ")
+	hosts := hostsOf(c, g)
+	when := fmt.Sprintf("between %s and %s UTC", g.Span.Start.Short(), (g.Span.End - 1).Short())
+	ports := portsText(g.Ports, len(g.Ports))
+	if len(g.Ports) >= netcase.ProfilePorts {
+		ports = count(len(g.Ports), "port") + " and more"
+	}
+	switch {
+	case g.Direction == netcase.Outbound && !strings.HasSuffix(who, "of ours"):
+		return fmt.Sprintf("Our side called %s on %s in %s %s", who, ports, count(g.Flows, "flow"), when)
+	case g.Class == classSessions:
+		return fmt.Sprintf("%s reached %s on %s in %s %s", who, hosts, ports, count(g.Flows, "flow"), when)
+	}
+	return fmt.Sprintf("%s asked %s for %s in %s %s", who, hosts, ports, count(g.Flows, "flow"), when)
+}
+
+func hostsOf(c *netcase.Case, g *netcase.Group) string {
+	if g.HostCount > shownHosts || len(g.Hosts) == 0 {
+		return count(g.HostCount, "host")
+	}
+	var parts []string
+	for _, h := range g.Hosts {
+		name := h.String()
+		if n := c.Names[name]; n != "" {
+			name += " (" + n + ")"
+		}
+		parts = append(parts, name)
+	}
+	return series(parts, g.HostCount)
+}
+
+// sayQuiet says that nothing was found, and what was looked at.
+func sayQuiet(c *netcase.Case) netcase.Sentence {
+	n := coverageNumbers(&c.Coverage)
+	var ran []string
+	for _, d := range c.Coverage.Detectors {
+		if d.OK {
+			ran = append(ran, d.Name)
+		}
+	}
+	text := fmt.Sprintf("No group of sources gave rise to a finding in %s from %s", count(int64(n["accepted"]), "record"), count(len(c.Coverage.Inputs), "input"))
+	if len(ran) > 0 {
+		text += "; these detectors looked: " + series(ran, len(ran))
+	} else {
+		text += "; no detector ran, so this says nothing"
+	}
+	evidence := lookedAt(c)
+	if len(c.Findings) > 0 {
+		text += fmt.Sprintf("; %s of another kind stand in the list", count(len(c.Findings), "finding"))
+		for i := range c.Findings {
+			evidence = append(evidence, evidenceOf(&c.Findings[i])...)
+		}
+	}
+	return netcase.Sentence{Text: text + ".", Evidence: evidence}
+}
+
+func sayReach(c *netcase.Case) netcase.Sentence {
+	s := c.Severity
+	evidence := append(slices.Clone(s.Evidence), lookedAt(c)...)
+	text := ""
+	if g := told(c); g != nil {
+		text = "Outcome of these flows: " + reachText(g.Reach) + "; "
+		evidence = append(slices.Clone(g.Evidence), evidence...)
+	}
+	if s.Low == s.High {
+		text += fmt.Sprintf("severity is %s by rule %s (%s)", s.High, s.RuleHigh, s.WhyHigh)
+	} else {
+		text += fmt.Sprintf("severity is %s: %s by rule %s (%s), or %s by rule %s (%s); what decides is %s",
+			s, s.Low, s.RuleLow, s.WhyLow, s.High, s.RuleHigh, s.WhyHigh, s.Decides)
+	}
+	for _, m := range s.Modifiers {
+		text += "; " + m
+	}
+	return netcase.Sentence{Text: upperFirst(text) + ".", Evidence: evidence}
+}
+
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// sayHarm says what is known of success, without naming a deed that nothing shows.
+func sayHarm(c *netcase.Case) netcase.Sentence {
+	var open, clauses, missing, evidence []string
+	for _, cl := range c.Claims {
+		evidence = append(evidence, cl.Evidence...)
+		question := claimRule(cl.ID).Question
+		switch cl.Standing {
+		case netcase.NotDeterminable:
+			open = append(open, question)
+			missing = append(missing, cl.Missing...)
+		case netcase.Gated:
+			clauses = append(clauses, question+" is gated out: "+cl.Why)
+		default:
+			statement := strings.TrimPrefix(question, "whether ")
+			clauses = append(clauses, fmt.Sprintf("that %s is assessed as: %s (posterior %s)", statement, cl.Word, printed(cl.Posterior)))
+		}
+	}
+	if len(open) > 0 {
+		missing = unique(missing)
+		const shown = 4
+		clauses = append([]string{fmt.Sprintf("%s is not determinable with this data; missing: %s", series(open, len(open)), series(missing[:min(len(missing), shown)], len(missing)))}, clauses...)
+	}
+	if len(clauses) == 0 {
+		return netcase.Sentence{}
+	}
+	return netcase.Sentence{Text: upperFirst(strings.Join(clauses, "; ")) + ".", Evidence: append(evidence, lookedAt(c)...)}
+}
+
+func claimRule(id string) Claim {
+	for _, r := range Claims() {
+		if r.ID == id {
+			return r
+		}
+	}
+	return Claim{ID: id, Name: id, Question: "whether " + id}
+}
+
+func sayConfidence(c *netcase.Case) netcase.Sentence {
+	of := 0
+	for _, p := range c.Confidence.Parts {
+		of += p.Of
+	}
+	text := fmt.Sprintf("Analytic confidence is %s (%d of %d points)", c.Confidence.Level, c.Confidence.Points, of)
+	if c.Confidence.Capped != "" {
+		text += "; " + c.Confidence.Capped
+	}
+	evidence := lookedAt(c)
+	doubted, explained := false, false
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		switch {
+		case !doubted && f.Artefact != nil && c.Artefact != nil && f.Artefact.Verdict == c.Artefact.Verdict && f.Artefact.Verdict != artefactNone:
+			doubted = true
+			least, most := countRange(f.Artefact)
+			text += fmt.Sprintf("; the near-equal counts of %s to %s may come from the logging interval", thousands(least), thousands(most))
+			evidence = append(evidence, evidenceOf(f)...)
+		case !explained && f.Spike != nil && f.Spike.Listed != nil && !f.Spike.Described:
+			explained = true
+			text += fmt.Sprintf("; the listed addresses explain %.0f of %.0f flows of the excess over the baseline %s", f.Spike.Listed.Observed-f.Spike.Listed.Expected, f.Spike.Excess, spikeNumbers(f.Spike))
+			evidence = append(evidence, evidenceOf(f)...)
+		}
+	}
+	return netcase.Sentence{Text: text + ".", Evidence: evidence}
+}
+
+func sayDecision(c *netcase.Case) netcase.Sentence {
+	if len(c.Actions) == 0 {
+		return netcase.Sentence{Text: "No decision is asked for.", Evidence: lookedAt(c)}
+	}
+	a := c.Actions[0]
+	text := fmt.Sprintf("Decision asked for: %s (%s) first", lowerFirst(a.Title), a.ID)
+	if n := len(c.Actions) - 1; n > 0 {
+		text += fmt.Sprintf("; %s follow", count(n, "further action"))
+		if n == 1 {
+			text = strings.TrimSuffix(text, "follow") + "follows"
+		}
+	}
+	for _, b := range c.Actions[1:] {
+		if b.Kind == actBlock {
+			text += ", and blocking addresses comes last"
+			break
+		}
+	}
+	return netcase.Sentence{Text: text + ".", Evidence: a.Evidence}
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}

@@ -1,0 +1,215 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"netcase"
+	"netcase/chart"
+)
+
+// glance is the verdict of a case on a few lines; the terminal and page one show
+// the same.
+type glance struct {
+	Title      string
+	Status     string
+	Severity   netcase.Severity
+	Rules      string
+	Lead       string
+	Rival      string
+	Claims     []string
+	Reach      string
+	Decides    string
+	Confidence string
+	Warnings   []string
+	Action     string
+}
+
+func glanceOf(c *netcase.Case) glance {
+	g := glance{
+		Title: title(c), Status: string(c.Status), Severity: c.Severity, Rules: rulesText(&c.Severity),
+		Decides: c.Severity.Decides, Confidence: confidenceText(&c.Confidence), Warnings: warnings(c),
+	}
+	g.Lead, g.Rival = leadText(c)
+	for i := range c.Claims {
+		g.Claims = append(g.Claims, claimText(&c.Claims[i]))
+	}
+	if len(c.Groups) > 0 {
+		var reach netcase.Tally
+		for i := range c.Groups {
+			reach = reach.Plus(c.Groups[i].Reach)
+		}
+		g.Reach = reachText(reach)
+	}
+	if a := firstAction(c); a != nil {
+		g.Action = a.Title
+		if a.Owner != "" {
+			g.Action += " — " + a.Owner
+		}
+		if a.Due > 0 {
+			g.Action += ", within " + durationText(a.Due)
+		}
+	}
+	return g
+}
+
+func rulesText(s *netcase.Severity) string {
+	switch {
+	case s.RuleLow == "" && s.RuleHigh == "":
+		return ""
+	case s.RuleLow == s.RuleHigh || s.RuleHigh == "":
+		return "rule " + s.RuleLow
+	}
+	return fmt.Sprintf("rule %s at the lower end, rule %s at the upper", s.RuleLow, s.RuleHigh)
+}
+
+// leadText is the leading explanation of the group that the case is judged by,
+// and its best rival.
+func leadText(c *netcase.Case) (lead, rival string) {
+	if len(c.Groups) == 0 || len(c.Groups[0].Hypotheses) == 0 {
+		return "no explanation was weighed", ""
+	}
+	h := c.Groups[0].Hypotheses
+	lead = likelihoodText(h[0])
+	if len(c.Groups) > 1 {
+		lead += fmt.Sprintf(", for %s, the first of %s groups", c.Groups[0].ID, countOf(len(c.Groups)))
+	}
+	if len(h) > 1 {
+		rival = likelihoodText(h[1])
+	}
+	return lead, rival
+}
+
+// likelihoodText is "background scanning: very likely (0.85)".
+func likelihoodText(h netcase.Hypothesis) string {
+	s := h.Name
+	if s == "" {
+		s = h.ID
+	}
+	if h.Word == "" {
+		return s + " (" + chart.Chance(h.Posterior) + ")"
+	}
+	return s + ": " + h.Word + " (" + chart.Chance(h.Posterior) + ")"
+}
+
+// claimText is "compromise: not determinable".
+func claimText(c *netcase.Claim) string {
+	s := c.Name + ": " + string(c.Standing)
+	if c.Standing == netcase.Assessed {
+		s = c.Name + ": " + c.Word + " (" + chart.Chance(c.Posterior) + ")"
+	}
+	return s
+}
+
+func confidenceText(c *netcase.Confidence) string {
+	if c.Level == "" {
+		return ""
+	}
+	s := c.Level
+	of := 0
+	for _, p := range c.Parts {
+		of += p.Of
+	}
+	if of > 0 {
+		s += fmt.Sprintf(" (%d of %d points)", c.Points, of)
+	}
+	return s
+}
+
+// warnings says what was not looked at properly.
+func warnings(c *netcase.Case) []string {
+	var out []string
+	if len(c.Coverage.Inputs) == 0 {
+		out = append(out, "no telemetry was read")
+	}
+	_, why := c.Coverage.Sound()
+	return append(out, why...)
+}
+
+// firstAction is the action with the least priority number; the first of equals.
+func firstAction(c *netcase.Case) *netcase.Action {
+	var best *netcase.Action
+	for i := range c.Actions {
+		if best == nil || c.Actions[i].Priority < best.Priority {
+			best = &c.Actions[i]
+		}
+	}
+	return best
+}
+
+// pageOne is the verdict, the answer in short, and what it rests on.
+func pageOne(c *netcase.Case) []Block {
+	g := glanceOf(c)
+	facts := Facts{Items: []Fact{{Label: "Status", Value: g.Status}, {Label: "Severity", Value: severityLine(&g), Evidence: severityEvidence(c)}}}
+	add := func(label, value string) {
+		if value != "" {
+			facts.Items = append(facts.Items, Fact{Label: label, Value: value})
+		}
+	}
+	add("What would decide it", g.Decides)
+	add("Leading explanation", g.Lead)
+	add("Its best rival", g.Rival)
+	add("Claims of harm", strings.Join(g.Claims, " · "))
+	add("How far the flows got", g.Reach)
+	add("Confidence of the analysis", g.Confidence)
+	add("First action", g.Action)
+	add("Investigated span", spanText(c.Span))
+	add("Own network", ownNetwork(c))
+	add("Telemetry", strings.Join(c.Coverage.Families, ", "))
+	blocks := []Block{facts, Heading{2, "short", "In short"}, List{c.Summary}}
+	if len(g.Warnings) > 0 {
+		blocks = append(blocks, Callout{"Not everything was looked at properly", capped(g.Warnings, 12)})
+	}
+	return append(blocks,
+		Figure{chart.Coverage("coverage", &c.Coverage, c.Span), "What was read of each input, and the time it speaks for; the shaded stretch is the investigated span."},
+		Para{[]netcase.Sentence{reconciliation(c)}})
+}
+
+func severityLine(g *glance) string {
+	if g.Rules == "" {
+		return g.Severity.String()
+	}
+	return g.Severity.String() + " (" + g.Rules + ")"
+}
+
+func ownNetwork(c *netcase.Case) string {
+	return strings.Join(nonEmpty(c.Site.Name, c.Coverage.Site), " · ")
+}
+
+func nonEmpty(all ...string) (out []string) {
+	for _, s := range all {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// capped is at most n lines, the last saying how many more there are.
+func capped(lines []string, n int) []string {
+	if len(lines) <= n {
+		return lines
+	}
+	return append(lines[:n:n], fmt.Sprintf("… and %s more", countOf(len(lines)-n)))
+}
+
+// reconciliation says that every record and every flow is accounted for, or not.
+func reconciliation(c *netcase.Case) netcase.Sentence {
+	var read, accepted, rejected, skipped, duplicate, flows, accounted int64
+	var ids []string
+	balanced := true
+	for i := range c.Coverage.Inputs {
+		in := &c.Coverage.Inputs[i]
+		read, accepted, rejected = read+in.Read, accepted+in.Accepted, rejected+in.Rejected
+		skipped, duplicate = skipped+in.Skipped, duplicate+in.Duplicate
+		flows, accounted = flows+in.Flows, accounted+in.Reaches.Total()
+		balanced = balanced && in.Balanced()
+		ids = append(ids, in.ID)
+	}
+	s := fmt.Sprintf("Records: %s read = %s accepted + %s rejected + %s skipped + %s duplicate; flows: %s in, %s accounted for.",
+		count(read), count(accepted), count(rejected), count(skipped), count(duplicate), count(flows), count(accounted))
+	if !balanced {
+		s += " The records of at least one input do not add up; the table of inputs marks it."
+	}
+	return netcase.Sentence{Text: s, Evidence: ids}
+}

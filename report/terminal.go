@@ -1,0 +1,225 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"netcase"
+	"netcase/chart"
+)
+
+// Style is how text is set for a terminal.
+type Style struct {
+	Width int  // columns; 0: 80
+	Color bool // may use ANSI colours
+}
+
+const (
+	defaultWidth = 80
+	leastWidth   = 40
+	labelWidth   = 12
+)
+
+func (s Style) width() int {
+	if s.Width <= 0 {
+		return defaultWidth
+	}
+	return max(s.Width, leastWidth)
+}
+
+// The select graphic rendition codes that are used (ECMA-48).
+const (
+	sgrBold   = "1"
+	sgrDim    = "2"
+	sgrYellow = "33"
+	sgrRed    = "31"
+	sgrGreen  = "32"
+)
+
+func (s Style) paint(code, text string) string {
+	if !s.Color || text == "" || code == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Terminal is the verdict of a case at a glance.
+func Terminal(c *netcase.Case, s Style) string {
+	g := glanceOf(c)
+	t := terminalWriter{style: s}
+	t.title(g.Title)
+	t.row("Status", g.Status, "")
+	t.row("Severity", severityLine(&g), severityCode(g.Severity.High))
+	t.row("Decided by", g.Decides, "")
+	t.row("Leading", g.Lead, sgrBold)
+	t.row("Best rival", g.Rival, "")
+	for i, k := range g.Claims {
+		label := ""
+		if i == 0 {
+			label = "Claims"
+		}
+		t.row(label, k, "")
+	}
+	t.row("Reach", g.Reach, "")
+	t.row("Confidence", g.Confidence, "")
+	t.row("First", g.Action, "")
+	for i, w := range capped(g.Warnings, 6) {
+		label := ""
+		if i == 0 {
+			label = "! Not seen"
+		}
+		t.row(label, w, sgrYellow)
+	}
+	t.row("Case", strings.Join(nonEmpty(c.ID, spanText(c.Span)), " · "), sgrDim)
+	return t.b.String()
+}
+
+func severityCode(l netcase.Level) string {
+	switch {
+	case l >= netcase.High:
+		return sgrRed
+	case l == netcase.Medium:
+		return sgrYellow
+	}
+	return sgrGreen
+}
+
+// LookupCard is what intelligence says of one address, at a glance.
+func LookupCard(card netcase.Card, s Style) string {
+	t := terminalWriter{style: s}
+	t.title(card.Address.String() + "  " + chart.ListingsText(&card))
+	for i, b := range card.Benign {
+		t.row(first(i, "Benign"), b, sgrGreen)
+	}
+	switch {
+	case len(card.Listings) == 0 && len(card.Benign) == 0:
+		t.row("Result", "no source lists this address; that is not proof that it is clean", "")
+	case card.Adverse > 0:
+		t.row("Abusive", fmt.Sprintf("probability %s, from %s", chart.Chance(card.P), plural(len(card.Origins), "independent origin", "independent origins")), sgrBold)
+		t.row("Known", knownText(&card), "")
+	}
+	for i, r := range listingLines(&card) {
+		t.row(first(i, "Listings"), r, "")
+	}
+	for i, g := range card.Geo {
+		if i == chart.MaxPlaces {
+			t.row("", fmt.Sprintf("… and %d more", len(card.Geo)-i), "")
+			break
+		}
+		t.row(first(i, "Place"), chart.PlaceText(g), "")
+	}
+	if card.Conflict {
+		t.row("", "the providers contradict each other; a place is never evidence", sgrYellow)
+	}
+	return t.b.String()
+}
+
+func first(i int, label string) string {
+	if i == 0 {
+		return label
+	}
+	return ""
+}
+
+// listingLines is a line per listing, grouped by origin.
+func listingLines(card *netcase.Card) []string {
+	var out []string
+	for _, r := range listingRows(card) {
+		// origin, handed on by, claim, words, score, seen, learned, timing, counts
+		parts := []string{r[1].Text, r[2].Text, r[4].Text, r[5].Text, r[7].Text}
+		line := strings.Join(nonEmpty(parts...), " · ")
+		if r[0].Text != r[1].Text {
+			line += " (origin " + r[0].Text + ")"
+		}
+		out = append(out, line)
+	}
+	return capped(out, 20)
+}
+
+type terminalWriter struct {
+	style Style
+	b     strings.Builder
+}
+
+func (t *terminalWriter) title(s string) {
+	for _, l := range wrap(terminalText(s), t.style.width()) {
+		t.b.WriteString(t.style.paint(sgrBold, l) + "\n")
+	}
+	t.b.WriteString(t.style.paint(sgrDim, strings.Repeat("─", t.style.width())) + "\n")
+}
+
+// row writes a label and a text with a hanging indent; an empty text is no row.
+func (t *terminalWriter) row(label, text, code string) {
+	text = terminalText(text)
+	if text == "" {
+		return
+	}
+	for i, l := range wrap(text, t.style.width()-labelWidth) {
+		if i > 0 {
+			label = ""
+		}
+		t.b.WriteString(t.style.paint(sgrDim, label) + strings.Repeat(" ", max(labelWidth-columns(label), 1)) + t.style.paint(code, l) + "\n")
+	}
+}
+
+// terminalText is one line that holds no control of a terminal.
+func terminalText(s string) string { return strings.TrimSpace(chart.Visible(s, 600)) }
+
+// wrap breaks a line at spaces, and words that are too long anywhere.
+func wrap(s string, width int) (out []string) {
+	line, used := "", 0
+	flush := func() {
+		if line != "" {
+			out = append(out, line)
+		}
+		line, used = "", 0
+	}
+	for _, word := range strings.Fields(s) {
+		n := columns(word)
+		if used > 0 && used+1+n > width {
+			flush()
+		}
+		for n > width {
+			head, tail := splitAt(word, width)
+			out = append(out, head)
+			word, n = tail, columns(tail)
+		}
+		if used > 0 {
+			line, used = line+" ", used+1
+		}
+		line, used = line+word, used+n
+	}
+	flush()
+	return out
+}
+
+func splitAt(s string, width int) (head, tail string) {
+	used := 0
+	for i, r := range s {
+		if used += columnsOf(r); used > width && i > 0 {
+			return s[:i], s[i:]
+		}
+	}
+	return s, ""
+}
+
+// columns is how many columns of a terminal a text takes.
+func columns(s string) (n int) {
+	for _, r := range s {
+		n += columnsOf(r)
+	}
+	return n
+}
+
+// columnsOf follows the East Asian width of Unicode, in its large blocks.
+func columnsOf(r rune) int {
+	switch {
+	case unicode.Is(unicode.Mn, r), unicode.Is(unicode.Me, r):
+		return 0
+	case r >= 0x1100 && r <= 0x115f, r >= 0x2e80 && r <= 0xa4cf, r >= 0xac00 && r <= 0xd7a3, r >= 0xf900 && r <= 0xfaff,
+		r >= 0xfe30 && r <= 0xfe6f, r >= 0xff00 && r <= 0xff60, r >= 0xffe0 && r <= 0xffe6, r >= 0x1f300 && r <= 0x1faff, r >= 0x20000 && r <= 0x3fffd:
+		return 2
+	}
+	return 1
+}

@@ -1,0 +1,186 @@
+package simulate
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+
+	"netcase"
+)
+
+func volumeOf(t *testing.T, format string, rows int, seed uint64) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Volume(&b, format, rows, seed); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestVolumeHasTheRowsAskedFor counts them in every format with another reader.
+func TestVolumeHasTheRowsAskedFor(t *testing.T) {
+	counters := map[string]func(*testing.T, []byte) int{
+		"zeek": zeekRows, "azure-nsg": nsgRows, "azure-vnet": vnetRows, "azure-traffic": csvRows, "defender": csvRows,
+	}
+	for _, format := range VolumeFormats() {
+		for _, rows := range []int{0, 1, 2, 3, 257, 258, 5000} {
+			if got := counters[format](t, volumeOf(t, format, rows, 1)); got != rows {
+				t.Errorf("%s: %d rows, want %d", format, got, rows)
+			}
+		}
+		if bytes.Equal(volumeOf(t, format, 100, 1), volumeOf(t, format, 100, 2)) {
+			t.Errorf("%s: two seeds made the same bytes", format)
+		}
+		if !bytes.Equal(volumeOf(t, format, 100, 1), volumeOf(t, format, 100, 1)) {
+			t.Errorf("%s: one seed made different bytes", format)
+		}
+	}
+}
+
+func zeekRows(t *testing.T, b []byte) (n int) {
+	t.Helper()
+	last := 0.0
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		ts, err := strconv.ParseFloat(f[0], 64)
+		if len(f) != 21 || err != nil || ts < last {
+			t.Fatalf("line %q after %v", line, last)
+		}
+		checkEnds(t, f[2], f[4])
+		last = ts
+		n++
+	}
+	return n
+}
+
+// checkEnds checks that one end is inside and the other public.
+func checkEnds(t *testing.T, src, dst string) {
+	t.Helper()
+	a, b := netip.MustParseAddr(src), netip.MustParseAddr(dst)
+	if netcase.Public(a) == netcase.Public(b) || netcase.Private(a) == netcase.Private(b) {
+		t.Fatalf("ends %v and %v", a, b)
+	}
+}
+
+func nsgRows(t *testing.T, b []byte) (n int) {
+	t.Helper()
+	var file blobFile
+	if err := json.Unmarshal(b, &file); err != nil {
+		t.Fatal(err)
+	}
+	begun := map[string]bool{}
+	for _, r := range file.Records {
+		for _, rule := range r.Properties.Flows {
+			for _, line := range rule.Flows[0].Tuples {
+				v := strings.Split(line, ",")
+				checkTuple(t, v, begun, v[8], v[7] == "D")
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// checkTuple checks that an end has a beginning.
+func checkTuple(t *testing.T, v []string, begun map[string]bool, state string, refused bool) {
+	t.Helper()
+	if len(v) != 13 {
+		t.Fatalf("tuple %v", v)
+	}
+	checkEnds(t, v[1], v[2])
+	five := strings.Join(v[1:6], " ")
+	switch {
+	case refused:
+	case state == "B":
+		begun[five] = true
+	case !begun[five]:
+		t.Fatalf("the end of %s has no beginning", five)
+	}
+}
+
+func vnetRows(t *testing.T, b []byte) (n int) {
+	t.Helper()
+	var file struct {
+		Records []struct {
+			FlowRecords struct {
+				Flows []struct {
+					FlowGroups []struct{ FlowTuples []string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &file); err != nil {
+		t.Fatal(err)
+	}
+	begun := map[string]bool{}
+	for _, r := range file.Records {
+		for _, f := range r.FlowRecords.Flows {
+			for _, g := range f.FlowGroups {
+				for _, line := range g.FlowTuples {
+					v := strings.Split(line, ",")
+					checkTuple(t, v, begun, v[7], v[7] == "D")
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+func csvRows(t *testing.T, b []byte) int {
+	t.Helper()
+	all, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b, []byte(byteOrderMark)))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all) - 1
+}
+
+func TestVolumeRefuses(t *testing.T) {
+	if err := Volume(io.Discard, "netflow", 1, 0); err == nil || !strings.HasPrefix(err.Error(), `volume format "netflow": want one of zeek`) {
+		t.Errorf("error %v", err)
+	}
+	if err := Volume(io.Discard, "zeek", -1, 0); err == nil {
+		t.Error("took a negative number of rows")
+	}
+	if err := Volume(full{}, "zeek", 10, 0); !errors.Is(err, errFull) {
+		t.Errorf("error %v", err)
+	}
+}
+
+var errFull = errors.New("no space")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func BenchmarkVolume(b *testing.B) {
+	for _, format := range VolumeFormats() {
+		b.Run(format, func(b *testing.B) {
+			if err := Volume(io.Discard, format, b.N, 1); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+func BenchmarkMake(b *testing.B) {
+	for _, s := range []string{"seed", "seed-full"} {
+		b.Run(s, func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := Make(s, 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

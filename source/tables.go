@@ -1,0 +1,774 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"netcase"
+)
+
+// How any table of Log Analytics, Sentinel or Defender arrives: as the portal's
+// CSV (or what a spreadsheet made of it), as the answer of an API, as a list of
+// objects, or as one object a line.
+
+// tableSpec is what a format wants of a table.
+type tableSpec struct {
+	table   string           // its name in the workspace, for queries
+	aliases map[string]alias // normalised column name -> field
+	width   int              // number of fields
+	times   []int            // fields that hold times
+}
+
+// alias is the field that a column fills. Of several columns for one field the
+// first by rank that says anything is taken.
+type alias struct{ field, rank int }
+
+// column is one column of the table at hand.
+type column struct {
+	alias
+	wanted bool
+	zone   *time.Location // of its times; nil: not stated
+	local  bool           // the header says "Local Time"
+}
+
+// tableRow is one row, its cells by field. A cell is nil where the row has none.
+// It is valid until the next row.
+type tableRow struct {
+	cells  [][]byte
+	zones  []*time.Location
+	line   int64
+	offset int64
+	item   int32
+	raw    []byte
+}
+
+// table reads rows and hands them to each.
+type table struct {
+	in    *Input
+	spec  *tableSpec
+	ctx   context.Context
+	each  func(*tableRow) error
+	times timeReader
+
+	columns []column
+	byKey   map[string]column
+	row     tableRow
+	ranks   []int
+	joined  []byte
+	header  []byte
+	present []bool // fields for which a column was seen
+	rows    int64
+	narrow  int64
+}
+
+const (
+	firstLook     = 64 << 10 // how much is looked at to learn the layout
+	longestLook   = 64 << 20 // how much is looked at to learn the order of day and month
+	maxKnownKeys  = 4096     // member names remembered; more are looked up each time
+	maxColumnList = 4 << 20  // bytes of the list of columns in an API answer
+)
+
+// readTable reads a table to its end. What is wrong with single rows is counted
+// in the report; an error means that the stream could not be read to its end.
+func readTable(ctx context.Context, in *Input, spec *tableSpec, t *table) error {
+	t.in, t.spec, t.ctx = in, spec, ctx
+	look, plan, err := t.look()
+	if err != nil {
+		return err
+	}
+	size := &counting{r: io.MultiReader(bytes.NewReader(look), in.R)}
+	t.prepare()
+	err = t.run(size, plan)
+	t.finish(size.n)
+	return err
+}
+
+// counting counts the bytes that pass.
+type counting struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (t *table) prepare() {
+	t.times.zone = t.in.Location()
+	t.byKey = map[string]column{}
+	t.present = make([]bool, t.spec.width)
+	t.ranks = make([]int, t.spec.width)
+	t.row = tableRow{cells: make([][]byte, t.spec.width), zones: make([]*time.Location, t.spec.width)}
+}
+
+func (t *table) run(r io.Reader, p layout) error {
+	switch p.shape {
+	case shapeCSV:
+		return t.readCSV(r, p.comma)
+	case shapeLines:
+		return t.readLines(r)
+	}
+	return t.readJSON(newJSON(r), p.shape)
+}
+
+// look reads the start of the stream, to learn its layout, and as much more as
+// it takes to learn the order of day and month.
+func (t *table) look() ([]byte, layout, error) {
+	look, done, err := readUpTo(t.in.R, nil, firstLook)
+	if err != nil {
+		return nil, layout{}, err
+	}
+	plan := layoutOf(look)
+	for {
+		order, open := t.orderIn(look, plan)
+		t.times.order = order
+		if order != orderUnknown || !open || done || len(look) >= longestLook {
+			return look, plan, nil
+		}
+		if look, done, err = readUpTo(t.in.R, look, 4*len(look)); err != nil {
+			return look, plan, err
+		}
+	}
+}
+
+// readUpTo appends to b until it is n bytes long or the stream ends.
+func readUpTo(r io.Reader, b []byte, n int) (all []byte, done bool, err error) {
+	all = make([]byte, n)
+	have := copy(all, b)
+	for have < n {
+		k, err := readSome(r, all[have:])
+		have += k
+		if err == io.EOF {
+			return all[:have], true, nil
+		}
+		if err != nil && k == 0 {
+			return all[:have], true, err
+		}
+	}
+	return all, false, nil
+}
+
+var errEnough = errors.New("enough was seen")
+
+// orderIn looks for a date that proves the order of day and month; open tells
+// that there are dates that would need it.
+func (t *table) orderIn(look []byte, p layout) (order dayOrder, open bool) {
+	probe := &table{in: &Input{Report: &netcase.InputReport{}}, spec: t.spec, ctx: context.Background()}
+	probe.prepare()
+	probe.each = func(r *tableRow) error {
+		for _, f := range t.spec.times {
+			shown, ambiguous := shows(r.cells[f])
+			open = open || ambiguous
+			if shown != orderUnknown {
+				order = shown
+				return errEnough
+			}
+		}
+		return nil
+	}
+	_ = probe.run(bytes.NewReader(look), p) // what is wrong is told on the real pass
+	return order, open
+}
+
+// time reads the time in a field. Unknown and no error: the row has none.
+func (t *table) time(r *tableRow, field int) (netcase.Time, error) {
+	if cell := r.cells[field]; !blank(cell) {
+		return t.times.parse(cell, r.zones[field])
+	}
+	return 0, nil
+}
+
+// place is where the row stands.
+func (r *tableRow) place() netcase.Place {
+	return netcase.Place{Line: r.line, Offset: r.offset, Item: r.item}
+}
+
+// reject counts the row as one that could not be read.
+func (t *table) reject(r *tableRow, field, reason string) error {
+	t.in.Reject(r.line, r.item, field, reason, r.raw)
+	return nil
+}
+
+// finish says what holds for the whole table.
+func (t *table) finish(size int64) {
+	if t.times.assumedZone && t.in.Location() != time.UTC {
+		t.in.Note("times without a zone were read as %s", t.in.Location())
+	} else if t.times.assumedZone {
+		t.in.Note("times without a zone were read as UTC")
+	}
+	if t.times.assumedOrder && t.times.order == orderUnknown {
+		t.in.Note("no date tells whether the day or the month stands first: the month was assumed to")
+	}
+	if t.times.turned {
+		t.in.Note("dates contradict one another in the order of day and month: some rows may be booked on the wrong day")
+	}
+	if t.narrow > 0 {
+		t.in.Note("%d rows have fewer fields than the header; the missing ones were taken as empty", t.narrow)
+	}
+	t.cut(size)
+}
+
+// cut tells whether the export probably ends at a cap.
+func (t *table) cut(size int64) {
+	reason, _ := CutReason(t.rows, t.spec.table)
+	if reason == "" {
+		reason = sizeCap(size)
+	}
+	if t.in.Report.Cut == "" {
+		t.in.Report.Cut = reason
+	}
+	if t.in.Report.Cut != "" {
+		t.in.Report.CutQuery = countQuery(t.spec.table, wholeDays(t.in.Report.Span))
+	}
+}
+
+// begin clears the row for the next record.
+func (t *table) begin(line, offset int64, item int32, raw []byte) {
+	clear(t.row.cells)
+	clear(t.row.zones)
+	t.row.line, t.row.offset, t.row.item, t.row.raw = line, offset, item, raw
+}
+
+// set fills a field from a cell.
+func (t *table) set(c column, cell []byte) {
+	if !c.wanted {
+		return
+	}
+	if old := t.row.cells[c.field]; old != nil && !blank(old) && (t.ranks[c.field] <= c.rank || blank(cell)) {
+		return
+	}
+	t.row.cells[c.field], t.row.zones[c.field], t.ranks[c.field] = cell, c.zone, c.rank
+}
+
+func (t *table) deliver() error {
+	t.rows++
+	if t.rows%BatchSize == 0 {
+		if err := t.ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return t.each(&t.row)
+}
+
+// column is what a header name means to the format.
+func (t *table) column(header []byte) column {
+	name, c := columnName(header)
+	if c.local {
+		c.zone = t.in.Location()
+	}
+	c.alias, c.wanted = t.spec.aliases[name]
+	if !c.wanted {
+		return c
+	}
+	t.present[c.field] = true
+	if c.local {
+		t.in.Note("the column %s is in local time, which was read as %s", Printable(string(header)), t.in.Location())
+	}
+	return c
+}
+
+// columnName is a header without what exporters add to it: the byte order mark,
+// the time zone in brackets, the type suffix of old custom tables, upper case.
+func columnName(header []byte) (string, column) {
+	var c column
+	name := strings.TrimSpace(strings.TrimPrefix(string(header[:min(len(header), maxKey)]), bomUTF8))
+	name = strings.ToLower(strings.TrimSpace(strings.Trim(name, "\"")))
+	if open := strings.LastIndexByte(name, '['); open > 0 && strings.HasSuffix(name, "]") {
+		c.zone, c.local = headerZone(name[open+1 : len(name)-1])
+		if c.zone != nil || c.local {
+			name = strings.TrimSpace(name[:open])
+		}
+	}
+	if n := len(name); n > 2 && name[n-2] == '_' && strings.IndexByte("sdtbg", name[n-1]) >= 0 {
+		name = name[:n-2]
+	}
+	return name, c
+}
+
+// headerZone is the zone in the brackets of a header: "utc", "local time", "utc+02:00".
+func headerZone(text string) (zone *time.Location, local bool) {
+	if text == "local time" {
+		return nil, true
+	}
+	d := calendar{}
+	p := timeText{rest: text}
+	if !strings.HasPrefix(text, "utc") || !p.zone(&d) || p.rest != "" {
+		return nil, false
+	}
+	if d.offset == 0 {
+		return time.UTC, false
+	}
+	return time.FixedZone(strings.ToUpper(text), d.offset), false
+}
+
+// readCSV reads separated text with a header.
+func (t *table) readCSV(r io.Reader, comma byte) error {
+	c := newCSV(r, comma)
+	if !t.readHeader(c) {
+		if err := c.Err(); err != nil {
+			return err
+		}
+		return fmt.Errorf("line 1: no header")
+	}
+	for c.Next() {
+		if err := t.csvRow(c); err != nil {
+			return err
+		}
+	}
+	if err := c.Err(); err != nil {
+		return fmt.Errorf("line %d, byte %d: %w", c.next, c.base+int64(c.end), err)
+	}
+	return nil
+}
+
+// readHeader reads the names of the columns, and past a spreadsheet's "sep=" line.
+func (t *table) readHeader(c *csvScan) bool {
+	for c.Next() {
+		if c.Fault() != "" {
+			return false
+		}
+		if c.Line() == 1 && isSeparatorLine(c.Raw()) {
+			continue
+		}
+		t.header = bytes.Clone(bytes.TrimPrefix(c.Raw(), []byte(bomUTF8)))
+		for _, name := range headerFields(c) {
+			t.columns = append(t.columns, t.column(name))
+		}
+		return true
+	}
+	return false
+}
+
+// headerFields are the fields of a header. A byte order mark hides the quote of
+// the first from the scanner.
+func headerFields(c *csvScan) [][]byte {
+	if bytes.HasPrefix(c.Raw(), []byte(bomUTF8+"\"")) {
+		c.raw = c.raw[len(bomUTF8):]
+		c.split()
+	}
+	return c.Fields()
+}
+
+func isSeparatorLine(raw []byte) bool {
+	raw = bytes.TrimPrefix(raw, []byte(bomUTF8))
+	return len(raw) <= 6 && bytes.HasPrefix(bytes.ToLower(raw), []byte("sep="))
+}
+
+func (t *table) csvRow(c *csvScan) error {
+	t.begin(c.Line(), c.Offset(), 0, c.Raw())
+	if c.Fault() != "" {
+		t.rows++
+		return t.reject(&t.row, "", c.Fault())
+	}
+	if bytes.Equal(bytes.TrimPrefix(c.Raw(), []byte(bomUTF8)), t.header) {
+		t.in.Skip("a repeated header")
+		return nil
+	}
+	fields := c.Fields()
+	if len(fields) > len(t.columns) {
+		fields = t.joinTimes(fields)
+	}
+	switch n := len(fields); {
+	case n > len(t.columns):
+		t.rows++
+		return t.reject(&t.row, "", fmt.Sprintf("%d fields, the header has %d", n, len(t.columns)))
+	case n < len(t.columns) && c.Last():
+		t.rows++
+		return t.reject(&t.row, "", "the input ends within the row")
+	case n < len(t.columns):
+		t.narrow++
+	}
+	for i, cell := range fields {
+		t.set(t.columns[i], cell)
+	}
+	return t.deliver()
+}
+
+// joinTimes mends times that hold a comma and were written without quotes, as
+// many as there are fields too many.
+func (t *table) joinTimes(fields [][]byte) [][]byte {
+	extra := len(fields) - len(t.columns)
+	t.joined = t.joined[:0]
+	out := fields[:0:0]
+	for i := 0; i < len(fields); i++ {
+		if extra > 0 && i+1 < len(fields) && looksDate(fields[i]) && looksClock(fields[i+1]) {
+			from := len(t.joined)
+			t.joined = append(append(append(t.joined, fields[i]...), ','), fields[i+1]...)
+			out = append(out, t.joined[from:len(t.joined):len(t.joined)])
+			extra--
+			i++
+			continue
+		}
+		out = append(out, fields[i])
+	}
+	return out
+}
+
+func looksDate(cell []byte) bool {
+	if len(cell) < 6 || len(cell) > 14 {
+		return false
+	}
+	p := timeText{rest: cleanTime(string(cell))}
+	_, ok := p.date()
+	return ok && p.rest == ""
+}
+
+func looksClock(cell []byte) bool {
+	if len(cell) < 5 || len(cell) > 24 || bytes.IndexByte(cell, ':') < 0 {
+		return false
+	}
+	p, d := timeText{rest: cleanTime(string(cell))}, calendar{}
+	return p.clock(&d)
+}
+
+// readLines reads one object a line.
+func (t *table) readLines(r io.Reader) error {
+	l := NewLines(r)
+	for l.Next() {
+		line := bytes.TrimSpace(bytes.TrimPrefix(l.Bytes(), []byte(bomUTF8)))
+		if len(line) == 0 {
+			continue
+		}
+		t.begin(l.Number(), l.Offset(), 0, line)
+		if l.TooLong() {
+			t.rows++
+			t.in.Reject(l.Number(), 0, "", csvTooLong, line)
+			continue
+		}
+		if err := t.objectRow(jsonOf(line, l.Offset(), l.Number())); err != nil {
+			return err
+		}
+	}
+	return l.Err()
+}
+
+// objectRow reads the row that is an object and hands it on.
+func (t *table) objectRow(s *jsonScan) error {
+	if err := t.members(s, 0); err != nil {
+		t.rows++
+		return t.reject(&t.row, "", reasonOf(err))
+	}
+	if _, err := s.peek(); err != io.EOF {
+		t.rows++
+		return t.reject(&t.row, "", "more than one object")
+	}
+	return t.deliver()
+}
+
+// reasonOf is an error without its place, which the sample gives.
+func reasonOf(err error) string {
+	for _, e := range []error{errJSONSyntax, errJSONDeep, errJSONTooLong} {
+		if errors.Is(err, e) {
+			return e.Error()
+		}
+	}
+	return "the object is cut off"
+}
+
+// members fills fields from the members of an object; the records of the
+// streaming export keep theirs one level deeper, under "properties".
+func (t *table) members(s *jsonScan, depth int) error {
+	return s.object(func(key []byte) error {
+		c := t.keyColumn(key)
+		if b, err := s.must(); err == nil && b == '{' && depth == 0 && string(key) == "properties" {
+			return t.members(s, depth+1)
+		}
+		if !c.wanted {
+			return s.skip()
+		}
+		cell, err := cellOf(s)
+		if err == nil {
+			t.set(c, cell)
+		}
+		return err
+	})
+}
+
+func (t *table) keyColumn(key []byte) column {
+	if c, ok := t.byKey[string(key)]; ok {
+		return c
+	}
+	c := t.column(key)
+	if len(t.byKey) < maxKnownKeys {
+		t.byKey[string(key)] = c
+	}
+	return c
+}
+
+// cellOf takes a value as the text of a cell: strings without their escapes,
+// null as nil, everything else as it is written.
+func cellOf(s *jsonScan) ([]byte, error) {
+	b, err := s.must()
+	if err != nil {
+		return nil, err
+	}
+	if b == '"' {
+		raw, escaped, err := s.text(maxRecord)
+		if escaped {
+			raw = unescape(raw)
+		}
+		return raw, err
+	}
+	raw, err := s.capture(maxRecord)
+	if string(raw) == "null" {
+		return nil, err
+	}
+	return raw, err
+}
+
+// readJSON reads an answer of an API, a list of objects, or objects one after
+// another.
+func (t *table) readJSON(s *jsonScan, shape tableShape) error {
+	for {
+		b, err := s.peek()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		item := int32(0)
+		switch {
+		case b == '[':
+			err = t.list(s, &item)
+		case b == '{' && shape == shapeAnswer:
+			err = t.answer(s)
+		case b == '{':
+			err = t.captured(s, nil)
+		default:
+			return s.fault(errJSONSyntax)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// list reads an array of rows.
+func (t *table) list(s *jsonScan, item *int32) error {
+	return s.array(func() error { return t.captured(s, item) })
+}
+
+// captured reads one row, an object or an array of cells in the order of the columns.
+func (t *table) captured(s *jsonScan, item *int32) error {
+	if _, err := s.must(); err != nil {
+		return err
+	}
+	line, offset, n := s.Line(), s.Offset(), int32(0)
+	if item != nil {
+		if *item < math.MaxInt32 {
+			*item++
+		}
+		n = *item
+	}
+	raw, err := s.capture(maxRecord)
+	t.begin(line, offset, n, raw)
+	if err == errJSONTooLong {
+		t.rows++
+		t.in.Reject(line, n, "", csvTooLong, raw[:min(len(raw), sampleLength)])
+		return s.skip()
+	}
+	if err != nil {
+		if len(raw) > 0 {
+			t.rows++
+			t.in.Reject(line, n, "", "the input ends within the row", raw)
+		}
+		return err
+	}
+	switch raw[0] {
+	case '{':
+		return t.objectRow(jsonOf(raw, offset, line))
+	case '[':
+		return t.arrayRow(jsonOf(raw, offset, line))
+	}
+	t.rows++
+	return t.reject(&t.row, "", "neither an object nor an array")
+}
+
+// arrayRow reads a row that is an array of cells.
+func (t *table) arrayRow(s *jsonScan) error {
+	i := 0
+	err := s.array(func() error {
+		if i++; i > len(t.columns) || !t.columns[i-1].wanted {
+			return s.skip()
+		}
+		cell, err := cellOf(s)
+		if err == nil {
+			t.set(t.columns[i-1], cell)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		t.rows++
+		return t.reject(&t.row, "", reasonOf(err))
+	case i != len(t.columns):
+		t.rows++
+		return t.reject(&t.row, "", fmt.Sprintf("%d fields, the table has %d columns", i, len(t.columns)))
+	}
+	return t.deliver()
+}
+
+// answer reads the answer of an API: tables with columns and rows, or results
+// with a schema; and beside them, maybe, that they are not all.
+func (t *table) answer(s *jsonScan) error {
+	var rows held
+	err := s.object(func(key []byte) error {
+		switch strings.ToLower(string(key)) {
+		case "tables":
+			return t.tables(s)
+		case "columns":
+			return t.columnList(s)
+		case "rows":
+			return t.rowList(s, &rows)
+		case "results", "value", "records", "data", "items":
+			item := int32(0)
+			if b, err := s.must(); err != nil || b != '[' {
+				return s.skip()
+			}
+			return t.list(s, &item)
+		case "error":
+			return t.partial(s)
+		}
+		return s.skip()
+	})
+	if err != nil {
+		return err
+	}
+	return t.replay(&rows)
+}
+
+// held are rows that stand before the columns that explain them.
+type held struct {
+	raw          []byte
+	offset, line int64
+}
+
+// maxHeldRows bounds rows held back until their columns are known.
+const maxHeldRows = 128 << 20
+
+func (t *table) tables(s *jsonScan) error {
+	return s.array(func() error {
+		var rows held
+		t.columns = nil
+		err := s.object(func(key []byte) error {
+			switch strings.ToLower(string(key)) {
+			case "columns":
+				return t.columnList(s)
+			case "rows":
+				return t.rowList(s, &rows)
+			}
+			return s.skip()
+		})
+		if err != nil {
+			return err
+		}
+		return t.replay(&rows)
+	})
+}
+
+func (t *table) rowList(s *jsonScan, rows *held) error {
+	if b, err := s.must(); err != nil || b != '[' {
+		return s.skip()
+	}
+	if t.columns != nil {
+		return t.mainRows(s)
+	}
+	rows.line, rows.offset = s.Line(), s.Offset()
+	raw, err := s.capture(maxHeldRows)
+	rows.raw = bytes.Clone(raw)
+	if err == errJSONTooLong {
+		return s.fault(fmt.Errorf("more than 128 MiB of rows stand before their columns"))
+	}
+	return err
+}
+
+func (t *table) replay(rows *held) error {
+	if rows.raw == nil {
+		return nil
+	}
+	return t.mainRows(jsonOf(rows.raw, rows.offset, rows.line))
+}
+
+// mainRows reads the rows of a table, unless it is one that the service adds
+// about the query itself.
+func (t *table) mainRows(s *jsonScan) error {
+	for _, c := range t.columns {
+		if c.wanted {
+			item := int32(0)
+			return t.list(s, &item)
+		}
+	}
+	return s.skip()
+}
+
+// columnList reads [{"name":…,"type":…}].
+func (t *table) columnList(s *jsonScan) error {
+	if b, err := s.must(); err != nil || b != '[' {
+		return s.skip()
+	}
+	t.columns = []column{}
+	return s.array(func() error {
+		name, err := columnOf(s)
+		if err == nil && len(t.columns) < maxFields {
+			t.columns = append(t.columns, t.column(name))
+		}
+		return err
+	})
+}
+
+// columnOf takes the description of a column, or its bare name.
+func columnOf(s *jsonScan) (name []byte, err error) {
+	b, err := s.must()
+	if err != nil {
+		return nil, err
+	}
+	if b != '{' {
+		return cellOf(s)
+	}
+	err = s.object(func(key []byte) error {
+		if k := strings.ToLower(string(key)); k != "name" && k != "columnname" {
+			return s.skip()
+		}
+		cell, err := cellOf(s)
+		name = bytes.Clone(cell)
+		return err
+	})
+	return name, err
+}
+
+// partial notes an error that stands beside the rows.
+func (t *table) partial(s *jsonScan) error {
+	raw, err := s.capture(maxColumnList)
+	if err != nil || len(raw) == 0 || raw[0] != '{' {
+		return err
+	}
+	code, message := "", ""
+	e := jsonOf(bytes.Clone(raw), 0, 1)
+	err = e.object(func(key []byte) error {
+		into := &message
+		switch strings.ToLower(string(key)) {
+		case "code":
+			into = &code
+		case "message":
+		default:
+			return e.skip()
+		}
+		cell, err := cellOf(e)
+		*into = Printable(string(cell))
+		return err
+	})
+	t.in.Report.Cut = strings.TrimSuffix(fmt.Sprintf("the service answered with %s beside the rows: %s", code, message), ": ")
+	if err != nil {
+		t.in.Report.Cut = "the service answered with an error beside the rows"
+	}
+	return nil
+}

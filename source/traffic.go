@@ -1,0 +1,787 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"strings"
+
+	"netcase"
+)
+
+const formatTraffic = "azure-traffic"
+
+// azureTraffic reads the tables that Traffic Analytics writes: AzureNetworkAnalytics_CL
+// of both schemas (over network security groups) and NTANetAnalytics (over virtual
+// networks). They differ in names, hardly in meaning, and projections of them cannot
+// be told apart.
+var azureTraffic = Format{
+	Name:   formatTraffic,
+	Doc:    "Traffic Analytics rows (AzureNetworkAnalytics_CL or NTANetAnalytics), exported as CSV or JSON",
+	Proves: "what the rules allowed and denied, summed over 10 or 60 minutes; no cadence, no source ports, seldom whether anything answered",
+	Detect: detectTraffic,
+	Decode: decodeTraffic,
+}
+
+// The fields of a row.
+const (
+	trTime = iota
+	trSubType
+	trIntervalStart
+	trIntervalEnd
+	trStart
+	trEnd
+	trFlowType
+	trSrcIP
+	trDestIP
+	trVMIP
+	trSrcPublic
+	trDestPublic
+	trPublic
+	trAnyPublic
+	trDestPort
+	trProtocol
+	trApplication
+	trDirection
+	trStatus
+	trGroups
+	trTarget
+	trACL
+	trRule
+	trRules
+	trVM
+	trVM1
+	trVM2
+	trNIC
+	trNIC1
+	trNIC2
+	trAllowedIn
+	trDeniedIn
+	trAllowedOut
+	trDeniedOut
+	trFlowCount
+	trPacketsOut
+	trPacketsIn
+	trOctetsOut
+	trOctetsIn
+	trEncryption
+	trAddressID // a column only of the sister table about addresses
+	trFields
+)
+
+// trafficNames are the standard names of the fields, as page one shows them.
+var trafficNames = []string{
+	trTime: "TimeGenerated", trSubType: "SubType", trIntervalStart: "FlowIntervalStartTime", trIntervalEnd: "FlowIntervalEndTime",
+	trStart: "FlowStartTime", trEnd: "FlowEndTime", trFlowType: "FlowType", trSrcIP: "SrcIP", trDestIP: "DestIP", trVMIP: "VMIP",
+	trSrcPublic: "SrcPublicIPs", trDestPublic: "DestPublicIPs", trPublic: "PublicIPs", trAnyPublic: "AllExtIPs",
+	trDestPort: "DestPort", trProtocol: "L4Protocol", trApplication: "L7Protocol", trDirection: "FlowDirection", trStatus: "FlowStatus",
+	trGroups: "NSGList", trTarget: "TargetResourceId", trACL: "AclGroup", trRule: "NSGRule", trRules: "NSGRules",
+	trVM: "VM", trVM1: "VM1", trVM2: "VM2", trNIC: "NIC", trNIC1: "NIC1", trNIC2: "NIC2",
+	trAllowedIn: "AllowedInFlows", trDeniedIn: "DeniedInFlows", trAllowedOut: "AllowedOutFlows", trDeniedOut: "DeniedOutFlows",
+	trFlowCount: "FlowCount", trPacketsOut: "OutboundPackets", trPacketsIn: "InboundPackets",
+	trOctetsOut: "OutboundBytes", trOctetsIn: "InboundBytes", trEncryption: "FlowEncryption", trAddressID: "",
+}
+
+// trafficAliases are further names of fields: the newer table's, those of tools,
+// and those that analysts give in projections.
+var trafficAliases = [...]struct {
+	field int
+	names string
+}{
+	{trTime, "timestamp"},
+	{trIntervalStart, "flowintervalstart"},
+	{trIntervalEnd, "flowintervalend"},
+	{trSrcIP, "ipaddress sourceip sourceipaddress srcipaddr srcaddress"},
+	{trDestIP, "destinationipaddress destinationip dstip dstipaddr destipaddress destaddress"},
+	{trVMIP, "vmipaddress"},
+	{trAnyPublic, "allextips"},
+	{trDestPort, "destinationport dstport dstportnumber"},
+	{trProtocol, "protocol l4proto"},
+	{trApplication, "l7proto"},
+	{trStatus, "action flowaction"},
+	{trGroups, "nsg nsgname"},
+	{trRule, "aclrule"},
+	{trRules, "nsgrulematched nsgrulesmatched"},
+	{trVM, "vmname"},
+	{trVM1, "srcvm"},
+	{trVM2, "destvm"},
+	{trNIC, "nicname"},
+	{trNIC1, "srcnic"},
+	{trNIC2, "destnic"},
+	{trFlowCount, "flowscount totalflows"},
+	{trPacketsOut, "packetssrctodest"},
+	{trPacketsIn, "packetsdesttosrc"},
+	{trOctetsOut, "bytessrctodest"},
+	{trOctetsIn, "bytesdesttosrc"},
+}
+
+func trafficSpec(name string) *tableSpec {
+	s := &tableSpec{
+		table: name, width: trFields, aliases: map[string]alias{},
+		times: []int{trTime, trIntervalStart, trIntervalEnd, trStart, trEnd},
+	}
+	for field, name := range trafficNames {
+		if name != "" {
+			s.aliases[strings.ToLower(name)] = alias{field: field}
+		}
+	}
+	for _, a := range trafficAliases {
+		for i, name := range strings.Fields(a.names) {
+			s.aliases[name] = alias{a.field, i + 1}
+		}
+	}
+	return s
+}
+
+// trafficMarks are columns that hardly another table has.
+var trafficMarks = []string{
+	"flowtype", "srcpublicips", "destpublicips", "publicips", "allowedinflows", "deniedinflows", "allowedoutflows", "deniedoutflows",
+	"flowintervalstarttime", "flowintervalendtime", "flowstarttime", "flowdirection", "flowstatus", "nsglist", "nsgrule", "nsgrules",
+	"nsgrulematched", "faschemaversion", "vmip", "aclgroup", "aclrule", "bytessrctodest", "packetssrctodest", "l7protocol",
+}
+
+func detectTraffic(head []byte) (bool, string) {
+	h, why := tableHeadOf(head)
+	if why != "" {
+		return false, why
+	}
+	if known := h.knownTable(); known != "" {
+		return false, "it is " + known
+	}
+	marks := h.count(trafficMarks...)
+	if h.suffix && marks > 0 {
+		marks++
+	}
+	ends := h.count("srcip", "destip", "srcpublicips", "destpublicips", "publicips", "vmip", "ipaddress", "destinationipaddress",
+		"sourceip", "destinationip", "vmipaddress", "allextips")
+	times := h.count("timegenerated", "flowstarttime", "flowintervalstarttime", "flowendtime", "flowintervalendtime", "timestamp")
+	switch {
+	case marks < 2:
+		return false, "it lacks the columns of Traffic Analytics (FlowType, FlowStatus, AllowedInFlows …)"
+	case ends == 0:
+		return false, "it is like Traffic Analytics and has no column with addresses"
+	case times == 0:
+		return false, "it is like Traffic Analytics and has no column with a time"
+	}
+	return true, ""
+}
+
+// trafficReader decodes rows of Traffic Analytics.
+type trafficReader struct {
+	tableReading
+	sensors map[string]string
+
+	arrival, interval, oddSums, evenly, assumedProto, assumedDirection, noEnd int64
+}
+
+func decodeTraffic(ctx context.Context, in *Input, out Sink) error {
+	r := &trafficReader{sensors: map[string]string{}}
+	r.out = out
+	r.decode = r.accept
+	err := r.read(ctx, in, trafficSpec(tableTraffic))
+	r.remarks()
+	return err
+}
+
+// remarks says what holds for the whole table.
+func (r *trafficReader) remarks() {
+	r.missing(trafficNames, trStatus, trAllowedIn, trDeniedIn, trAllowedOut, trDeniedOut, trIntervalStart, trIntervalEnd,
+		trStart, trDirection, trRuleOrACL(&r.table), trProtocol, trDestPort, trOctetsOut, trOctetsIn)
+	for _, n := range [...]struct {
+		count int64
+		text  string
+	}{
+		{r.arrival, "%d rows have only TimeGenerated, which is when they arrived: the flows are up to two hours older"},
+		{r.interval, "%d rows have no start of the flow: the start of the interval was taken"},
+		{r.oddSums, "%d rows pack several addresses whose counts differ from the row's: they were scaled to the row's"},
+		{r.evenly, "%d rows list several addresses without their counts: the row's flows were divided evenly, its bytes left out"},
+		{r.assumedProto, "%d rows do not say the protocol: it was taken from what the port speaks by custom"},
+		{r.assumedDirection, "%d rows do not say the direction: it was taken from the columns that are filled"},
+		{r.noEnd, "%d rows name only one end of the flow"},
+	} {
+		if n.count > 0 {
+			r.in.Note(n.text, n.count)
+		}
+	}
+}
+
+// trRuleOrACL is the field that names the rule: the newer table has another one.
+func trRuleOrACL(t *table) int {
+	if t.present[trRules] {
+		return trRules
+	}
+	return trRule
+}
+
+// trafficRow is one row, read.
+type trafficRow struct {
+	*tableRow
+	flow     netcase.Flow // what all flows of the row have in common
+	inbound  bool
+	src, dst []packed // of which one side may list several
+	parts    []part   // by outcome
+}
+
+// packed is one address of a list, with its own counts where it has them.
+type packed struct {
+	end     netcase.Endpoint
+	counted bool
+	flows   int64
+	sizes   [4]int64 // packets out, in, octets out, in; Absent where unknown
+}
+
+// part is how many flows of the row ended in one way.
+type part struct {
+	reach netcase.Reach
+	flows int64 // 0: the row does not say
+}
+
+func (r *trafficReader) accept(x *tableRow) error {
+	if sub := nameIn(x.cells[trSubType], 64); sub != "" && !strings.EqualFold(sub, "FlowLog") {
+		r.in.Skip("SubType " + sub + " is no flow")
+		return nil
+	}
+	row := trafficRow{tableRow: x}
+	for _, step := range [...]func(*trafficRow) (field int, reason string){r.when, r.what, r.ends, r.outcome} {
+		if field, reason := step(&row); reason != "" {
+			return r.reject(x, trafficNames[field], reason)
+		}
+	}
+	row.flow.Key = r.key(&row)
+	if r.in.Duplicate[row.flow.Key] {
+		r.in.Duplicates(1, "delivered by another input already")
+		return nil
+	}
+	return r.expand(&row)
+}
+
+// when reads the times.
+func (r *trafficReader) when(x *trafficRow) (int, string) {
+	f := &x.flow
+	f.Resolution = netcase.ResolutionUnknown
+	var at [trEnd + 1]netcase.Time
+	for _, field := range [...]int{trStart, trEnd, trIntervalStart, trIntervalEnd, trTime} {
+		t, err := r.time(x.tableRow, field)
+		if err != nil && field == trStart {
+			return field, err.Error()
+		}
+		if err != nil {
+			r.in.Doubt(x.line, x.item, trafficNames[field], err.Error(), x.raw)
+		}
+		at[field] = t
+	}
+	f.Booked, f.Start = at[trIntervalStart], at[trStart]
+	switch {
+	case f.Start.Known():
+	case f.Booked.Known():
+		f.Start = f.Booked
+		r.interval++
+	case at[trTime].Known():
+		f.Start = at[trTime]
+		r.arrival++
+	default:
+		return trStart, "no time"
+	}
+	f.End = max(f.Start, at[trEnd])
+	f.Resolution = resolutionOf(at[trIntervalStart], at[trIntervalEnd])
+	return 0, ""
+}
+
+// resolutionOf is the length of an interval, where both its bounds are known.
+func resolutionOf(start, end netcase.Time) netcase.Resolution {
+	if n := (end - start) / netcase.Minute; start.Known() && end.Known() && n >= 1 && end-start <= netcase.Day {
+		return netcase.Resolution(n)
+	}
+	return netcase.ResolutionUnknown
+}
+
+// what reads port, protocol, rule, sensor and direction.
+func (r *trafficReader) what(x *trafficRow) (int, string) {
+	f := &x.flow
+	port, _, ok := portIn(x.cells[trDestPort])
+	if !ok {
+		return trDestPort, "not a port"
+	}
+	f.DstPort = port
+	if f.Proto, ok = protocolIn(x.cells[trProtocol]); !ok {
+		f.Proto = customaryProtocol(port)
+		r.assumedProto++
+	}
+	old := deprecatedRule(x.cells[trRules])
+	if f.Rule = nameIn(x.cells[trRule], maxName); f.Rule == "" {
+		f.Rule = old.name
+	}
+	f.Sensor = r.sensor(x)
+	r.direct(x, old.direction)
+	return 0, ""
+}
+
+// sensor names who reported the row: the security group, or in the newer table
+// what the flow log is attached to.
+func (r *trafficReader) sensor(x *trafficRow) string {
+	for _, field := range [...]int{trGroups, trTarget, trACL} {
+		name := lastElement(nameIn(x.cells[field], maxKey))
+		if name == "" || strings.Trim(name, "0-") == "" { // a GUID of zeros is the platform
+			continue
+		}
+		sensor := formatTraffic + "/" + name
+		if old, ok := r.sensors[sensor]; ok {
+			return old
+		}
+		if len(r.sensors) >= maxSensors {
+			r.in.Note("the input names more than %d sensors; the rest count as one", maxSensors)
+			break
+		}
+		r.sensors[sensor] = sensor
+		return sensor
+	}
+	return formatTraffic
+}
+
+// direct decides which way the flow went, relative to the interface that logged it.
+func (r *trafficReader) direct(x *trafficRow, old byte) {
+	word := strings.ToLower(nameIn(x.cells[trDirection], 16))
+	if word == "" && old != 0 {
+		word = string(old | 0x20)
+	}
+	switch word {
+	case "i", "in", "inbound", "ingress":
+		x.inbound = true
+		return
+	case "o", "out", "outbound", "egress":
+		return
+	}
+	r.assumedDirection++
+	in, _, _ := countIn(x.cells[trAllowedIn])
+	deniedIn, _, _ := countIn(x.cells[trDeniedIn])
+	out, _, _ := countIn(x.cells[trAllowedOut])
+	deniedOut, _, _ := countIn(x.cells[trDeniedOut])
+	switch {
+	case !blank(x.cells[trDestPublic]):
+	case !blank(x.cells[trSrcPublic]) || in+deniedIn > 0:
+		x.inbound = true
+	case out+deniedOut > 0:
+	default:
+		x.inbound = sourceLooksFar(x)
+	}
+}
+
+// sourceLooksFar tells whether the addresses say that the flow came in: a public
+// source, or no source at all beside a machine of ours.
+func sourceLooksFar(x *trafficRow) bool {
+	src, ok := addressIn(x.cells[trSrcIP])
+	if !ok {
+		return true
+	}
+	dst, ok := addressIn(x.cells[trDestIP])
+	return !netcase.Private(src) || ok && netcase.Private(dst)
+}
+
+// oldRule is one entry of NSGRules: <index>|<rule>|<direction>|<status>|<flows>.
+type oldRule struct {
+	name              string
+	direction, status byte
+	flows             int64
+}
+
+func deprecatedRule(cell []byte) (o oldRule) {
+	if blank(cell) {
+		return o
+	}
+	parts := bytes.Split(cell[:min(len(cell), maxKey)], []byte{'|'})
+	if len(parts) < 4 {
+		o.name = nameIn(cell, maxName)
+		return o
+	}
+	o.name = nameIn(parts[1], maxName)
+	if len(parts[2]) == 1 {
+		o.direction = parts[2][0]
+	}
+	if len(parts[3]) == 1 {
+		o.status = parts[3][0]
+	}
+	if len(parts) > 4 {
+		o.flows, _, _ = countIn(parts[4])
+	}
+	return o
+}
+
+// ends reads both ends: addresses where the row has them, names where not.
+func (r *trafficReader) ends(x *trafficRow) (int, string) {
+	public := x.cells[trPublic]
+	if blank(public) {
+		public = x.cells[trAnyPublic]
+	}
+	src, dst := x.cells[trSrcPublic], x.cells[trDestPublic]
+	if blank(src) && blank(dst) {
+		if x.inbound && blank(x.cells[trSrcIP]) {
+			src = public
+		} else if !x.inbound && blank(x.cells[trDestIP]) {
+			dst = public
+		}
+	}
+	x.src = r.side(x, trSrcIP, src, trSrcPublic)
+	x.dst = r.side(x, trDestIP, dst, trDestPublic)
+	r.own(x)
+	if len(x.src) == 0 && len(x.dst) == 0 {
+		return trSrcIP, "neither an address nor a machine name"
+	}
+	if len(x.src) == 0 || len(x.dst) == 0 {
+		r.noEnd++
+	}
+	x.flow.Ours = oursOf(x)
+	return 0, ""
+}
+
+// side are the addresses of one end: the list, else the single address.
+func (r *trafficReader) side(x *trafficRow, field int, list []byte, listField int) []packed {
+	out := r.unpack(x, list, listField)
+	cell := x.cells[field]
+	if blank(cell) {
+		return out
+	}
+	a, ok := addressIn(cell)
+	switch {
+	case ok && len(out) == 0:
+		return []packed{{end: netcase.Endpoint{Addr: a}, sizes: noSizes}}
+	case ok && !holdsAddress(out, a):
+		r.in.Doubt(x.line, x.item, trafficNames[field], "another address than in "+trafficNames[listField], x.raw)
+	case !ok && len(out) == 0:
+		// analysts project a packed list under the name of the single address
+		return r.unpack(x, cell, field)
+	}
+	return out
+}
+
+var noSizes = [4]int64{netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent}
+
+func holdsAddress(list []packed, a netip.Addr) bool {
+	for i := range list {
+		if list[i].end.Addr == a {
+			return true
+		}
+	}
+	return false
+}
+
+// own fills our end where the row has no address for it, and names it.
+func (r *trafficReader) own(x *trafficRow) {
+	vmip, ok := addressIn(x.cells[trVMIP])
+	fill := func(end *[]packed, ours bool, names ...int) {
+		name := ""
+		for _, field := range names {
+			if name = nameIn(x.cells[field], maxName); name != "" {
+				break
+			}
+		}
+		switch {
+		case len(*end) == 0 && ours && ok:
+			*end = []packed{{end: netcase.Endpoint{Addr: vmip, Name: name}, sizes: noSizes}}
+		case len(*end) == 0 && name != "":
+			*end = []packed{{end: netcase.Endpoint{Name: name}, sizes: noSizes}}
+		case len(*end) == 1 && ((*end)[0].end.Addr == vmip || !netcase.Public((*end)[0].end.Addr) || ours):
+			(*end)[0].end.Name = name
+		}
+	}
+	// VM is the Azure side, VM1 the source, VM2 the destination.
+	if x.inbound {
+		fill(&x.src, false, trVM1, trNIC1)
+		fill(&x.dst, true, trVM2, trVM, trNIC2, trNIC)
+	} else {
+		fill(&x.src, true, trVM1, trVM, trNIC1, trNIC)
+		fill(&x.dst, false, trVM2, trNIC2)
+	}
+}
+
+// oursOf tells which ends are the exporter's own: the side of the interface, and
+// both where the table calls the flow one between virtual networks.
+func oursOf(x *trafficRow) netcase.Side {
+	switch kind := strings.ToLower(nameIn(x.cells[trFlowType], 32)); {
+	case kind == "intravnet" || kind == "intervnet":
+		return netcase.SideSrc | netcase.SideDst
+	case x.inbound:
+		return netcase.SideDst
+	}
+	return netcase.SideSrc
+}
+
+// outcome reads what became of the flows, and their sizes.
+func (r *trafficReader) outcome(x *trafficRow) (int, string) {
+	old := deprecatedRule(x.cells[trRules])
+	var counts [4]int64
+	for i, field := range [...]int{trAllowedIn, trAllowedOut, trDeniedIn, trDeniedOut} {
+		counts[i] = r.count(x, field)
+	}
+	allowed, denied := plus(counts[0], counts[1]), plus(counts[2], counts[3])
+	status := r.status(x, old.status)
+	total := r.count(x, trFlowCount)
+	if total <= 0 {
+		total = old.flows
+	}
+	switch {
+	case allowed > 0 && denied > 0:
+		x.parts = []part{{netcase.ReachAllowed, allowed}, {netcase.ReachDenied, denied}}
+	case status == netcase.ReachUnknown && allowed > 0:
+		x.parts = []part{{netcase.ReachAllowed, allowed}}
+	case status == netcase.ReachUnknown && denied > 0:
+		x.parts = []part{{netcase.ReachDenied, denied}}
+	default:
+		n := max(allowed, 0) + max(denied, 0)
+		if n == 0 {
+			n = max(total, 0)
+		}
+		x.parts = []part{{status, n}}
+		if status == netcase.ReachDenied && allowed > 0 || status == netcase.ReachAllowed && denied > 0 {
+			r.in.Doubt(x.line, x.item, trafficNames[trStatus], "the counters say otherwise", x.raw)
+		}
+	}
+	f := &x.flow
+	for _, s := range [...]struct {
+		field int
+		into  *int64
+	}{{trPacketsOut, &f.PacketsOut}, {trPacketsIn, &f.PacketsIn}, {trOctetsOut, &f.OctetsOut}, {trOctetsIn, &f.OctetsIn}} {
+		*s.into = sized(r.count(x, s.field))
+	}
+	return 0, ""
+}
+
+// sized is a size, where zero means that the table left it empty.
+func sized(n int64) int64 {
+	if n <= 0 {
+		return netcase.Absent
+	}
+	return n
+}
+
+// count reads a counter; Absent where the row has none, or none that can be.
+func (r *trafficReader) count(x *trafficRow, field int) int64 {
+	n, present, ok := countIn(x.cells[field])
+	if !ok {
+		r.in.Doubt(x.line, x.item, trafficNames[field], "not a count", x.raw)
+	}
+	if !present || !ok {
+		return netcase.Absent
+	}
+	return n
+}
+
+func (r *trafficReader) status(x *trafficRow, old byte) netcase.Reach {
+	if strings.EqualFold(nameIn(x.cells[trEncryption], 64), "Drop due to no encryption") {
+		return netcase.ReachDenied
+	}
+	word := strings.ToLower(nameIn(x.cells[trStatus], 16))
+	if word == "" && old != 0 {
+		word = string(old | 0x20)
+	}
+	switch word {
+	case "a", "allow", "allowed", "accept", "accepted":
+		return netcase.ReachAllowed
+	case "d", "deny", "denied", "drop", "dropped", "block", "blocked":
+		return netcase.ReachDenied
+	case "":
+	default:
+		r.in.Doubt(x.line, x.item, trafficNames[trStatus], "neither allowed nor denied", x.raw)
+	}
+	return netcase.ReachUnknown
+}
+
+// key is the natural key of the row: the interval and the aggregation key.
+func (r *trafficReader) key(x *trafficRow) uint64 {
+	d := newDigest(formatTraffic).number(uint64(x.flow.Booked)).number(uint64(x.flow.Start))
+	for _, field := range [...]int{trSrcIP, trDestIP, trVMIP, trSrcPublic, trDestPublic, trPublic, trVM, trVM1, trVM2} {
+		cell := x.cells[field]
+		if blank(cell) {
+			cell = nil
+		}
+		d = d.bytes(bytes.TrimSpace(cell))
+	}
+	d = d.number(uint64(x.flow.DstPort)<<16 | uint64(x.flow.Proto)<<8 | uint64(x.flow.Ours))
+	for _, p := range x.parts {
+		d = d.number(uint64(p.reach))
+	}
+	return d.text(strings.ToLower(x.flow.Sensor)).text(x.flow.Rule).key()
+}
+
+// unpack reads a list of addresses: packed with their counts, bare, or spelled as
+// a list of Python or JSON. What is no address is doubted, never taken for one.
+func (r *trafficReader) unpack(x *trafficRow, list []byte, field int) []packed {
+	var out []packed
+	for len(list) > 0 {
+		n := bytes.IndexAny(list, " ,;\t\n\r")
+		token := list
+		if n >= 0 {
+			token, list = list[:n], list[n+1:]
+		} else {
+			list = nil
+		}
+		if token = bytes.Trim(token, "[]()'\""); len(token) == 0 || blank(token) {
+			continue
+		}
+		p, reason := unpackOne(token)
+		if reason != "" {
+			r.in.Doubt(x.line, x.item, trafficNames[field], reason, token)
+		}
+		if p.end.Addr.IsValid() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// packedFields is how many fields a packed address has: the address, flows
+// started and ended, packets out and in, octets out and in.
+const packedFields = 7
+
+func unpackOne(token []byte) (p packed, reason string) {
+	p.sizes = noSizes
+	text, counts, found := bytes.Cut(token, []byte{'|'})
+	a, ok := addressIn(text)
+	if !ok {
+		return p, "not an address in the list"
+	}
+	p.end.Addr = a
+	if !found {
+		return p, ""
+	}
+	var v [packedFields - 1]int64
+	for i := range v {
+		cell, rest, more := bytes.Cut(counts, []byte{'|'})
+		n, present, ok := countIn(cell)
+		if !ok || !present || more != (i < len(v)-1) {
+			return p, "an address in the list without its six counts"
+		}
+		v[i], counts = n, rest
+	}
+	p.counted, p.flows = true, v[0]
+	for i := range p.sizes {
+		p.sizes[i] = sized(v[i+2])
+	}
+	return p, ""
+}
+
+// expand hands over the flows of the row: one for each outcome and address. The
+// row is one record.
+func (r *trafficReader) expand(x *trafficRow) error {
+	list, other, far := x.src, x.dst, true
+	if len(x.dst) > len(x.src) {
+		list, other, far = x.dst, x.src, false
+	}
+	if len(list) == 0 {
+		list = []packed{{sizes: noSizes}}
+	}
+	near := packed{}
+	if len(other) > 0 {
+		near = other[0]
+	}
+	if len(other) > 1 {
+		r.in.Doubt(x.line, x.item, trafficNames[trSrcPublic], "lists on both sides: only the first address of the shorter one was taken", x.raw)
+	}
+	raw := r.kept(x.tableRow)
+	sizes := r.sizes(x, list)
+	number := int32(0)
+	for at, p := range x.parts {
+		for i, flows := range r.shares(list, p.flows, at == 0) {
+			f := x.flow
+			f.Reach, f.Flows, f.Records = p.reach, flows, 1
+			f.PacketsOut, f.PacketsIn, f.OctetsOut, f.OctetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
+			if at == 0 {
+				f.PacketsOut, f.PacketsIn, f.OctetsOut, f.OctetsIn = sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3]
+			}
+			if f.Reach == netcase.ReachAllowed && (f.PacketsOut > 0 && f.PacketsIn > 0 || f.OctetsOut > 0 && f.OctetsIn > 0) {
+				f.Reach = netcase.ReachBidirectional
+			}
+			f.Src, f.Dst = list[i].end, near.end
+			if !far {
+				f.Src, f.Dst = near.end, list[i].end
+			}
+			number++
+			if r.in.Raw {
+				f.Place, f.Raw = x.place(), raw
+				if len(list) > 1 || len(x.parts) > 1 {
+					f.Place.Expand = number
+				}
+			}
+			if err := r.give(f, number == 1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// give hands over one flow; the first of a row counts the row.
+func (r *trafficReader) give(f netcase.Flow, first bool) error {
+	if first {
+		r.in.Accept(&r.batch, f)
+		return nil
+	}
+	r.in.AcceptMore(&r.batch, f)
+	return r.flush(BatchSize)
+}
+
+// shares divides the flows of a part among the addresses of a list. The row's
+// count is the truth, and each address that is listed had at least one flow.
+func (r *trafficReader) shares(list []packed, total int64, remark bool) []int64 {
+	weights := make([]int64, len(list))
+	var sum int64
+	counted := true
+	for i := range list {
+		weights[i] = list[i].flows
+		sum = plus(sum, weights[i])
+		counted = counted && list[i].counted
+	}
+	if !counted || sum == 0 {
+		for i := range weights {
+			weights[i] = 1
+		}
+		if remark && !counted && len(list) > 1 {
+			r.evenly++
+		}
+		sum = int64(len(list))
+		if total == 0 {
+			total = sum
+		}
+	} else if total == 0 {
+		total = sum
+	} else if remark && len(list) > 0 && sum != total {
+		r.oddSums++
+	}
+	out := apportion(weights, total)
+	for i := range out {
+		out[i] = max(out[i], 1)
+	}
+	return out
+}
+
+// sizes are packets out, in, octets out and in of each address of a list. A row
+// with one address has them itself; where several share a row, only packed counts
+// tell them apart, and they are scaled to the row's.
+func (r *trafficReader) sizes(x *trafficRow, list []packed) [][4]int64 {
+	row := [4]int64{x.flow.PacketsOut, x.flow.PacketsIn, x.flow.OctetsOut, x.flow.OctetsIn}
+	out := make([][4]int64, len(list))
+	for i := range list {
+		out[i] = list[i].sizes
+	}
+	for k := range row {
+		if row[k] == netcase.Absent {
+			continue
+		}
+		if len(list) == 1 {
+			out[0][k] = row[k]
+			continue
+		}
+		weights := make([]int64, len(list))
+		var sum int64
+		for i := range list {
+			weights[i] = max(list[i].sizes[k], 0)
+			sum = plus(sum, weights[i])
+		}
+		if sum == 0 || sum == row[k] {
+			continue
+		}
+		for i, n := range apportion(weights, row[k]) {
+			out[i][k] = sized(n)
+		}
+	}
+	return out
+}

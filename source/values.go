@@ -1,0 +1,239 @@
+package source
+
+import (
+	"bytes"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"netcase"
+)
+
+// maxName bounds a machine, rule or account name that is kept.
+const maxName = 256
+
+// maxCommand bounds a command line that is kept; Windows allows 32 kB.
+const maxCommand = 32 << 10
+
+// blank tells that a cell says nothing: empty, or one of the words that exporters
+// and data frames write for it.
+func blank(cell []byte) bool {
+	if len(cell) > 4 {
+		return false
+	}
+	switch string(bytes.ToLower(bytes.TrimSpace(cell))) {
+	case "", "-", "nan", "null", "none", "n/a", "nil", "[]":
+		return true
+	}
+	return false
+}
+
+// nameIn is the text of a cell as valid UTF-8 of at most limit bytes.
+func nameIn(cell []byte, limit int) string {
+	if blank(cell) {
+		return ""
+	}
+	cell = bytes.TrimSpace(cell)
+	if len(cell) > limit {
+		cell = cell[:limit]
+		for len(cell) > 0 && !utf8.RuneStart(cell[len(cell)-1]) {
+			cell = cell[:len(cell)-1]
+		}
+	}
+	if !utf8.Valid(cell) {
+		return strings.ToValidUTF8(string(cell), "\uFFFD")
+	}
+	return string(cell)
+}
+
+// ipv4In reads dotted decimal without allocating.
+func ipv4In(text []byte) (netip.Addr, bool) {
+	var a [4]byte
+	part, value, digits := 0, 0, 0
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			if digits > 0 && value == 0 {
+				return netip.Addr{}, false // a leading zero may mean octal
+			}
+			value = 10*value + int(c-'0')
+			if digits++; value > 255 {
+				return netip.Addr{}, false
+			}
+		case c == '.' && digits > 0 && part < 3:
+			a[part] = byte(value)
+			part, value, digits = part+1, 0, 0
+		default:
+			return netip.Addr{}, false
+		}
+	}
+	if part != 3 || digits == 0 {
+		return netip.Addr{}, false
+	}
+	a[3] = byte(value)
+	return netip.AddrFrom4(a), true
+}
+
+// maxAddress is longer than any written address with a zone.
+const maxAddress = 80
+
+// addressIn reads an address of either family. ::ffff:a.b.c.d is a.b.c.d, a zone
+// and the brackets that some write about IPv6 are dropped.
+func addressIn(text []byte) (netip.Addr, bool) {
+	if a, ok := ipv4In(text); ok {
+		return a, true
+	}
+	text = bytes.TrimSpace(text)
+	if len(text) > 2 && text[0] == '[' && text[len(text)-1] == ']' {
+		text = text[1 : len(text)-1]
+	}
+	if len(text) > maxAddress {
+		return netip.Addr{}, false
+	}
+	a, err := netip.ParseAddr(string(text))
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	return a.Unmap().WithZone(""), true
+}
+
+// wholeIn reads a whole number that is not negative, of at most 18 digits.
+func wholeIn(text []byte) (int64, bool) {
+	if len(text) == 0 || len(text) > 18 {
+		return 0, false
+	}
+	var v int64
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = 10*v + int64(c-'0')
+	}
+	return v, true
+}
+
+// maxExact is the largest whole number up to which a double counts in ones.
+const maxExact = 1 << 53
+
+// countIn reads a counter that may be written as a double ("412.0", "4.12E+02",
+// "412,0"). Blank is absent; what is no count at all is not ok.
+func countIn(cell []byte) (n int64, present, ok bool) {
+	if v, fine := wholeIn(cell); fine {
+		return v, true, v <= maxExact
+	}
+	if blank(cell) {
+		return 0, false, true
+	}
+	text := strings.TrimSpace(string(cell[:min(len(cell), 40)]))
+	if strings.Count(text, ",") == 1 && !strings.Contains(text, ".") {
+		text = strings.Replace(text, ",", ".", 1)
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(v) || v < 0 || v > maxExact {
+		return 0, false, false
+	}
+	return int64(math.Round(v)), true, true
+}
+
+// portIn reads a port, which may be written as a double.
+func portIn(cell []byte) (port uint16, present, ok bool) {
+	n, present, ok := countIn(cell)
+	if !ok || n > math.MaxUint16 {
+		return 0, present, false
+	}
+	return uint16(n), present, true
+}
+
+// protocolIn reads a protocol as Azure, Defender and people write it. Zero, not
+// ok: the word is not known.
+func protocolIn(cell []byte) (proto uint8, ok bool) {
+	switch word := strings.ToLower(nameIn(cell, 16)); word {
+	case "t", "tcp", "tcpv4", "tcpv6", "tcp4", "tcp6":
+		return netcase.TCP, true
+	case "u", "udp", "udpv4", "udpv6", "udp4", "udp6":
+		return netcase.UDP, true
+	case "i", "icmp", "icmpv4":
+		return netcase.ICMP, true
+	case "icmpv6", "icmp6":
+		return netcase.ICMPv6, true
+	default:
+		n, err := strconv.ParseUint(word, 10, 8)
+		return uint8(n), err == nil
+	}
+}
+
+// udpByCustom are the ports that are asked over UDP wherever a table that drops
+// the protocol is read.
+var udpByCustom = [...]uint16{53, 67, 68, 69, 123, 137, 138, 161, 162, 500, 514, 1194, 1900, 3478, 4500, 5353, 5355, 11211}
+
+// customaryProtocol is the protocol that a service port speaks by custom.
+func customaryProtocol(port uint16) uint8 {
+	for _, p := range udpByCustom {
+		if p == port {
+			return netcase.UDP
+		}
+	}
+	return netcase.TCP
+}
+
+// digest gathers the parts of a natural key into 64 bits (FNV-1a, each part with
+// its length, so that parts cannot run into one another).
+type digest uint64
+
+const (
+	fnvOffset digest = 14695981039346656037
+	fnvPrime  digest = 1099511628211
+)
+
+func newDigest(format string) digest { return fnvOffset.text(format) }
+
+func (d digest) bytes(part []byte) digest {
+	for _, b := range part {
+		d = (d ^ digest(b)) * fnvPrime
+	}
+	return d.number(uint64(len(part)))
+}
+
+func (d digest) text(part string) digest {
+	for i := range len(part) {
+		d = (d ^ digest(part[i])) * fnvPrime
+	}
+	return d.number(uint64(len(part)))
+}
+
+func (d digest) number(n uint64) digest {
+	for range 8 {
+		d = (d ^ digest(n&0xff)) * fnvPrime
+		n >>= 8
+	}
+	return d
+}
+
+func (d digest) addr(a netip.Addr) digest {
+	b := a.As16()
+	return d.bytes(b[:])
+}
+
+// key is the digest as a key; zero, which means "none", is not used.
+func (d digest) key() uint64 { return uint64(max(d, 1)) }
+
+// plus is the sum of two sizes, of which Absent adds nothing, held below overflow.
+func plus(a, b int64) int64 {
+	switch {
+	case a == netcase.Absent:
+		return b
+	case b == netcase.Absent:
+		return a
+	case a > math.MaxInt64-b:
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+// lastElement is what follows the last slash of a resource id.
+func lastElement(id string) string {
+	id = strings.TrimRight(id, "/")
+	return id[strings.LastIndexByte(id, '/')+1:]
+}
