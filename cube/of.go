@@ -164,6 +164,7 @@ func seq[T any](items []T) iter.Seq2[T, error] {
 // RecordOf is the evidence record of a flow of the second pass.
 func RecordOf(input string, f *netcase.Flow) netcase.Record {
 	r := netcase.Record{Input: input, Place: f.Place, At: f.Start, Context: f.Context}
+	r.Place.Expand = 0 // the record is the whole row, whichever of its addresses was asked for
 	sum := sha256.Sum256(f.Raw)
 	r.SHA256 = hex.EncodeToString(sum[:])
 	if utf8.Valid(f.Raw) {

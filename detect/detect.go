@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ func Detectors() []Detector {
 		sighting(),
 		scan(),
 		exposure(),
+		spike(),
+		artefact(),
+		owner(),
 	}
 }
 
@@ -287,8 +291,8 @@ func keep(findings []netcase.Finding, d cube.Details) []netcase.Record {
 		}
 	}
 	var out []netcase.Record
-	for _, s := range d.Records {
-		for _, r := range s.Records {
+	for _, tag := range slices.Sorted(maps.Keys(d.Records)) {
+		for _, r := range d.Records[tag].Records {
 			if cited[r.ID] {
 				cited[r.ID] = false
 				out = append(out, r)

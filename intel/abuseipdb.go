@@ -140,15 +140,17 @@ func (s *sink) abuseClaim(d *abuseData) claim {
 	for _, n := range numbers {
 		c.categories = append(c.categories, abuseCategory(n))
 	}
-	c.claim = abuseClaimType(c.categories, d)
+	if c.claim = abuseClaimType(c.categories, d); c.claim == netcase.ClaimNothing {
+		c.categories = append(c.categories, categoryClean)
+	}
 	return c
 }
 
 // abuseClaimType is what the reports amount to. AbuseIPDB supports "reported for
-// abuse", never a control server. An address without reports claims nothing: it
-// is kept as knowledge, so that "asked and clean" is shown.
+// abuse", never a control server. A confidence of zero accuses nobody: it is
+// kept as knowledge, so that "asked and clean" is shown.
 func abuseClaimType(categories []string, d *abuseData) netcase.ClaimType {
-	if d.TotalReports == 0 && d.AbuseConfidenceScore <= 0 {
+	if d.AbuseConfidenceScore <= 0 {
 		if d.IsTor {
 			return netcase.ClaimTor
 		}

@@ -38,8 +38,8 @@ var claimWords = []struct {
 }
 
 // claimOf is what a provider's categories amount to, and "" where no word is
-// known. One kind of claim stands; several kinds of attack are "abuse"; else
-// the first one said.
+// known. One kind of claim stands; several kinds of attack are "abuse", whatever
+// else is said; else the first one said.
 func claimOf(categories []string) netcase.ClaimType {
 	var said []netcase.ClaimType
 	for _, c := range categories {
@@ -56,12 +56,16 @@ func claimOf(categories []string) netcase.ClaimType {
 	if len(said) > 1 {
 		said = slices.DeleteFunc(said, func(c netcase.ClaimType) bool { return c == netcase.ClaimAbuse })
 	}
+	attacks := 0
+	for _, c := range said {
+		if attack(c) {
+			attacks++
+		}
+	}
 	switch {
 	case len(said) == 0:
 		return ""
-	case len(said) == 1:
-		return said[0]
-	case !slices.ContainsFunc(said, func(c netcase.ClaimType) bool { return !attack(c) }):
+	case attacks > 1:
 		return netcase.ClaimAbuse
 	}
 	return said[0]

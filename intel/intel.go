@@ -125,7 +125,7 @@ func (s *Set) each(a netip.Addr, visit func(uint32) bool) {
 		return
 	}
 	for _, first := range s.table.Supernets(netip.PrefixFrom(a, a.BitLen())) {
-		for i := first; int(i) < len(s.recs) && s.recs[i].key == s.recs[first].key; i++ {
+		for i := first; int(i) < len(s.recs) && s.recs[i].key() == s.recs[first].key(); i++ {
 			if !visit(i) {
 				return
 			}

@@ -16,15 +16,13 @@ func ipsumList() Format {
 		Doc:  "IPsum: an address, a tab, and the number of public lists that hold it.",
 		Fuzz: "FuzzList",
 		Detect: func(h *head) bool {
-			if len(h.lines) == 0 {
-				return false
-			}
-			for _, l := range h.lines[:min(len(h.lines), 5)] {
-				if _, _, ok := ipsumRow(l); !ok {
-					return false
+			rows := 0
+			for _, l := range h.lines {
+				if _, _, ok := ipsumRow(l); ok {
+					rows++
 				}
 			}
-			return true
+			return rows*2 > len(h.lines)
 		},
 		Parse: parseIPsum,
 	}

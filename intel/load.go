@@ -159,7 +159,7 @@ func (s *sink) finish() {
 // million times, each time in other words.
 func twice(kept []record, r record) bool {
 	const back = 64
-	for i := len(kept) - 1; i >= 0 && i >= len(kept)-back && kept[i].key == r.key; i-- {
+	for i := len(kept) - 1; i >= 0 && i >= len(kept)-back && kept[i].key() == r.key(); i-- {
 		k := &kept[i]
 		if k.port == r.port && k.words == r.words && k.times == r.times {
 			return true

@@ -133,8 +133,8 @@ func collections() []collection {
 			{words: []string{"ads"}, claim: netcase.ClaimResolver, service: "advertising"},
 			{words: []string{"trackers"}, claim: netcase.ClaimResolver, service: "user tracking"},
 			{words: []string{"probes"}, claim: netcase.ClaimScan},
-			{words: []string{"threats"}, claim: netcase.ClaimAbuse},
 			{words: []string{"threats_unclassified"}, claim: netcase.ClaimListed},
+			{words: []string{"threats"}, claim: netcase.ClaimAbuse},
 		}},
 		{words: []string{"ipranges"}, provider: "ipranges", claim: netcase.ClaimHosting},
 		{words: []string{"x4bnet", "lists_vpn"}, provider: "X4BNet", claim: netcase.ClaimHosting, lists: []maker{
@@ -384,6 +384,18 @@ func canonical(name string) string {
 		}
 	}
 	return name
+}
+
+// ratings are the reliability letters of the makers. An aggregate is as good as
+// the unreviewed collection that it is.
+func ratings() map[string]string {
+	out := map[string]string{Aggregate: "D"}
+	for _, m := range makers() {
+		if _, rated := out[m.provider]; !rated && m.origin == "" && m.service == "" {
+			out[m.provider] = m.reliability
+		}
+	}
+	return out
 }
 
 // family is a provider and those whose claims it is known to hand on. Where one

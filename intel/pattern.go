@@ -21,7 +21,10 @@ const (
 	maxPatternTargets = 10_000
 )
 
-var errNoAddress = errors.New("pattern asks for no address")
+var (
+	errNoAddress = errors.New("pattern asks for no address")
+	errNarrower  = errors.New("pattern needs more than an address")
+)
 
 // parsePattern is the addresses that a STIX 2.1 pattern asks for: comparisons of
 // ipv4-addr, ipv6-addr and network-traffic values with =, IN and ISSUBSET, under
@@ -29,7 +32,8 @@ var errNoAddress = errors.New("pattern asks for no address")
 //
 // Errors: a pattern that needs more than an address to match is refused as a
 // whole branch, since an address alone would match too much: a hash, a domain or
-// a negation under AND. errNoAddress where nothing is left.
+// a negation under AND. errNarrower where only such are left, errNoAddress where
+// no address is asked for.
 // Source: STIX 2.1 part 9.
 func parsePattern(text string) ([]patternTarget, error) {
 	if len(text) > maxPattern {
@@ -57,10 +61,15 @@ func parsePattern(text string) ([]patternTarget, error) {
 			}
 		}
 	}
-	if len(out) == 0 {
-		return nil, errNoAddress
+	if len(out) > 0 {
+		return out, nil
 	}
-	return out, nil
+	for _, b := range e {
+		if len(b.addresses) > 0 {
+			return nil, errNarrower
+		}
+	}
+	return nil, errNoAddress
 }
 
 // branch is one way for a pattern to match: all that stands under AND.

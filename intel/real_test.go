@@ -111,7 +111,7 @@ func TestRealLists(t *testing.T) {
 		}
 	}
 	for _, r := range set.recs {
-		if p := r.key.prefix(); p.Addr().Is4() && p.Bits() < 12 && set.words[r.words].claim.Adverse() {
+		if p := r.key().prefix(); p.Addr().Is4() && p.Bits() < 12 && set.words[r.words].claim.Adverse() {
 			t.Errorf("%s: adverse claim about %s", set.feeds[r.feed].Name, p)
 		}
 	}

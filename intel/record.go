@@ -14,23 +14,26 @@ import (
 	"netcase"
 )
 
-// key is a prefix in 24 bytes: the address in its 16-byte form and the length
-// counted there, so that an IPv4 /24 is a /120.
+// key is a prefix: the address in its 16-byte form and the length counted there,
+// so that an IPv4 /24 is a /120.
 type key struct {
 	hi, lo uint64
 	bits   uint8
 }
 
-// record is one indicator in 48 bytes; what many share lies in words and times.
+// record is one indicator in 40 bytes; what many share lies in words and times.
 type record struct {
-	key   key
-	port  uint16
-	more  bool   // not the first prefix of its line
-	feed  uint32 // index into Set.feeds
-	line  uint32
-	words uint32
-	times uint32
+	hi, lo uint64 // the address of its key
+	feed   uint32 // index into Set.feeds
+	line   uint32
+	words  uint32
+	times  uint32
+	port   uint16
+	bits   uint8 // the length of its key
+	more   bool  // not the first prefix of its line
 }
+
+func (r *record) key() key { return key{r.hi, r.lo, r.bits} }
 
 // words is what an indicator says besides where and when. It is comparable, so
 // that a list of a million addresses holds it once.
@@ -87,7 +90,7 @@ func (k key) compare(o key) int {
 }
 
 func compareRecords(a, b record) int {
-	if c := a.key.compare(b.key); c != 0 {
+	if c := a.key().compare(b.key()); c != 0 {
 		return c
 	}
 	if c := cmp.Compare(a.feed, b.feed); c != 0 {
@@ -107,8 +110,8 @@ func (s *Set) index() {
 	slices.SortFunc(s.recs, compareRecords)
 	s.table = new(bart.Table[uint32])
 	for i := range s.recs {
-		if i == 0 || s.recs[i].key != s.recs[i-1].key {
-			s.table.Insert(s.recs[i].key.prefix(), uint32(i))
+		if i == 0 || s.recs[i].key() != s.recs[i-1].key() {
+			s.table.Insert(s.recs[i].key().prefix(), uint32(i))
 		}
 	}
 }
@@ -119,7 +122,7 @@ func (s *Set) indicator(i uint32) netcase.Indicator {
 	w, t, f := &s.words[r.words], &s.times[r.times], &s.feeds[r.feed]
 	in := netcase.Indicator{
 		Provider: w.provider, Origin: w.origin, Feed: f.Name,
-		Prefix: r.key.prefix(), Port: r.port, Claim: w.claim,
+		Prefix: r.key().prefix(), Port: r.port, Claim: w.claim,
 		Score: w.score, ScoreText: w.scoreText,
 		Reporters: int(w.reporters), Reports: int(w.reports),
 		FirstSeen: t.first, LastSeen: t.last, ValidFrom: t.from, ValidUntil: t.until, Learned: t.learned,

@@ -59,6 +59,7 @@ type sink struct {
 	strs     map[string]string
 	makerOf  map[string]string            // cache of canonical
 	claimFor map[string]netcase.ClaimType // cache of claimOf
+	rated    map[string]string            // reliability of the makers
 	full     bool
 }
 
@@ -66,7 +67,7 @@ func newSink(cfg *Config, f File) *sink {
 	return &sink{
 		cfg: cfg, file: f, rep: netcase.FeedReport{Name: f.Name},
 		wordAt: make(map[words]uint32), timeAt: make(map[times]uint32), strs: make(map[string]string),
-		makerOf: make(map[string]string), claimFor: make(map[string]netcase.ClaimType),
+		makerOf: make(map[string]string), claimFor: make(map[string]netcase.ClaimType), rated: ratings(),
 	}
 }
 
@@ -193,6 +194,7 @@ func (s *sink) addTarget(line int64, t target, c claim) {
 	if c.port == 0 {
 		c.port = t.port
 	}
+	s.dated(c.learned)
 	w := s.wordsOf(&c)
 	refusal, kept := "", 0
 	for _, p := range t.prefixes {
@@ -200,8 +202,9 @@ func (s *sink) addTarget(line int64, t target, c claim) {
 			refusal = why
 			continue
 		}
+		k := keyOf(p)
 		s.records = append(s.records, record{
-			key: keyOf(p), port: c.port, more: kept > 0, line: uint32(min(line, math.MaxUint32)),
+			hi: k.hi, lo: k.lo, bits: k.bits, port: c.port, more: kept > 0, line: uint32(min(line, math.MaxUint32)),
 			words: s.internWords(w), times: s.internTimes(times{c.first, c.last, c.from, c.until, c.learned}),
 		})
 		kept++
@@ -244,6 +247,9 @@ func (s *sink) wordsOf(c *claim) words {
 	}
 	if w.reliability == "" && w.origin == s.id.origin {
 		w.reliability = s.id.reliability
+	}
+	if w.reliability == "" {
+		w.reliability = s.rated[w.origin]
 	}
 	if w.description == "" && s.id.service != "" {
 		w.description = s.id.service

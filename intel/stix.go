@@ -2,6 +2,7 @@ package intel
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
 
@@ -94,8 +95,11 @@ func (s *sink) stixObject(item int64, o *stixObject, makers map[string]string) {
 func (s *sink) stixIndicator(item int64, o *stixObject) {
 	targets, err := parsePattern(o.Pattern)
 	switch {
-	case err == errNoAddress: //nolint:errorlint // returned as is
+	case errors.Is(err, errNoAddress):
 		s.skip(item, "not an address", o.Pattern)
+		return
+	case errors.Is(err, errNarrower):
+		s.skip(item, err.Error(), o.Pattern)
 		return
 	case err != nil:
 		s.refused(item, "pattern", err.Error(), o.Pattern)
@@ -103,8 +107,8 @@ func (s *sink) stixIndicator(item int64, o *stixObject) {
 	}
 	c := o.claim()
 	s.settle()
-	if c.origin != "" && !s.id.known {
-		c.provider = c.origin
+	if o.CreatedBy != "" && !s.id.known {
+		c.provider = o.CreatedBy
 	}
 	for _, f := range []struct {
 		name, text string
@@ -175,6 +179,9 @@ func (o *stixObject) claim() claim {
 		if named := claimOf([]string{o.Name}); named != "" && named.Adverse() {
 			c.claim = named
 		}
+	}
+	if c.claim == netcase.ClaimNothing {
+		c.categories = append(c.categories, categoryWhitelist)
 	}
 	if o.Confidence != nil {
 		c.score, c.scoreText = float64(*o.Confidence), "confidence "+strconv.Itoa(*o.Confidence)

@@ -168,6 +168,7 @@ const (
 	standingScanner  = "benign scanner"
 	standingListed   = "listed"
 	standingUnlisted = "unlisted"
+	standingOther    = "listed for other things" // by claims that do not bear on what was seen
 	standingUnasked  = "no list asked"
 	standingWelcome  = "named by the owner"
 	standingOwn      = "own"
@@ -184,6 +185,8 @@ func (d *draft) standing(a *actor) string {
 		return standingScanner
 	case listed(a.card):
 		return standingListed
+	case a.card != nil && a.card.Listed() && !SharedEdge(a.card):
+		return standingOther
 	case len(d.in.Coverage.Feeds) == 0 && a.card == nil:
 		return standingUnasked
 	}

@@ -152,49 +152,98 @@ func stronger(a, b *netcase.Claim) bool {
 // equally are named together.
 func strongest(all []netcase.Claim) netcase.Claim {
 	best := all[0]
-	for _, c := range all[1:] {
-		switch {
-		case stronger(&c, &best):
-			best = c
-		case !stronger(&best, &c):
-			best.Hosts = union(best.Hosts, c.Hosts)
-			best.Evidence = unique(append(slices.Clone(best.Evidence), c.Evidence...))
-			best.Missing = unique(append(slices.Clone(best.Missing), c.Missing...))
+	for i := range all[1:] {
+		if stronger(&all[i+1], &best) {
+			best = all[i+1]
 		}
 	}
+	var hosts []netcase.Endpoint
+	var evidence, missing []string
+	for i := range all {
+		if !stronger(&best, &all[i]) {
+			hosts = append(hosts, all[i].Hosts...)
+			evidence = append(evidence, all[i].Evidence...)
+			missing = append(missing, all[i].Missing...)
+		}
+	}
+	best.Hosts, best.Evidence, best.Missing = union(hosts, nil), unique(evidence), unique(missing)
 	return best
 }
 
 // claimsOf answers every claim for a group: at each of its hosts, the strongest.
+// Hosts of which no finding speaks in particular are answered together.
 func (d *draft) claimsOf(c *cluster) []netcase.Claim {
+	scenes, plain := d.scenesOf(c)
 	var out []netcase.Claim
 	for _, rule := range Claims() {
 		var all []netcase.Claim
-		for _, s := range scenesOf(c) {
-			all = append(all, d.decide(rule, &s))
+		for i, s := range scenes {
+			claim := d.decide(rule, &s)
+			if i == 0 && len(plain) > 0 {
+				claim.Hosts = plain
+			}
+			all = append(all, claim)
 		}
 		out = append(out, strongest(all))
 	}
 	return out
 }
 
-// scenesOf lists the hosts at which a group is judged.
-func scenesOf(c *cluster) []scene {
-	hosts := c.hosts
-	if c.direction == netcase.Outbound && c.internal {
-		hosts = nil // its hosts are outside; the sources are ours
-		for _, a := range c.sources {
-			hosts = append(hosts, a.profile.Peer)
+// scenesOf lists the hosts at which a group is judged. Where plain is not empty
+// the first scene stands for all of those hosts.
+func (d *draft) scenesOf(c *cluster) (scenes []scene, plain []netcase.Endpoint) {
+	hosts := ownEnds(c)
+	if len(hosts) == 0 {
+		return []scene{{c: c, alone: true}}, nil
+	}
+	alone := c.hostCount == 1
+	for _, h := range hosts {
+		if d.spokenOf(c, h) {
+			scenes = append(scenes, scene{c: c, host: h, alone: alone})
+		} else {
+			plain = append(plain, h)
 		}
 	}
-	if len(hosts) == 0 {
-		return []scene{{c: c, alone: true}}
+	if len(plain) > 0 {
+		scenes = append([]scene{{c: c, host: plain[0], alone: alone}}, scenes...)
 	}
-	out := make([]scene, 0, len(hosts))
-	for _, h := range hosts {
-		out = append(out, scene{c: c, host: h, alone: c.hostCount == 1})
+	return scenes, plain
+}
+
+// ownEnds are the hosts of ours in the traffic of a group.
+func ownEnds(c *cluster) []netcase.Endpoint {
+	if c.direction != netcase.Outbound || !c.internal {
+		return c.hosts
+	}
+	var out []netcase.Endpoint // its hosts are outside; the sources are ours
+	for _, a := range c.sources {
+		out = append(out, a.profile.Peer)
 	}
 	return out
+}
+
+// spokenOf tells whether a finding speaks of this host in particular.
+func (d *draft) spokenOf(c *cluster, h netcase.Endpoint) bool {
+	same := d.sameHost(h)
+	for _, door := range c.doors {
+		if same(door.Host) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.particular, same)
+}
+
+// particularHosts are the hosts that findings of process and login logs name.
+func particularHosts(findings []netcase.Finding) (out []netcase.Endpoint) {
+	for i := range findings {
+		if o := findings[i].Owner; o != nil {
+			out = append(out, o.Host)
+		}
+		if a := findings[i].Auth; a != nil {
+			out = append(out, a.Host)
+		}
+	}
+	return union(out, nil)
 }
 
 // judgeClaims answers the claims for the whole case.

@@ -21,7 +21,6 @@ type cluster struct {
 	set       []uint16 // the port set that others joined
 	sources   []*actor
 	unseen    int // sources that are counted, but whose profile the findings leave out
-	members   int // rest only: groups that were joined
 
 	ports     []netcase.PortCount
 	portCount int
@@ -39,6 +38,7 @@ type cluster struct {
 	hypotheses []netcase.Hypothesis
 	claims     []netcase.Claim
 	severity   netcase.Severity
+	text       string // the label, once it was asked for
 	weighing   string // id of the evidence on the weighing
 }
 
@@ -132,20 +132,23 @@ func (d *draft) fill(c *cluster) {
 	})
 	c.flows = 0
 	named := map[int]bool{}
+	var ports []netcase.PortCount
+	var hosts []netcase.Endpoint
 	for _, a := range c.sources {
 		p := &a.profile
 		c.flows += p.Flows
 		c.records += p.Records
 		c.reach = c.reach.Plus(p.Reach)
 		c.span = c.span.Extend(p.First).Extend(p.Last)
-		c.ports = mergePorts(c.ports, p.Ports)
-		c.hosts = union(c.hosts, p.Hosts)
+		ports = append(ports, p.Ports...)
+		hosts = append(hosts, p.Hosts...)
 		c.hostCount = max(c.hostCount, p.HostCount)
 		c.portCount = max(c.portCount, p.PortCount)
 		for _, i := range a.findings {
 			named[i] = true
 		}
 	}
+	c.ports, c.hosts = mergePorts(ports, nil), union(hosts, nil)
 	c.hostCount, c.portCount = max(c.hostCount, len(c.hosts)), max(c.portCount, distinctPorts(c.ports))
 	for _, i := range sortedKeys(named) {
 		f := &d.findings[i]
@@ -236,6 +239,13 @@ func (c *cluster) adjective() string {
 
 // label is the line that names the group.
 func (c *cluster) label() string {
+	if c.text == "" {
+		c.text = c.describe()
+	}
+	return c.text
+}
+
+func (c *cluster) describe() string {
 	if c.rest {
 		return fmt.Sprintf("%s in further groups, counted and not told", count(c.sourceCount(), "source"))
 	}

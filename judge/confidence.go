@@ -37,7 +37,6 @@ func (d *draft) confidence() netcase.Confidence {
 		d.point(fmt.Sprintf("the best rival explanation is at %.2f or less, and no source that would speak of it is missing", bestRival), d.noRival()),
 		d.point("the counts are not an effect of the logging interval", d.countsReal()),
 	}}
-	c.Parts[0].Text = strings.Replace(c.Parts[0].Text, "familys", "families", 1)
 	for _, p := range c.Parts {
 		c.Points += p.Got
 	}

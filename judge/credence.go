@@ -44,7 +44,7 @@ func believed(i *netcase.Indicator, b Behaviour) float64 {
 		return controlOther
 	case slices.Contains(sensorNames, maker):
 		return seenFirsthand
-	case i.Score > 0:
+	case i.Score > 0 && outOfHundred(i):
 		return scored(i, maker)
 	case maker == "otx" || bulk(i):
 		return bulkListed
@@ -64,14 +64,19 @@ func scored(i *netcase.Indicator, maker string) float64 {
 		return bulkListed
 	}
 	switch {
-	case i.Score > 100:
-		return typical(i.Claim)
 	case i.Score >= 70:
 		return vendorMuch
 	case i.Score >= 40:
 		return reportedSome
 	}
 	return bulkListed
+}
+
+// outOfHundred tells whether a score is printed on a scale of a hundred; other
+// lists count reports or sources.
+func outOfHundred(i *netcase.Indicator) bool {
+	provider := folded(i.Provider)
+	return provider == "abuseipdb" || provider == "socradar" || strings.Contains(i.ScoreText, "/100") || strings.Contains(i.ScoreText, "/ 100")
 }
 
 func bulk(i *netcase.Indicator) bool {

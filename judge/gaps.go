@@ -276,7 +276,7 @@ func (d *draft) missingColumns(scope) (out []netcase.Gap) {
 	for _, r := range d.in.Coverage.Inputs {
 		var rest []string
 		for _, m := range r.Missing {
-			if !isCounter(m) {
+			if !isCounter(m) && !strings.Contains(strings.ToLower(m), "flowstatus") {
 				rest = append(rest, m)
 			}
 		}

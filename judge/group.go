@@ -75,9 +75,7 @@ func (d *draft) joinRest() {
 	keep := d.config.MaxGroups - 1
 	over := d.clusters[keep:]
 	rest := &cluster{rest: true, class: "various", fate: "various", severity: highest(over), claims: strongestEach(over)}
-	for _, c := range over {
-		rest.absorb(c)
-	}
+	rest.absorb(over)
 	d.clusters = append(d.clusters[:keep:keep], rest)
 }
 
@@ -94,30 +92,33 @@ func strongestEach(over []*cluster) []netcase.Claim {
 	return out
 }
 
-func (c *cluster) absorb(o *cluster) {
-	c.members++
-	if c.members == 1 {
-		c.direction = o.direction
-	}
-	if c.direction != o.direction {
-		c.direction = netcase.DirectionUnknown
-	}
-	c.unseen += o.sourceCount()
-	c.flows += o.flows
-	c.records += o.records
-	c.reach = c.reach.Plus(o.reach)
-	c.span = c.span.Join(o.span)
-	c.hosts = union(c.hosts, o.hosts)
-	c.hostCount = max(c.hostCount, len(c.hosts), o.hostCount)
-	c.ports = mergePorts(c.ports, o.ports)
-	c.portCount = max(c.portCount, o.portCount, distinctPorts(c.ports))
-	for _, f := range o.findings {
-		if !slices.Contains(c.findings, f) {
-			c.findings = append(c.findings, f)
+// absorb counts groups in a group that is not told.
+func (c *cluster) absorb(over []*cluster) {
+	named := map[int]bool{}
+	for i, o := range over {
+		if i == 0 {
+			c.direction = o.direction
+		}
+		if c.direction != o.direction {
+			c.direction = netcase.DirectionUnknown
+		}
+		c.unseen += o.sourceCount()
+		c.flows += o.flows
+		c.records += o.records
+		c.reach = c.reach.Plus(o.reach)
+		c.span = c.span.Join(o.span)
+		c.hosts = append(c.hosts, o.hosts...)
+		c.hostCount = max(c.hostCount, o.hostCount)
+		c.ports = append(c.ports, o.ports...)
+		c.portCount = max(c.portCount, o.portCount)
+		c.evidence = append(c.evidence, o.evidence...)
+		for _, f := range o.findings {
+			named[f] = true
 		}
 	}
-	slices.Sort(c.findings)
-	c.evidence = unique(append(slices.Clone(c.evidence), o.evidence...))
+	c.findings = sortedKeys(named)
+	c.hosts, c.ports, c.evidence = union(c.hosts, nil), mergePorts(c.ports, nil), unique(c.evidence)
+	c.hostCount, c.portCount = max(c.hostCount, len(c.hosts)), max(c.portCount, distinctPorts(c.ports))
 }
 
 func (d *draft) weighingStatement(c *cluster) string {

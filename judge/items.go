@@ -149,6 +149,8 @@ func abuseListed(d *draft, c *cluster) answer {
 		return na("a source of ours is on no outside list")
 	case standingScanner:
 		return no("named as a research scanner, which comes first", c.evidence...)
+	case standingOther:
+		return no("the lists that name it claim what does not bear on this traffic, or not for this time", c.evidence...)
 	}
 	return no("no list that was given names it", d.coverage)
 }
@@ -333,9 +335,11 @@ func states(items []netcase.Item) map[string]netcase.State {
 
 // unique keeps the first of equal ids.
 func unique(ids []string) []string {
+	seen := make(map[string]bool, len(ids))
 	var out []string
 	for _, id := range ids {
-		if !slices.Contains(out, id) {
+		if !seen[id] {
+			seen[id] = true
 			out = append(out, id)
 		}
 	}

@@ -106,10 +106,12 @@ type draft struct {
 	weights  *Weights
 	findings []netcase.Finding // own copies; the cards in them are fused
 	book     book
-	clusters []*cluster
-	claims   []netcase.Claim
-	level    netcase.Severity
-	coverage string // id of the evidence on what was looked at
+	// particular are the hosts that some finding names in particular.
+	particular []netcase.Endpoint
+	clusters   []*cluster
+	claims     []netcase.Claim
+	level      netcase.Severity
+	coverage   string // id of the evidence on what was looked at
 }
 
 // Draft judges findings. Block actions still name every candidate: the caller
@@ -147,6 +149,7 @@ func newDraft(in Input) (*draft, error) {
 	d.findings = withFusedCards(in.Findings)
 	d.book = openBook(d.findings)
 	d.book.complete(d.findings)
+	d.particular = particularHosts(d.findings)
 	d.coverage = d.book.add(coverageStatement(&in.Coverage), coverageNumbers(&in.Coverage), "coverage: records read, accepted and refused, by input", inputIDs(&in.Coverage))
 	return d, nil
 }

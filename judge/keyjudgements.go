@@ -26,7 +26,7 @@ func (d *draft) judgements(c *netcase.Case) []netcase.Judgement {
 		if s := d.findings[i].Spike; s != nil && !s.Described && s.Listed != nil {
 			out = append(out, netcase.Judgement{
 				Claim: netcase.Sentence{
-					Text:     fmt.Sprintf("The listed addresses explain %.0f of %.0f flows of the excess over the baseline %s.", s.Listed.Observed-s.Listed.Expected, s.Excess, spikeNumbers(s)),
+					Text:     fmt.Sprintf("The listed addresses explain %s of the excess over the baseline %s.", explained(s), spikeNumbers(s)),
 					Evidence: evidenceOf(&d.findings[i]),
 				},
 				Word: "measured", Confidence: c.Confidence.Level, Change: "a longer history, or records that the inputs lack",

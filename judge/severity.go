@@ -163,8 +163,12 @@ func (d *draft) vouched(a *actor) bool {
 // is not stated the assumed one stands, and stated is false.
 func (d *draft) worstCriticality(c *cluster) (level int, stated bool) {
 	stated = true
-	for _, s := range scenesOf(c) {
-		l, ok := d.site.Criticality(d.named(s.host))
+	hosts := ownEnds(c)
+	if len(hosts) == 0 {
+		hosts = []netcase.Endpoint{{}}
+	}
+	for _, h := range hosts {
+		l, ok := d.site.Criticality(d.named(h))
 		level, stated = max(level, l), stated && ok
 	}
 	return level, stated

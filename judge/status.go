@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"netcase"
@@ -82,7 +83,12 @@ func (d *draft) suspicion() (netcase.Status, string) {
 
 // spikeNumbers is what an excess must be told with.
 func spikeNumbers(s *netcase.SpikeFacts) string {
-	return fmt.Sprintf("(ratio %.1f, excess %.0f flows, q %s)", s.Ratio, s.Excess, smallP(s.Q))
+	return fmt.Sprintf("(ratio %.1f, excess %s, q %s)", s.Ratio, count(int64(s.Excess), "flow"), smallP(s.Q))
+}
+
+// explained is the part of an excess that the listed addresses explain, in words.
+func explained(s *netcase.SpikeFacts) string {
+	return fmt.Sprintf("%s of %s", thousands(int64(math.Round(s.Listed.Observed-s.Listed.Expected))), count(int64(math.Round(s.Excess)), "flow"))
 }
 
 // smallP writes a small probability.

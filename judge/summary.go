@@ -139,7 +139,7 @@ func sayReach(c *netcase.Case) netcase.Sentence {
 	if s.Low == s.High {
 		text += fmt.Sprintf("severity is %s by rule %s (%s)", s.High, s.RuleHigh, s.WhyHigh)
 	} else {
-		text += fmt.Sprintf("severity is %s: %s by rule %s (%s), or %s by rule %s (%s); what decides is %s",
+		text += fmt.Sprintf("severity is %s: %s by rule %s (at best: %s), %s by rule %s (at worst: %s); what decides is %s",
 			s, s.Low, s.RuleLow, s.WhyLow, s.High, s.RuleHigh, s.WhyHigh, s.Decides)
 	}
 	for _, m := range s.Modifiers {
@@ -163,6 +163,9 @@ func sayHarm(c *netcase.Case) netcase.Sentence {
 		question := claimRule(cl.ID).Question
 		switch cl.Standing {
 		case netcase.NotDeterminable:
+			if gatedSomewhere(c, cl.ID) {
+				question += " (gated out for the flows that were seen)"
+			}
 			open = append(open, question)
 			missing = append(missing, cl.Missing...)
 		case netcase.Gated:
@@ -181,6 +184,18 @@ func sayHarm(c *netcase.Case) netcase.Sentence {
 		return netcase.Sentence{}
 	}
 	return netcase.Sentence{Text: upperFirst(strings.Join(clauses, "; ")) + ".", Evidence: append(evidence, lookedAt(c)...)}
+}
+
+// gatedSomewhere tells whether a claim is impossible for a group of the case.
+func gatedSomewhere(c *netcase.Case, id string) bool {
+	for _, g := range c.Groups {
+		for _, cl := range g.Claims {
+			if cl.ID == id && cl.Standing == netcase.Gated {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func claimRule(id string) Claim {
@@ -202,22 +217,36 @@ func sayConfidence(c *netcase.Case) netcase.Sentence {
 		text += "; " + c.Confidence.Capped
 	}
 	evidence := lookedAt(c)
-	doubted, explained := false, false
-	for i := range c.Findings {
-		f := &c.Findings[i]
-		switch {
-		case !doubted && f.Artefact != nil && c.Artefact != nil && f.Artefact.Verdict == c.Artefact.Verdict && f.Artefact.Verdict != artefactNone:
-			doubted = true
-			least, most := countRange(f.Artefact)
-			text += fmt.Sprintf("; the near-equal counts of %s to %s may come from the logging interval", thousands(least), thousands(most))
-			evidence = append(evidence, evidenceOf(f)...)
-		case !explained && f.Spike != nil && f.Spike.Listed != nil && !f.Spike.Described:
-			explained = true
-			text += fmt.Sprintf("; the listed addresses explain %.0f of %.0f flows of the excess over the baseline %s", f.Spike.Listed.Observed-f.Spike.Listed.Expected, f.Spike.Excess, spikeNumbers(f.Spike))
-			evidence = append(evidence, evidenceOf(f)...)
-		}
+	for _, more := range []func(*netcase.Case) (string, []string){sayDoubt, sayShare} {
+		words, ids := more(c)
+		text, evidence = text+words, append(evidence, ids...)
 	}
 	return netcase.Sentence{Text: text + ".", Evidence: evidence}
+}
+
+// sayDoubt says that counts may not be those of the traffic.
+func sayDoubt(c *netcase.Case) (string, []string) {
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		if f.Artefact == nil || c.Artefact == nil || f.Artefact.Verdict != c.Artefact.Verdict || f.Artefact.Verdict == artefactNone {
+			continue
+		}
+		least, most := countRange(f.Artefact)
+		return fmt.Sprintf("; the near-equal counts of %s to %s may come from the logging interval", thousands(least), thousands(most)), evidenceOf(f)
+	}
+	return "", nil
+}
+
+// sayShare says how much of an excess the listed addresses explain.
+func sayShare(c *netcase.Case) (string, []string) {
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		if f.Spike == nil || f.Spike.Listed == nil || f.Spike.Described {
+			continue
+		}
+		return fmt.Sprintf("; the listed addresses explain %s of the excess over the baseline %s", explained(f.Spike), spikeNumbers(f.Spike)), evidenceOf(f)
+	}
+	return "", nil
 }
 
 func sayDecision(c *netcase.Case) netcase.Sentence {

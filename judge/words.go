@@ -13,10 +13,17 @@ func count[T int | int64](n T, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if strings.HasSuffix(noun, "s") {
-		return thousands(int64(n)) + " " + noun + "es"
+	return thousands(int64(n)) + " " + plural(noun)
+}
+
+func plural(noun string) string {
+	switch {
+	case strings.HasSuffix(noun, "s"):
+		return noun + "es"
+	case strings.HasSuffix(noun, "ly"):
+		return strings.TrimSuffix(noun, "y") + "ies"
 	}
-	return thousands(int64(n)) + " " + noun + "s"
+	return noun + "s"
 }
 
 // thousands writes a number with commas, the same in every locale.
@@ -81,7 +88,7 @@ func (d *draft) hostsText(hosts []netcase.Endpoint, total int) string {
 // reachText says what became of flows, strongest proof first.
 func reachText(t netcase.Tally) string {
 	words := map[netcase.Reach]string{
-		netcase.ReachUnknown: "outcome not recorded", netcase.ReachAllowed: "allowed (replies not recorded)",
+		netcase.ReachUnknown: "not recorded", netcase.ReachAllowed: "allowed (replies not recorded)",
 		netcase.ReachNoReply: "no reply", netcase.ReachDenied: "denied", netcase.ReachRefused: "refused by the host",
 		netcase.ReachBidirectional: "two-way", netcase.ReachAuthenticated: "authenticated",
 	}

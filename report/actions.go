@@ -39,12 +39,17 @@ func actionBlocks(c *netcase.Case, a *netcase.Action) []Block {
 	if a.Reason != "" {
 		blocks = append(blocks, Para{[]netcase.Sentence{{Text: stop(a.Reason), Evidence: a.Evidence}}})
 	}
-	facts := []Fact{{Label: "Applies to", Value: selectionText(&a.Selection), Quoted: true}}
+	var facts []Fact
+	if s := selectionText(&a.Selection); s != everything {
+		facts = append(facts, Fact{Label: "Applies to", Value: s, Quoted: true})
+	}
 	if a.Expiry > 0 {
 		facts = append(facts, Fact{Label: "Expires", Value: strings.TrimPrefix(due(c, a.Expiry), "within ")})
 	}
 	facts = append(facts, Fact{Label: "Roll back", Value: a.Rollback})
-	blocks = append(blocks, Facts{Items: filled(facts)})
+	if facts = filled(facts); len(facts) > 0 {
+		blocks = append(blocks, Facts{Items: facts})
+	}
 	if a.Verify != "" {
 		blocks = append(blocks, Code{"Shows that it worked", "", a.Verify})
 	}

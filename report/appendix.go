@@ -12,18 +12,20 @@ func inputs(c *netcase.Case) []Block {
 		return []Block{Note{"No input was read."}}
 	}
 	// Every input is kept: sentences point at them.
-	var rows, doubts [][]Cell
+	var rows, identities, doubts [][]Cell
 	var codes []Block
 	for i := range c.Coverage.Inputs {
 		in := &c.Coverage.Inputs[i]
 		rows = append(rows, inputRow(in))
+		identities = append(identities, []Cell{plain(in.ID), quoted(strings.Join(in.Sensors, ", ")), plain(resolutions(in)), plain(spanText(in.Span)), quoted(in.SHA256)})
 		doubts = append(doubts, doubtRows(in)...)
-		if in.CutQuery != "" && len(codes) < tableRows {
+		if in.CutQuery != "" && i >= pageOneQueries && len(codes) < tableRows {
 			codes = append(codes, Code{"Fetches the rest of " + in.Name, "", in.CutQuery})
 		}
 	}
 	blocks := []Block{table("Inputs. Read = accepted + rejected + skipped + duplicate, in records; flows in = flows accounted for by their outcome.",
-		[]string{"Id", "Name", "Format", "Read", "Accepted", "Rejected", "Skipped", "Duplicate", "Adds up", "Flows in", "Accounted for", "Span", "SHA-256"}, rows, 200)}
+		[]string{"Id", "Name", "Format", "Read", "Accepted", "Rejected", "Skipped", "Duplicate", "Adds up", "Flows in", "Accounted for"}, rows, 200),
+		table("What each input is: who saw it, how finely, from when to when, and the SHA-256 of its decompressed bytes.", []string{"Id", "Sensors", "Resolution", "Span", "SHA-256"}, identities, 200)}
 	if len(doubts) > 0 {
 		blocks = append(blocks, table("What was left out of the inputs or read with a doubt, and why.", []string{"Input", "What", "Records"}, doubts, 2*tableRows))
 	}
@@ -44,8 +46,16 @@ func inputRow(in *netcase.InputReport) []Cell {
 	}
 	return []Cell{
 		{Text: in.ID, Anchor: anchor("input", in.ID)}, quoted(in.Name), plain(format), num(in.Read), num(in.Accepted), num(in.Rejected), num(in.Skipped),
-		num(in.Duplicate), plain(adds), num(in.Flows), num(in.Reaches.Total()), plain(spanText(in.Span)), quoted(in.SHA256),
+		num(in.Duplicate), plain(adds), num(in.Flows), num(in.Reaches.Total()),
 	}
+}
+
+func resolutions(in *netcase.InputReport) string {
+	var all []string
+	for _, r := range in.Resolution {
+		all = append(all, r.String())
+	}
+	return strings.Join(capped(all, 4), ", ")
 }
 
 // doubtRows says what an input lost, and what is assumed of it.
@@ -126,7 +136,7 @@ func runs(c *netcase.Case) []Block {
 		if !r.OK {
 			state = "did not run: " + r.Why
 		}
-		rows = append(rows, []Cell{plain(r.Name), plain(state), num(int64(r.Found))})
+		rows = append(rows, []Cell{quoted(r.Name), plain(state), num(int64(r.Found))})
 	}
 	for _, k := range sortedKeys(c.Config) {
 		settings = append(settings, []Cell{plain(k), quoted(c.Config[k])})
@@ -183,7 +193,7 @@ func evidenceRow(e *netcase.Evidence) []Cell {
 		records += ", kept " + countOf(len(e.Records)) + ": " + strings.Join(capped(e.Records, 3), ", ")
 	}
 	return []Cell{
-		{Text: e.ID, Anchor: anchor("ev", e.ID)}, {Text: stop(e.Statement), Evidence: []string{e.ID}}, plain(e.Method),
+		{Text: e.ID, Anchor: anchor("ev", e.ID)}, {Text: stop(e.Statement), Evidence: []string{e.ID}}, quoted(e.Method),
 		{Text: rest(strings.Join(e.Inputs[:min(len(e.Inputs), 4)], ", "), min(len(e.Inputs), 4), len(e.Inputs)), Quoted: true},
 		quoted(selectionText(&e.Selection)), plain(records),
 	}
@@ -196,7 +206,7 @@ func closing(_ *netcase.Case, dropped int) []Block {
 		Note{"case.json holds everything that is said here and the full lists. manifest.json holds the SHA-256 of every input and of every file written; netcase verify recomputes them. Indicators stand in indicators/, rules and block lists with their expiry and roll-back in response/."},
 	}
 	if dropped > 0 {
-		blocks = append(blocks, Callout{"Left out", []string{plural(dropped, "sentence", "sentences") + " of the case cite no evidence and are not rendered."}})
+		blocks = append(blocks, Callout{"Left out", []string{"Sentences of the case that cite no evidence and are therefore not rendered: " + countOf(dropped) + "."}})
 	}
 	return append(blocks, Heading{2, "glossary", "Appendix: glossary"}, glossary())
 }

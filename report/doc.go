@@ -109,15 +109,16 @@ func (Code) block()    {}
 
 // Bounds of the report; what is beyond them is in case.json.
 const (
-	tableRows    = 30   // rows of a table that grows with the traffic
-	toldGroups   = 3    // groups told in full
-	toldCards    = 12   // addresses told in full
-	toldFindings = 40   // findings told in full
-	listedIDs    = 8    // evidence ids after one sentence
-	evidenceRows = 400  // of the evidence appendix, besides what is cited
-	textRunes    = 2000 // of one text
-	cellRunes    = 400  // of one cell
-	codeRunes    = 20000
+	tableRows      = 30   // rows of a table that grows with the traffic
+	toldGroups     = 3    // groups told in full
+	toldCards      = 12   // addresses told in full
+	toldFindings   = 40   // findings told in full
+	listedIDs      = 8    // evidence ids after one sentence
+	pageOneQueries = 3    // queries for cut inputs on page one
+	evidenceRows   = 400  // of the evidence appendix, besides what is cited
+	textRunes      = 2000 // of one text
+	cellRunes      = 400  // of one cell
+	codeRunes      = 20000
 )
 
 const inCase = "the full list is in case.json"

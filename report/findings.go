@@ -55,7 +55,13 @@ func finding(c *netcase.Case, f *netcase.Finding) Block {
 		{Label: "Span", Value: spanText(f.Span)},
 		{Label: "Flows", Value: count(f.Flows) + ": " + reachText(f.Reach)},
 	}}
-	blocks := append([]Block{List{says}, facts}, particulars(c, f)...)
+	own := particulars(c, f)
+	if len(own) > 0 {
+		if more, ok := own[0].(Facts); ok {
+			facts.Items, own = append(facts.Items, more.Items...), own[1:]
+		}
+	}
+	blocks := append([]Block{List{says}, facts}, own...)
 	tail := Facts{Items: []Fact{{Label: "Method", Value: f.Method}}}
 	for _, l := range f.Limits {
 		tail.Items = append(tail.Items, Fact{Label: "Limit", Value: l})
@@ -232,15 +238,15 @@ func ownerFacts(c *netcase.Case, o *netcase.OwnerFacts) Facts {
 		{Label: "Service", Value: strings.Join(nonEmpty(o.Group, o.Service), " / "), Quoted: true},
 		{Label: "Parent", Value: o.Parent, Quoted: true},
 		{Label: "Result", Value: strings.Join(nonEmpty(o.Verdict, o.Why), ": ")},
-		{Label: "Records", Value: fmt.Sprintf("%s, with %s peers", count(o.Events), countOf(o.Peers))},
+		{Label: "Records", Value: count(o.Events) + ", with " + plural(o.Peers, "peer", "peers")},
 	}
 	return Facts{Items: filled(items)}
 }
 
 func authFacts(c *netcase.Case, a *netcase.AuthFacts) Facts {
-	cover := "less than 95 hundredths of the span, or not known"
+	cover := "less than 0.95 of the span, or not known how much"
 	if a.Complete {
-		cover = "at least 95 hundredths of the span"
+		cover = "at least 0.95 of the span"
 	}
 	pattern := string(a.Pattern)
 	if a.Grade != "" {

@@ -36,7 +36,7 @@ func seedCase() *netcase.Case {
 		Severity: netcase.Severity{Low: netcase.Low, High: netcase.Medium, RuleLow: "6b", RuleHigh: "5", WhyLow: "if every flow was denied, listed sources remain",
 			WhyHigh: "if the flows went both ways, administration ports answer the Internet", Decides: "FlowStatus_s (allow or deny) of AzureNetworkAnalytics_CL", Evidence: []string{"E-001", "E-002"}},
 		Confidence: netcase.Confidence{Level: "low", Points: 2, Capped: "the outcome of every flow is unknown",
-			Parts: []netcase.Point{{Text: "telemetry families", Got: 1, Of: 2}, {Text: "coverage of at least 95 hundredths", Got: 1, Of: 1}, {Text: "independent origins", Got: 0, Of: 1}}},
+			Parts: []netcase.Point{{Text: "telemetry families", Got: 1, Of: 2}, {Text: "coverage of at least 0.95", Got: 1, Of: 1}, {Text: "independent origins", Got: 0, Of: 1}}},
 		Summary: []netcase.Sentence{
 			{Text: "Three sources tried ports 22, 23, 80 and 3389 of 3 hosts: 861 flows between 2025-10-20 00:00 and 2025-10-21 00:00 UTC.", Evidence: []string{"E-001"}},
 			{Text: "Opportunistic background scanning is very likely (0.85).", Evidence: []string{"E-001", "E-003"}},

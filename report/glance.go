@@ -122,8 +122,26 @@ func warnings(c *netcase.Case) []string {
 	if len(c.Coverage.Inputs) == 0 {
 		out = append(out, "no telemetry was read")
 	}
-	_, why := c.Coverage.Sound()
-	return append(out, why...)
+	for i := range c.Coverage.Inputs {
+		in := &c.Coverage.Inputs[i]
+		switch u := in.Unsound(); {
+		case in.Cut != "" && in.Error == "":
+			out = append(out, in.Name+": probably cut: "+u)
+		case u != "":
+			out = append(out, in.Name+": "+u)
+		}
+	}
+	for _, f := range c.Coverage.Feeds {
+		if f.Error != "" {
+			out = append(out, "feed "+f.Name+": "+f.Error)
+		}
+	}
+	for _, d := range c.Coverage.Detectors {
+		if !d.OK {
+			out = append(out, "detector “"+d.Name+"” did not run: "+d.Why)
+		}
+	}
+	return out
 }
 
 // firstAction is the action with the least priority number; the first of equals.
@@ -159,6 +177,11 @@ func pageOne(c *netcase.Case) []Block {
 	blocks := []Block{facts, Heading{2, "short", "In short"}, List{c.Summary}}
 	if len(g.Warnings) > 0 {
 		blocks = append(blocks, Callout{"Not everything was looked at properly", capped(g.Warnings, 12)})
+	}
+	for i := range c.Coverage.Inputs {
+		if in := &c.Coverage.Inputs[i]; in.CutQuery != "" && i < pageOneQueries {
+			blocks = append(blocks, Code{"Fetches the rest of " + in.Name, "", in.CutQuery})
+		}
 	}
 	return append(blocks,
 		Figure{chart.Coverage("coverage", &c.Coverage, c.Span), "What was read of each input, and the time it speaks for; the shaded stretch is the investigated span."},

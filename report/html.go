@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 
 	"netcase"
@@ -183,6 +184,25 @@ func numberClass(number bool) string {
 	return ""
 }
 
+// Cells whose text is short stay on one line; those with a word too long for a
+// column may break inside it.
+const (
+	shortCell = 10
+	longWord  = 26
+)
+
+func cellClass(c Cell) string {
+	switch {
+	case c.Number:
+		return numberClass(true)
+	case len(c.Text) <= shortCell:
+		return ` class="k"`
+	case slices.ContainsFunc(strings.Fields(c.Text[:min(len(c.Text), 4*cellRunes)]), func(w string) bool { return len(w) > longWord }):
+		return ` class="w"`
+	}
+	return ""
+}
+
 func (w *htmlWriter) row(r []Cell, n int) {
 	w.put("<tr>")
 	for i := range n {
@@ -191,7 +211,7 @@ func (w *htmlWriter) row(r []Cell, n int) {
 			continue
 		}
 		c := r[i]
-		w.put("<td" + numberClass(c.Number))
+		w.put("<td" + cellClass(c))
 		if c.Anchor != "" {
 			w.put(` id="` + c.Anchor + `"`)
 		}

@@ -19,7 +19,7 @@ func judgements(c *netcase.Case) []Block {
 		return []Block{Note{"No judgement was made."}}
 	}
 	return []Block{
-		table("Key judgements. The likelihood is that of the statement; the confidence is that of the analysis, and is another scale.",
+		table("The likelihood is that of the statement; the confidence is that of the analysis, and is another scale.",
 			[]string{"Statement", "Likelihood", "Probability", "Confidence", "What would change it"}, rows, tableRows),
 	}
 }
@@ -155,7 +155,7 @@ func matrix(g *netcase.Group) Table {
 		rows = append(rows, row)
 	}
 	return Table{
-		Caption: "What each item adds to each explanation of " + g.ID + ", in decibans (10 decibans: ten times as probable). An item that is unknown adds nothing.",
+		Caption: "What each item adds to each explanation of " + g.ID + ", in decibans (10 decibans: ten times the odds). An item that is unknown adds nothing.",
 		Head:    head, Rows: append(rows, sums(g)...),
 	}
 }

@@ -2,10 +2,23 @@ package report
 
 import (
 	"bytes"
+	"context"
 	"flag"
+	"fmt"
+	"html"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"netcase"
+	"netcase/chart"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens")
@@ -28,4 +41,448 @@ func TestGolden(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestSameBytesTwice(t *testing.T) {
+	for name := range fixtures() {
+		a, b := fixtures()[name], fixtures()[name]
+		if !bytes.Equal(HTML(a), HTML(b)) || !bytes.Equal(Markdown(a), Markdown(b)) {
+			t.Errorf("%s: two renderings differ", name)
+		}
+	}
+}
+
+// said are the sentences and claiming cells of a document.
+func said(blocks []Block) (out []netcase.Sentence) {
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case Para:
+			out = append(out, b.Sentences...)
+		case List:
+			out = append(out, b.Items...)
+		case Finding:
+			out = append(out, said(b.Blocks)...)
+		case Table:
+			for _, r := range b.Rows {
+				for _, c := range r {
+					if c.Claim {
+						out = append(out, netcase.Sentence{Text: c.Text, Evidence: c.Evidence})
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+func TestEverySentenceCites(t *testing.T) {
+	const mute = "This sentence cites nothing and must not be seen."
+	for name, c := range fixtures() {
+		d := Build(c)
+		all := said(d.Blocks)
+		if len(all) == 0 {
+			t.Errorf("%s says nothing", name)
+		}
+		for _, s := range all {
+			if len(s.Evidence) == 0 {
+				t.Errorf("%s: %q cites nothing", name, s.Text)
+			}
+		}
+		if len(d.Dangling) > 0 {
+			t.Errorf("%s: ids without evidence: %q", name, d.Dangling)
+		}
+		for _, out := range [][]byte{HTML(c), Markdown(c)} {
+			if bytes.Contains(out, []byte(mute)) {
+				t.Errorf("%s renders a sentence without evidence", name)
+			}
+		}
+	}
+	if d := Build(seedCase()); !slices.Contains(d.Dropped, mute) {
+		t.Errorf("the sentence left out is not accounted for: %q", d.Dropped)
+	}
+}
+
+func TestDanglingIsReported(t *testing.T) {
+	c := seedCase()
+	c.Summary[0].Evidence = []string{"E-404"}
+	d := Build(c)
+	if !slices.Equal(d.Dangling, []string{"E-404"}) {
+		t.Errorf("dangling: %q", d.Dangling)
+	}
+	if bytes.Contains(HTML(c), []byte("#ev-e-404")) {
+		t.Error("a link leads nowhere")
+	}
+}
+
+// TestLinksResolve follows every link within a file.
+func TestLinksResolve(t *testing.T) {
+	for name, c := range fixtures() {
+		for kind, re := range map[string][2]*regexp.Regexp{
+			"html": {regexp.MustCompile(`href="#([^"]+)"`), regexp.MustCompile(` id="([^"]+)"`)},
+			"md":   {regexp.MustCompile(`\]\(#([^)]+)\)`), regexp.MustCompile(`<a id="([^"]+)"></a>`)},
+		} {
+			out := HTML(c)
+			if kind == "md" {
+				out = Markdown(c)
+			}
+			ids := map[string]int{}
+			for _, m := range re[1].FindAllSubmatch(out, -1) {
+				ids[string(m[1])]++
+			}
+			for _, m := range re[0].FindAllSubmatch(out, -1) {
+				if ids[string(m[1])] == 0 {
+					t.Errorf("%s.%s: #%s leads nowhere", name, kind, m[1])
+				}
+			}
+			for id, n := range ids {
+				if n > 1 {
+					t.Errorf("%s.%s: id %s stands %d times", name, kind, id, n)
+				}
+			}
+		}
+	}
+}
+
+// words reduces a rendering to its words, markup and links removed.
+func words(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
+}
+
+var (
+	htmlTag   = regexp.MustCompile(`<[^>]*>`)
+	mdComment = regexp.MustCompile(`<!-- -->|<a id="[^"]*"></a>`)
+	mdEscape  = regexp.MustCompile(`\\([\\` + "`" + `*_\[\]|~#$:.+=)-])`)
+)
+
+func plainHTML(b []byte) string { return html.UnescapeString(htmlTag.ReplaceAllString(string(b), " ")) }
+
+func plainMarkdown(b []byte) string {
+	return html.UnescapeString(mdEscape.ReplaceAllString(mdComment.ReplaceAllString(string(b), ""), "$1"))
+}
+
+// TestSameSentences holds that both files say the same: every text of the
+// document stands in both.
+func TestSameSentences(t *testing.T) {
+	for name, c := range fixtures() {
+		d := Build(c)
+		h, m := words(plainHTML(HTML(c))), words(plainMarkdown(Markdown(c)))
+		for _, s := range said(d.Blocks) {
+			w := words(chart.Visible(s.Text, 0))
+			if len(s.Text) > textRunes {
+				w = w[:500]
+			}
+			if !strings.Contains(h, w) {
+				t.Errorf("%s: not in HTML: %.200s", name, s.Text)
+			}
+			if !strings.Contains(m, w) {
+				t.Errorf("%s: not in Markdown: %.200s", name, s.Text)
+			}
+		}
+		if got, want := bytes.Count(HTML(c), []byte(`<span class="s">`)), spans(d.Blocks); got != want {
+			t.Errorf("%s: HTML has %d sentences, the document %d", name, got, want)
+		}
+	}
+}
+
+func spans(blocks []Block) (n int) {
+	for _, b := range blocks {
+		switch b := b.(type) {
+		case Para:
+			n += len(b.Sentences)
+		case List:
+			n += len(b.Items)
+		case Finding:
+			n += spans(b.Blocks)
+		}
+	}
+	return n
+}
+
+func TestOrder(t *testing.T) {
+	out := string(Markdown(seedCase()))
+	at := 0
+	for _, h := range []string{"## In short", "## Key judgements", "## Status and severity", "## Time line", "## Findings", "## Not seen", "## Alternatives considered",
+		"## Scope", "## Impact", "## What intelligence says", "## Recommendations", "## Evidence for requirements", "## Appendix: queries", "## Appendix: inputs", "## Appendix: evidence", "## Appendix: glossary"} {
+		i := strings.Index(out, "\n"+h)
+		if i < at {
+			t.Errorf("%s is missing or out of order", h)
+		}
+		at = i
+	}
+}
+
+func TestContents(t *testing.T) {
+	md := plainMarkdown(Markdown(seedCase()))
+	for _, want := range []string{
+		"LOW to MEDIUM (rule 6b at the lower end, rule 5 at the upper)", "FlowStatus_s (allow or deny)", "24,203 read = 24,190 accepted + 3 rejected + 10 skipped + 0 duplicate",
+		"24,190 in, 24,190 accounted for", "3 listings, 2 independent origins", "SOCRadar 43/100 (Medium)", "DE Example City / PL (conflict)", "18,211 of 19,004", "probably cut: exactly 10,000 rows",
+		"not known: counts as later", "10.0.0.0/8", "within 4 h (2025-10-22 04:00)", "svchost.exe -k NetworkService", "1.2.5", "| where Timestamp > datetime(2025-10-20T09:00:00Z)", "no longer valid at the time of the traffic",
+	} {
+		if !strings.Contains(md, want) {
+			t.Errorf("the report does not say %q", want)
+		}
+	}
+	if strings.Index(md, "R-01") > strings.Index(md, "R-02") {
+		t.Error("the actions are not in order of priority")
+	}
+}
+
+func TestNothingFoundIsNotDidNotLook(t *testing.T) {
+	quiet := quietCase()
+	if out := plainMarkdown(Markdown(quiet)); !strings.Contains(out, "1 of 2 detectors ran") || !strings.Contains(out, "does not mean that there was nothing") {
+		t.Error("a cut case reads as if everything was looked at")
+	}
+	sound := quietCase()
+	sound.Coverage.Inputs = sound.Coverage.Inputs[:1]
+	sound.Coverage.Inputs[0].Cut = ""
+	sound.Coverage.Detectors = []netcase.Run{{Name: "scan", OK: true}}
+	if out := plainMarkdown(Markdown(sound)); strings.Contains(out, "does not mean that there was nothing") || strings.Contains(out, "Not everything was looked at") {
+		t.Error("a sound case reads as if something was missed")
+	}
+}
+
+func TestManySourcesAreCapped(t *testing.T) {
+	c := decidedCase()
+	out := HTML(c)
+	if len(out) > 1<<20 {
+		t.Errorf("%d bytes", len(out))
+	}
+	if !bytes.Contains(out, []byte("… and 1,470 more; the full list is in case.json.")) {
+		t.Error("the sources left out are not counted")
+	}
+	for name, c := range fixtures() {
+		for path, f := range Figures(c) {
+			if len(f) > 200_000 {
+				t.Errorf("%s %s: %d bytes", name, path, len(f))
+			}
+		}
+	}
+}
+
+func TestFiguresAreNamedInMarkdown(t *testing.T) {
+	for name, c := range fixtures() {
+		figures := Figures(c)
+		md := Markdown(c)
+		for _, m := range regexp.MustCompile(`\]\((figures/[^)]+)\)`).FindAllSubmatch(md, -1) {
+			if figures[string(m[1])] == nil {
+				t.Errorf("%s: %s is not written", name, m[1])
+			}
+		}
+		for path := range figures {
+			if !bytes.Contains(md, []byte("]("+path+")")) {
+				t.Errorf("%s: %s is not shown", name, path)
+			}
+		}
+	}
+}
+
+// Elements and attributes that the page is made of; everything else came from outside.
+var (
+	pageElements   = strings.Fields("!doctype html head meta title style body a nav p ol ul li main header footer h1 h2 h3 span strong aside dl dt dd div table caption thead tbody tr th td figure figcaption article pre code svg desc rect path text")
+	pageAttributes = strings.Fields("lang charset http-equiv content name class href id title aria-label aria-labelledby role tabindex scope xmlns viewbox x y width height d font-size text-anchor stroke-width")
+	aTag           = regexp.MustCompile(`(?s)<(/?)([!a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z-]+(?:="[^"]*")?)*)\s*/?>`)
+	anAttribute    = regexp.MustCompile(`([a-zA-Z-]+)="([^"]*)"`)
+)
+
+func TestHostileHTML(t *testing.T) {
+	out := string(HTML(hostileCase()))
+	if n, tags := strings.Count(out, "<"), len(aTag.FindAllString(out, -1)); n != tags {
+		t.Errorf("%d < but %d tags", n, tags)
+	}
+	for _, m := range aTag.FindAllStringSubmatch(out, -1) {
+		if !slices.Contains(pageElements, strings.ToLower(m[2])) {
+			t.Errorf("element %s", m[2])
+		}
+		for _, a := range anAttribute.FindAllStringSubmatch(m[3], -1) {
+			if !slices.Contains(pageAttributes, strings.ToLower(a[1])) {
+				t.Errorf("attribute %s", a[1])
+			}
+			if a[1] == "href" && !strings.HasPrefix(a[2], "#") {
+				t.Errorf("link to %s", a[2])
+			}
+		}
+	}
+	checkNoControls(t, out)
+	if !strings.Contains(out, "default-src 'none'") || strings.Contains(out, "unsafe-inline") {
+		t.Error("the policy is not strict")
+	}
+}
+
+// checkNoControls refuses every character that steers a terminal or the direction of text.
+func checkNoControls(t *testing.T, s string) {
+	t.Helper()
+	if !utf8.ValidString(s) {
+		t.Error("not UTF-8")
+	}
+	for _, r := range s {
+		if r != '\n' && (unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || r == 0x2028 || r == 0x2029) {
+			t.Fatalf("holds %U", r)
+		}
+	}
+}
+
+// TestHostileMarkdown takes away what is escaped and what is code, and looks for
+// markup that the report does not write itself.
+func TestHostileMarkdown(t *testing.T) {
+	out := string(Markdown(hostileCase()))
+	checkNoControls(t, out)
+	var prose []string
+	fence := ""
+	for _, l := range strings.Split(out, "\n") {
+		if run := l[:len(l)-len(strings.TrimLeft(l, "`"))]; len(run) >= 3 {
+			switch {
+			case fence == "":
+				fence = run
+				continue
+			case l == fence:
+				fence = ""
+				continue
+			}
+		}
+		if fence == "" {
+			prose = append(prose, l)
+		}
+	}
+	if fence != "" {
+		t.Fatal("a fence is not closed")
+	}
+	escaped := regexp.MustCompile(`\\[!-/:-@\[-` + "`" + `{-~]`)
+	links := regexp.MustCompile(`\]\(([^)]*)\)`)
+	columns := 0
+	for _, l := range prose {
+		l = escaped.ReplaceAllString(l, "")
+		l = strings.ReplaceAll(l, "<!-- -->@", "") // a comment keeps an address from becoming a link
+		l = mdComment.ReplaceAllString(l, "")
+		for _, m := range links.FindAllStringSubmatch(l, -1) {
+			if !strings.HasPrefix(m[1], "#") && !strings.HasPrefix(m[1], "figures/fig-") {
+				t.Errorf("link to %s", m[1])
+			}
+		}
+		if strings.ContainsAny(l, "<`~$_") || strings.Contains(strings.TrimPrefix(l, "> "), ">") && !strings.HasPrefix(l, "> **") {
+			t.Errorf("markup from outside: %.200q", l)
+		}
+		for _, auto := range []string{"://", "www.", "@"} {
+			if strings.Contains(l, auto) {
+				t.Errorf("%s makes a link: %.200q", auto, l)
+			}
+		}
+		if !strings.HasPrefix(l, "|") {
+			columns = 0
+			continue
+		}
+		if n := strings.Count(l, "|"); columns == 0 {
+			columns = n
+		} else if n != columns {
+			t.Errorf("a row has %d bars, its table %d: %.200q", n, columns, l)
+		}
+	}
+}
+
+func TestHostileTerminal(t *testing.T) {
+	c := hostileCase()
+	for _, s := range []Style{{}, {Width: 40}, {Width: 120, Color: true}} {
+		for _, out := range []string{Terminal(c, s), LookupCard(c.Cards[0], s)} {
+			if s.Color {
+				out = regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(out, "")
+			}
+			checkNoControls(t, out)
+			for _, l := range strings.Split(out, "\n") {
+				if columns(l) > s.width() {
+					t.Errorf("width %d: a line of %d: %q", s.width(), columns(l), l)
+				}
+			}
+			if n := strings.Count(out, "\n"); n > 1200 {
+				t.Errorf("%d lines", n)
+			}
+		}
+	}
+}
+
+func TestTerminalColour(t *testing.T) {
+	c := seedCase()
+	if strings.Contains(Terminal(c, Style{}), "\x1b") {
+		t.Error("colour without being asked")
+	}
+	if !strings.Contains(Terminal(c, Style{Color: true}), "\x1b[33mLOW to MEDIUM") {
+		t.Error("no colour")
+	}
+}
+
+func TestLookupCard(t *testing.T) {
+	out := LookupCard(*seedCard("203.0.113.103", "DE", "PL"), Style{Width: 100})
+	for _, want := range []string{"203.0.113.103", "3 listings, 2 independent origins", "probability 0.61", "known then", "SOCRadar", "43/100 (Medium)", "origin AbuseIPDB", "contradict"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the card does not say %q:\n%s", want, out)
+		}
+	}
+	if out := LookupCard(netcase.Card{Address: ip("198.51.100.1")}, Style{}); !strings.Contains(out, "not proof that it is clean") {
+		t.Errorf("absence reads as innocence:\n%s", out)
+	}
+}
+
+// TestHostileInBrowser lets a browser read the hostile page, where there is one.
+func TestHostileInBrowser(t *testing.T) {
+	browser, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("no chromium on this machine: the page is checked by the scanner alone")
+	}
+	if testing.Short() {
+		t.Skip("a browser takes seconds")
+	}
+	dir := t.TempDir()
+	page := filepath.Join(dir, "hostile.html")
+	if err := os.WriteFile(page, HTML(hostileCase()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir="+filepath.Join(dir, "profile"), "--dump-dom", "file://"+page)
+	dom, err := cmd.Output()
+	if err != nil {
+		t.Skipf("the browser did not start: %v", err)
+	}
+	for _, tag := range []string{"<script", "<img", "<iframe", "<object"} {
+		if bytes.Contains(bytes.ToLower(dom), []byte(tag)) {
+			t.Errorf("the browser built %s>", tag)
+		}
+	}
+	if n := bytes.Count(dom, []byte("<table")); n < 15 {
+		t.Errorf("the browser built %d tables", n)
+	}
+}
+
+func TestEmptyCase(t *testing.T) {
+	c := &netcase.Case{}
+	for _, out := range []string{string(HTML(c)), string(Markdown(c)), Terminal(c, Style{})} {
+		if !strings.Contains(out, "no telemetry was read") {
+			t.Error("an empty case does not say that nothing was read")
+		}
+	}
+}
+
+func FuzzRender(f *testing.F) {
+	f.Add(evil, "x", int64(0), 0.5)
+	f.Add("1. a\n2. b", "- c", int64(-1), 2.0)
+	f.Fuzz(func(t *testing.T, a, b string, n int64, x float64) {
+		c := seedCase()
+		c.Title, c.Summary[0].Text, c.Findings[0].Title, c.Gaps[0].Query = a, b, a, b
+		c.Groups[0].Label, c.Groups[0].Flows, c.Groups[0].Hypotheses[0].Posterior = b, n, x
+		c.Coverage.Inputs[0].Name, c.Coverage.Inputs[0].Rejected = a, n
+		c.Cards[0].Listings[0].Indicator.FirstSeen, c.Cards[0].Listings[0].Weight = netcase.Time(n), x
+		c.Actions[0].Due = time.Duration(n)
+		out := string(HTML(c))
+		checkNoControls(t, out)
+		if strings.Count(out, "<") != len(aTag.FindAllString(out, -1)) {
+			t.Error("a < is not part of a tag of ours")
+		}
+		checkNoControls(t, string(Markdown(c)))
+		checkNoControls(t, Terminal(c, Style{}))
+	})
+}
+
+func Example_terminal() {
+	c := quietCase()
+	fmt.Print(strings.SplitN(Terminal(c, Style{Width: 40}), "\n", 2)[0])
+	// Output: Case case-00000001
 }

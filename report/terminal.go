@@ -164,7 +164,7 @@ func (t *terminalWriter) row(label, text, code string) {
 }
 
 // terminalText is one line that holds no control of a terminal.
-func terminalText(s string) string { return strings.TrimSpace(chart.Visible(s, 600)) }
+func terminalText(s string) string { return strings.TrimSpace(chart.Visible(s, 300)) }
 
 // wrap breaks a line at spaces, and words that are too long anywhere.
 func wrap(s string, width int) (out []string) {

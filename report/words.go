@@ -151,6 +151,9 @@ func due(c *netcase.Case, d time.Duration) string {
 	return s
 }
 
+// everything is what an empty selection selects.
+const everything = "everything that was read"
+
 // selectionText says what a selection selects.
 func selectionText(s *netcase.Selection) string {
 	var parts []string
@@ -178,7 +181,7 @@ func selectionText(s *netcase.Selection) string {
 		parts = append(parts, s.Span.String())
 	}
 	if len(parts) == 0 {
-		return "everything"
+		return everything
 	}
 	return strings.Join(parts, "; ")
 }

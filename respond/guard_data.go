@@ -9,8 +9,8 @@ type service struct {
 }
 
 // specialRanges are set aside by the IANA registries of special-purpose
-// addresses (RFC 6890 and its successors, registries as of 2025-10): nobody on
-// the open Internet can be met there.
+// addresses (RFC 6890 and its successors, up to RFC 9637 and RFC 9602), or by
+// RFC 3879 and RFC 7526: nobody on the open Internet can be met there.
 func specialRanges() []service {
 	return []service{
 		{"loopback", []string{"127.0.0.0/8", "::1/128"}},
@@ -28,8 +28,9 @@ func specialRanges() []service {
 // (RFC 4291).
 var globalUnicast = netip.MustParsePrefix("2000::/3")
 
-// publicResolvers answer names for everybody. Source: the operators' own pages,
-// read 2025-10.
+// publicResolvers answer names for everybody. Source: what the operators publish;
+// Google, Cloudflare, Quad9 and OpenDNS compared with public copies on 2026-11-23,
+// the others from general knowledge.
 func publicResolvers() []service {
 	return []service{
 		{"Google Public DNS", []string{"8.8.8.8/32", "8.8.4.4/32",
@@ -51,8 +52,8 @@ func publicResolvers() []service {
 	}
 }
 
-// rootServers are the addresses of the DNS root. Source: the root hints of
-// IANA, 2023-11 (b.root renumbered).
+// rootServers are the addresses of the DNS root. Source: the root hints of IANA,
+// compared with public copies of 2026 on 2026-11-23.
 func rootServers() service {
 	return service{"DNS root server", []string{
 		"198.41.0.4/32", "170.247.170.2/32", "192.33.4.12/32", "199.7.91.13/32", "192.203.230.10/32",
@@ -65,8 +66,9 @@ func rootServers() service {
 }
 
 // platforms are addresses through which a cloud runs its guests: names, time,
-// metadata, health probes. A guest that loses them loses itself. Source: the
-// documentation of the providers, read 2025-10.
+// metadata, health probes. A guest that loses them loses itself. Source: what the
+// providers document; the Microsoft and Google ranges compared with public copies
+// on 2026-11-23.
 func platforms() []service {
 	return []service{
 		{"Azure platform (health probes, DNS, guest agent)", []string{"168.63.129.16/32"}},
@@ -82,8 +84,8 @@ func platforms() []service {
 
 // edges are content delivery networks that publish one short list of their own:
 // an address there is shared by thousands of sites. Source: the operators' lists
-// (cloudflare.com/ips, api.fastly.com/public-ip-list), read 2025-10. Larger and
-// newer lists come in through KnownService.
+// (cloudflare.com/ips, api.fastly.com/public-ip-list) by public copies, compared on
+// 2026-11-23. Larger and newer lists come in through KnownService.
 func edges() []service {
 	return []service{
 		{"Cloudflare", []string{

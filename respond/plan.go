@@ -34,6 +34,7 @@ type Rule struct {
 	Ports     []uint16          // empty: every port
 	Hosts     []netip.Addr      // ours; empty: every host
 	Nameless  int               // hosts that the case knows by name only
+	Answered  bool              // only what got an answer is meant
 	Until     netcase.Time
 	Left      time.Duration // from Plan.Now to Until
 }
@@ -45,12 +46,12 @@ type Plan struct {
 	Now     netcase.Time
 	TLP     string // CLEAR, GREEN, AMBER, AMBER+STRICT, RED
 	Blocks  []Rule
-	Watches []Rule
+	Watches []Rule            // what to alert on
 	Refused []netcase.Refusal // for the blocks, sorted
 	Unwatch []netcase.Refusal // for the watches, sorted
 	Expired []Rule
-	Empty   string // why Blocks is empty; empty: it is not
-	Skipped []string
+	Empty   string   // why Blocks is empty; empty: it is not
+	Skipped []string // what was asked to be watched and names no address
 
 	Observed []Observed // far ends, in order of address
 
@@ -114,9 +115,11 @@ func (p *Plan) addBlocks() {
 // groups of the case. An alert cuts nobody off, so an address that may be in use
 // by us is watched all the same; services that answer all day are not.
 func (p *Plan) addWatches() {
-	for _, a := range p.Case.Actions {
-		if a.Kind == kindDetect || a.Kind == kindBlock {
-			p.watch(a)
+	for _, kind := range []string{kindDetect, kindBlock} {
+		for _, a := range p.Case.Actions {
+			if a.Kind == kind {
+				p.watch(a)
+			}
 		}
 	}
 	if len(p.Watches) > 0 || len(p.Expired) > 0 {
@@ -142,19 +145,20 @@ func (p *Plan) watch(a netcase.Action) {
 	}
 	r := p.rule(screened, defaultWatch)
 	if a.Kind == kindBlock {
-		r.Ports, r.Hosts, r.Nameless = nil, nil, 0 // the first stage looks wider than the block
+		r.Ports, r.Hosts, r.Nameless, r.Answered = nil, nil, 0, false // the first stage looks wider than the block
 	}
 	if r.Prefixes = p.unwatched(r); len(r.Prefixes) > 0 {
 		p.keep(&p.Watches, r)
 	}
 }
 
-// unwatched are the prefixes of a rule that no earlier rule watches for the same
-// direction on every port and host.
+// unwatched are the prefixes of a rule that no earlier rule watches for its
+// direction on every port and host. What a block only repeats is left to the rule
+// that was asked for, answered or not.
 func (p *Plan) unwatched(r Rule) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(r.Prefixes), func(x netip.Prefix) bool {
 		return slices.ContainsFunc(p.Watches, func(w Rule) bool {
-			return w.Direction == r.Direction && len(w.Ports) == 0 && len(w.Hosts) == 0 && slices.Contains(w.Prefixes, x)
+			return (w.Direction == r.Direction || w.Direction == netcase.DirectionUnknown) && len(w.Ports) == 0 && len(w.Hosts) == 0 && slices.Contains(w.Prefixes, x)
 		})
 	})
 }
@@ -177,7 +181,8 @@ func (p *Plan) rule(a netcase.Action, lifetime time.Duration) Rule {
 	r := Rule{
 		Action: a.ID, Title: a.Title, Reason: a.Reason, Owner: a.Owner, Direction: a.Selection.Direction,
 		Prefixes: merged(a.Selection), Ports: sortedPorts(a.Selection.Ports),
-		Until: p.Issued + netcase.Time(lifetime.Milliseconds()),
+		Until:    p.Issued + netcase.Time(lifetime.Milliseconds()),
+		Answered: answered(a.Selection.Reaches),
 	}
 	for _, h := range a.Selection.Hosts {
 		if h.Addr.IsValid() {
@@ -193,6 +198,14 @@ func (p *Plan) rule(a netcase.Action, lifetime time.Duration) Rule {
 	}
 	r.Left = time.Duration(r.Until-p.Now) * time.Millisecond
 	return r
+}
+
+// answered tells whether a selection asks for reaches that need an answer, and
+// for nothing else.
+func answered(list []netcase.Reach) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(r netcase.Reach) bool {
+		return r != netcase.ReachBidirectional && r != netcase.ReachAuthenticated
+	})
 }
 
 func (p *Plan) keep(list *[]Rule, r Rule) {
@@ -243,7 +256,7 @@ func (p *Plan) whyEmpty() string {
 	switch {
 	case len(p.Blocks) > 0:
 		return ""
-	case slices.ContainsFunc(p.Expired, func(r Rule) bool { return true }):
+	case len(p.Expired) > 0:
 		return "every block of this case has expired"
 	case p.proposed():
 		return "every address that was proposed is refused, each for the reason below"

@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"netcase"
@@ -180,19 +179,7 @@ func word(s string, max int) string {
 	return s
 }
 
-// days is a duration as people say it.
-func days(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d >= 2*day && d%day == 0:
-		return fmt.Sprintf("%d days", d/day)
-	case d%time.Hour == 0:
-		return fmt.Sprintf("%d h", d/time.Hour)
-	}
-	return d.Round(time.Second).String()
-}
-
-// addresses are the prefixes of one family.
+// family is the IPv4 prefixes of a list, or the others.
 func family(list []netip.Prefix, v4 bool) []netip.Prefix {
 	var out []netip.Prefix
 	for _, p := range list {

@@ -146,7 +146,7 @@ func TestExpiry(t *testing.T) {
 	c = sample()
 	c.Actions[1].Expiry = 0
 	if text := render(t, c, Options{})[nftBlock]; !strings.Contains(text, "timeout 86400s") {
-		t.Errorf("a block without an expiry does not end after %s:\n%s", days(defaultBlock), text)
+		t.Errorf("a block without an expiry does not end after %s:\n%s", defaultBlock, text)
 	}
 	c.Actions[1].Expiry = -time.Hour
 	if text := render(t, c, Options{}); strings.Contains(text[nftBlock], guesser.String()+",") {

@@ -242,13 +242,16 @@ func ports(list []uint16) string {
 }
 
 func (a *alert) options(p *Plan) []string {
-	what := "from a source of the case"
+	what, flow := "from a source of the case", "flow:to_server;"
+	if a.from && a.rule.Answered {
+		what, flow = "answered a source of the case", "flow:established,to_server;" // a denied probe is no news
+	}
 	if !a.from {
 		what = "to a far end of the case"
 	}
 	out := []string{
 		fmt.Sprintf(`msg:"%s";`, suricataMsg(fmt.Sprintf("NETCASE %s %s: %s (%s)", p.Case.ID, what, a.rule.Title, a.rule.Action))),
-		"flow:to_server;",
+		flow,
 	}
 	if a.list != "" {
 		side := "ip.src"

@@ -85,7 +85,7 @@ type packet struct {
 	flags    byte
 }
 
-const syn, synAck = 0x02, 0x12
+const syn, ack, synAck = 0x02, 0x10, 0x12
 
 func tcp(from netip.Addr, fromPort uint16, to netip.Addr, toPort uint16, flags byte) packet {
 	return packet{netip.AddrPortFrom(from, fromPort), netip.AddrPortFrom(to, toPort), flags}
@@ -130,8 +130,15 @@ func frame(p packet) []byte {
 	out = append(out, p.to.Addr().AsSlice()...)
 	out = be.AppendUint16(out, p.from.Port())
 	out = be.AppendUint16(out, p.to.Port())
-	out = be.AppendUint32(out, 1000)
-	out = be.AppendUint32(out, uint32(p.flags&0x10)*63) // acknowledges something if ACK is set
+	seq, acked := uint32(1000), uint32(0)
+	if p.flags&syn == 0 {
+		seq++ // the SYN took one
+	}
+	if p.flags&ack != 0 {
+		acked = 1001
+	}
+	out = be.AppendUint32(out, seq)
+	out = be.AppendUint32(out, acked)
 	return append(out, 0x50, p.flags, 0x20, 0, 0, 0, 0, 0)
 }
 
@@ -236,6 +243,27 @@ func TestSuricataFiresFromLists(t *testing.T) {
 	}
 }
 
+// A rule that asks for answers is silent on a probe and speaks on a handshake.
+func TestSuricataAnswered(t *testing.T) {
+	c := sample()
+	c.Actions = c.Actions[3:]
+	c.Actions[0].Selection = netcase.Selection{Peers: peers(scanner, guesser), Reaches: []netcase.Reach{netcase.ReachBidirectional, netcase.ReachAuthenticated}}
+	alerts := replay(t, render(t, c, Options{}), []packet{
+		tcp(scanner, 1, ownHost, 22, syn),
+		tcp(guesser, 1, ownHost, 22, syn), tcp(ownHost, 22, guesser, 1, synAck), tcp(guesser, 1, ownHost, 22, ack),
+		tcp(guesser, 1, ownHost, 22, ack), // established from the packet after the handshake
+		tcp(ownHost, 2, scanner, 80, syn), // a call from our side is news as it is
+	})
+	var got []string
+	for _, a := range alerts {
+		got = append(got, a.Src+" > "+a.Dst)
+	}
+	slices.Sort(got)
+	if want := []string{"10.0.0.4 > 11.22.33.44", "11.22.33.45 > 10.0.0.4"}; !slices.Equal(got, want) {
+		t.Errorf("alerts %v, want %v", got, want)
+	}
+}
+
 func TestSuricataFile(t *testing.T) {
 	files := render(t, sample(), Options{Targets: []string{"suricata"}})
 	rules := files[suricataRules]
@@ -311,6 +339,9 @@ func FuzzSuricataMsg(f *testing.F) {
 		}
 		if plain(s, suricataMessage, "") != unescaped(t, got) {
 			t.Errorf("%q does not come back from %q", s, got)
+		}
+		if got := suricataComment(s); strings.ContainsAny(got, "\n\r\\") {
+			t.Errorf("%q is not safe after #: %q", s, got)
 		}
 	})
 }

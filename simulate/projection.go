@@ -16,8 +16,7 @@ type shown struct {
 // projection is what is left of the table by a query that many would write: the
 // inbound records, one line an outside address, seven columns. Inside traffic
 // comes along where it is remote administration; its source does not, for SrcIP_s
-// was not asked for. The verdict, the counters and the interval are
-// lost.
+// was not asked for. The verdict, the counters and the interval are lost.
 func (w *world) projection(rows []row) []shown {
 	var out []shown
 	for i := range rows {

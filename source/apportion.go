@@ -39,3 +39,29 @@ func apportion(weights []int64, total int64) []int64 {
 	}
 	return out
 }
+
+// atLeastOne raises shares of zero to one, at the cost of the largest as far as
+// these can spare it.
+func atLeastOne(shares []int64) []int64 {
+	var owed int64
+	for i, n := range shares {
+		if n == 0 {
+			shares[i] = 1
+			owed++
+		}
+	}
+	if owed == 0 {
+		return shares
+	}
+	order := make([]int, len(shares))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(shares[b], shares[a]) })
+	for _, i := range order {
+		paid := min(owed, shares[i]-1)
+		shares[i] -= paid
+		owed -= paid
+	}
+	return shares
+}

@@ -124,7 +124,7 @@ func (x *finder) zip(b blob, depth int) {
 		x.refuse(b.name, plainReason(err))
 		return
 	}
-	defer f.Close() // only read from
+	defer func() { _ = f.Close() }() // only read from
 	members, err := zipMembers(f)
 	if err != nil {
 		x.refuse(b.name, "zip: "+plainReason(err))
@@ -351,7 +351,7 @@ func unzipped(r io.Reader, m zipMember) (io.Reader, func() error, error) {
 	switch m.method {
 	case methodDeflate:
 		z := flate.NewReader(r)
-		r, done = z, z.Close
+		r, done = z, ending(z)
 	case methodZstd:
 		z, end, err := codecs[kindZstd](r)
 		if err != nil {
@@ -377,7 +377,7 @@ type checked struct {
 func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
-	c.sum.Write(p[:n]) // never fails
+	_, _ = c.sum.Write(p[:n]) // never fails
 	switch {
 	case c.n > c.want:
 		return n, errors.New("longer than the archive says")
@@ -426,7 +426,7 @@ func (x *finder) tar(b blob, depth int) {
 		x.refuse(b.name, plainReason(err))
 		return
 	}
-	defer o.Close() // only read from
+	defer func() { _ = o.Close() }() // only read from
 	seq := &sequence{open: b.open}
 	x.found.hold.keep(seq)
 	position := &tap{r: o}
@@ -525,7 +525,7 @@ func (s *sequence) openMember(offset, size int64) (*opened, error) {
 	r := &exactly{r: c, left: size}
 	release := func() error {
 		c.at += size - r.left
-		return s.release(c, r.err == nil || r.err == io.EOF)
+		return s.release(c, !r.failed)
 	}
 	return &opened{Reader: r, close: []func() error{release}, taken: c.taken}, nil
 }
@@ -581,15 +581,16 @@ func (s *sequence) Close() error {
 type exactly struct {
 	r    io.Reader
 	left int64
-	err  error
+
+	failed bool
+	err    error
 }
 
 func (e *exactly) Read(p []byte) (int, error) {
-	if e.err != nil {
+	switch {
+	case e.failed:
 		return 0, e.err
-	}
-	if e.left <= 0 {
-		e.err = io.EOF
+	case e.left <= 0:
 		return 0, io.EOF
 	}
 	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
@@ -600,6 +601,6 @@ func (e *exactly) Read(p []byte) (int, error) {
 			err = fmt.Errorf("the archive is cut off: %w", io.ErrUnexpectedEOF)
 		}
 	}
-	e.err = err
+	e.failed, e.err = err != nil, err
 	return n, err
 }

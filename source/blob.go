@@ -20,7 +20,10 @@ const (
 	maxTuple    = 4 << 10  // bytes of one tuple; a real one has about 100
 	maxHeldPart = 64 << 20 // bytes held where a part stands before the names that explain it
 	maxSensors  = 1024     // sensors told apart in one input
-	maxRules    = 4096     // rule names remembered
+	// maxHeldLevels bounds parts held back inside parts held back, each of which
+	// is read again: a document with sorted names needs four.
+	maxHeldLevels = 6
+	maxRules      = 4096 // rule names remembered
 )
 
 // blobPart is what a tuple inherits from the objects that it stands in.
@@ -30,6 +33,7 @@ type blobPart struct {
 	sensor  string
 	id      digest // of the sensor and the interface
 	inRules bool   // the objects at hand are rules or below
+	held    int    // parts above that were held back
 }
 
 // text is the part as the context of a record.
@@ -147,7 +151,8 @@ func (r *blobReader) value(s *jsonScan, p blobPart) error {
 // blobHeld is a part that waits for the end of its object, where the names that
 // explain it may stand.
 type blobHeld struct {
-	key string
+	key   string
+	depth int
 	held
 }
 
@@ -173,8 +178,11 @@ func (r *blobReader) object(s *jsonScan, p blobPart) error {
 		}
 		return s.skip()
 	})
+	p.held++
 	for _, h := range waiting {
-		if e := r.part(jsonOf(h.raw, h.offset, h.line), h.key, p); err == nil {
+		later := jsonOf(h.raw, h.offset, h.line)
+		later.depth = h.depth // so that nesting stays bounded
+		if e := r.part(later, h.key, p); err == nil {
 			err = e
 		}
 	}
@@ -183,6 +191,9 @@ func (r *blobReader) object(s *jsonScan, p blobPart) error {
 
 // explains tells whether the names that a part needs are known.
 func (p *blobPart) explains(part string) bool {
+	if p.held >= maxHeldLevels {
+		return true
+	}
 	switch part {
 	case "properties", "flowrecords":
 		return p.resource != ""
@@ -200,9 +211,11 @@ func (r *blobReader) hold(s *jsonScan, key string) (h blobHeld, err error) {
 	if _, err = s.must(); err != nil {
 		return h, err
 	}
-	h.key, h.line, h.offset = key, s.Line(), s.Offset()
-	raw, err := s.capture(maxHeldPart)
-	h.raw = bytes.Clone(raw)
+	h.key, h.depth, h.line, h.offset = key, s.depth, s.Line(), s.Offset()
+	h.raw, err = s.capture(maxHeldPart)
+	if s.r != nil {
+		h.raw = bytes.Clone(h.raw) // the buffer goes on
+	}
 	return h, err
 }
 

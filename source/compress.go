@@ -237,7 +237,7 @@ var codecs = map[kind]func(io.Reader) (io.Reader, func() error, error){
 		if err != nil {
 			return nil, nil, err
 		}
-		return z, z.Close, nil
+		return z, ending(z), nil
 	},
 	kindZstd: func(r io.Reader) (io.Reader, func() error, error) {
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
@@ -250,6 +250,11 @@ var codecs = map[kind]func(io.Reader) (io.Reader, func() error, error){
 	kindBzip2: func(r io.Reader) (io.Reader, func() error, error) {
 		return bzip2.NewReader(r), func() error { return nil }, nil
 	},
+}
+
+// ending closes a decompressor. Its error is one that reading has told already.
+func ending(c io.Closer) func() error {
+	return func() error { _ = c.Close(); return nil }
 }
 
 // bounded is the output of one decompressor. It ends with an error where the

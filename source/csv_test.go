@@ -16,6 +16,7 @@ import (
 func csvRecords(t testing.TB, r io.Reader, comma byte) (rows [][]string, faults []string) {
 	t.Helper()
 	c := newCSV(r, comma)
+	c.buf = make([]byte, 4)
 	for c.Next() {
 		if c.Fault() != "" {
 			faults = append(faults, fmt.Sprintf("line %d: %s", c.Line(), c.Fault()))

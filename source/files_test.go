@@ -232,7 +232,7 @@ func TestFind(t *testing.T) {
 
 func TestFindCutOff(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	noise := make([]byte, 100_000)
+	noise := make([]byte, 600_000)
 	for i := range noise {
 		noise[i] = byte(rng.IntN(256))
 	}
@@ -341,9 +341,9 @@ func TestFindMembers(t *testing.T) {
 	}
 }
 
-// TestFindOnePass checks that the members of a compressed tar, read in order,
-// cost one pass, and that other orders and workers at the same time work too.
-func TestFindOnePass(t *testing.T) {
+// TestFindOrders reads the members of a compressed tar in any order, by several
+// workers at a time, and after one was given up half way.
+func TestFindOrders(t *testing.T) {
 	var entries []entry
 	for i := range 60 {
 		entries = append(entries, entry{name: fmt.Sprintf("f%02d", i), text: strings.Repeat(fmt.Sprintf("%02d", i), 5000)})
@@ -387,6 +387,39 @@ func TestFindOnePass(t *testing.T) {
 	}
 	check(6)
 	check(5)
+}
+
+// TestSequence counts how often an archive is opened for its members.
+func TestSequence(t *testing.T) {
+	const members, size = 40, 1000
+	text := bytes.Repeat([]byte("m"), members*size)
+	opens := 0
+	s := &sequence{open: func() (*opened, error) {
+		opens++
+		r := &tap{r: bytes.NewReader(text)}
+		return &opened{Reader: r, taken: r.taken}, nil
+	}}
+	for range 2 {
+		for i := range int64(members) {
+			m := s.member("m", "", i*size, size)
+			o, err := m.open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := io.Copy(io.Discard, o); n != size || err != nil {
+				t.Fatalf("member %d: %d bytes, %v", i, n, err)
+			}
+			if err := o.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if opens != 2 {
+		t.Errorf("opened %d times for two passes in order", opens)
+	}
+	if err := s.Close(); err != nil || len(s.idle) != 0 {
+		t.Errorf("%v, %d idle", err, len(s.idle))
+	}
 }
 
 func TestFindArguments(t *testing.T) {

@@ -2,7 +2,6 @@ package source
 
 import (
 	"bytes"
-	"errors"
 	"io"
 )
 
@@ -31,7 +30,8 @@ type Lines struct {
 	next       int64 // offset of the line after it
 	tooLong    bool
 	unfinished bool
-	readErr    error // what the reader said last, io.EOF included
+	ended      bool  // the reader has nothing more
+	readErr    error // why, where that is not the end of the stream
 }
 
 // NewLines starts before the first line of r.
@@ -54,7 +54,7 @@ func (l *Lines) Next() bool {
 			return true
 		}
 		scanned = l.end - l.start
-		if l.readErr != nil {
+		if l.ended {
 			if scanned == 0 {
 				return false
 			}
@@ -103,7 +103,7 @@ func (l *Lines) takeLong() {
 		}
 		l.next += int64(l.end - l.start)
 		l.start, l.end = 0, 0
-		if l.readErr != nil {
+		if l.ended {
 			l.unfinished = true
 			return
 		}
@@ -127,13 +127,16 @@ func (l *Lines) fill() {
 		n, err := l.r.Read(l.buf[l.end:])
 		l.end += n
 		if err != nil {
-			l.readErr = err
+			l.ended = true
+			if err != io.EOF {
+				l.readErr = err
+			}
 		}
 		if n > 0 || err != nil {
 			return
 		}
 	}
-	l.readErr = io.ErrNoProgress
+	l.ended, l.readErr = true, io.ErrNoProgress
 }
 
 // Bytes is the line without its ending. It is valid until the next call of Next.
@@ -153,9 +156,4 @@ func (l *Lines) TooLong() bool { return l.tooLong }
 func (l *Lines) Unfinished() bool { return l.unfinished }
 
 // Err is the read error that ended the lines, or nil at the end of the stream.
-func (l *Lines) Err() error {
-	if errors.Is(l.readErr, io.EOF) && !errors.Is(l.readErr, io.ErrUnexpectedEOF) {
-		return nil
-	}
-	return l.readErr
-}
+func (l *Lines) Err() error { return l.readErr }

@@ -177,8 +177,8 @@ func tupleSizes(c [][]byte, t *tuple) (field, reason string) {
 			continue
 		}
 		n, ok := wholeIn(c[i])
-		if !ok {
-			return "packets and bytes", "not a number"
+		if !ok || n > maxSize {
+			return "packets and bytes", "not a number that can be"
 		}
 		if n > 0 || t.state == stateContinue || t.state == stateEnd {
 			*into = n

@@ -43,7 +43,11 @@ type Sink func(*netcase.Batch) error
 // Formats lists every format, in the order in which they are asked.
 func Formats() []Format {
 	return []Format{
+		azureNSG,
+		azureVNet,
 		zeekConn,
+		azureTraffic,
+		defenderNetwork,
 	}
 }
 

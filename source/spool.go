@@ -22,6 +22,7 @@ var errSpool = errors.New("larger than the spool: it cannot be read a second tim
 type spool struct {
 	path string
 	rest io.Reader // nil: all fits
+	fail error     // what the input ended with, where that was not its end
 
 	mu      sync.Mutex
 	claimed bool // rest is being read, or has been
@@ -66,7 +67,8 @@ func (x *finder) temporary() (*os.File, error) {
 }
 
 // fill copies r until its end or until the spool is full, and tells how many
-// bytes the spool takes. A read error stands where it happened.
+// bytes the spool takes. A read error is kept and
+// comes again at its place whenever the spool is read.
 func (s *spool) fill(x *finder, r io.Reader) (size int64, err error) {
 	f, err := x.temporary()
 	if err != nil {
@@ -90,7 +92,7 @@ func (s *spool) fill(x *finder, r io.Reader) (size int64, err error) {
 			return 0, nil
 		}
 		if readErr != nil {
-			s.rest = broken{readErr}
+			s.fail = readErr
 			return 0, nil
 		}
 	}
@@ -109,11 +111,6 @@ func (m *meteredWriter) Write(p []byte) (int, error) {
 	m.n += int64(n)
 	return n, err
 }
-
-// broken is a reader that has nothing but its error.
-type broken struct{ err error }
-
-func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
 // open starts at the beginning of what was spooled.
 func (s *spool) open() (*opened, error) {
@@ -142,11 +139,15 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 		return r.spool.rest.Read(p)
 	}
 	n, err := r.kept.Read(p)
-	if err != io.EOF || r.spool.rest == nil {
+	switch {
+	case err != io.EOF:
 		return n, err
-	}
-	if n > 0 {
+	case n > 0:
 		return n, nil
+	case r.spool.fail != nil:
+		return 0, r.spool.fail
+	case r.spool.rest == nil:
+		return 0, io.EOF
 	}
 	if !r.spool.claim() {
 		return 0, errSpool

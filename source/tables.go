@@ -211,7 +211,7 @@ func (t *table) finish(size int64) {
 		t.in.Note("dates contradict one another in the order of day and month: some rows may be booked on the wrong day")
 	}
 	if t.narrow > 0 {
-		t.in.Note("%d rows have fewer fields than the header; the missing ones were taken as empty", t.narrow)
+		t.in.Note("in %s fields are missing at the end: they were taken as empty", rowsOf(t.narrow))
 	}
 	t.cut(size)
 }
@@ -270,7 +270,7 @@ func (t *table) column(header []byte) column {
 	}
 	t.present[c.field] = true
 	if c.local {
-		t.in.Note("the column %s is in local time, which was read as %s", Printable(string(header)), t.in.Location())
+		t.in.Note("the header says that times are local, without saying where: they were read as %s", t.in.Location())
 	}
 	return c
 }

@@ -191,16 +191,16 @@ func (r *trafficReader) remarks() {
 		count int64
 		text  string
 	}{
-		{r.arrival, "%d rows have only TimeGenerated, which is when they arrived: the flows are up to two hours older"},
-		{r.interval, "%d rows have no start of the flow: the start of the interval was taken"},
-		{r.oddSums, "%d rows pack several addresses whose counts differ from the row's: they were scaled to the row's"},
-		{r.evenly, "%d rows list several addresses without their counts: the row's flows were divided evenly, its bytes left out"},
-		{r.assumedProto, "%d rows do not say the protocol: it was taken from what the port speaks by custom"},
-		{r.assumedDirection, "%d rows do not say the direction: it was taken from the columns that are filled"},
-		{r.noEnd, "%d rows name only one end of the flow"},
+		{r.arrival, "in %s TimeGenerated is the only time, which is when the row arrived: the flows are up to two hours older"},
+		{r.interval, "in %s the start of the flow is missing: the start of the interval was taken"},
+		{r.oddSums, "in %s the counts of several packed addresses differ from the row's: they were scaled to the row's"},
+		{r.evenly, "in %s several addresses stand without their counts: the row's flows were divided evenly, its bytes left out"},
+		{r.assumedProto, "in %s the protocol is missing: what the port speaks by custom was taken"},
+		{r.assumedDirection, "in %s the direction is missing: it was taken from the columns that are filled"},
+		{r.noEnd, "in %s only one end of the flow is named"},
 	} {
 		if n.count > 0 {
-			r.in.Note(n.text, n.count)
+			r.in.Note(n.text, rowsOf(n.count))
 		}
 	}
 }
@@ -237,6 +237,9 @@ type part struct {
 }
 
 func (r *trafficReader) accept(x *tableRow) error {
+	if r.present[trTarget] || r.present[trACL] {
+		r.spec.table = tableNTA
+	}
 	if sub := nameIn(x.cells[trSubType], 64); sub != "" && !strings.EqualFold(sub, "FlowLog") {
 		r.in.Skip("SubType " + sub + " is no flow")
 		return nil
@@ -260,12 +263,15 @@ func (r *trafficReader) when(x *trafficRow) (int, string) {
 	f := &x.flow
 	f.Resolution = netcase.ResolutionUnknown
 	var at [trEnd + 1]netcase.Time
+	missing := "no time"
 	for _, field := range [...]int{trStart, trEnd, trIntervalStart, trIntervalEnd, trTime} {
 		t, err := r.time(x.tableRow, field)
 		if err != nil && field == trStart {
 			return field, err.Error()
 		}
-		if err != nil {
+		if err != nil && field == trTime {
+			missing = err.Error()
+		} else if err != nil {
 			r.in.Doubt(x.line, x.item, trafficNames[field], err.Error(), x.raw)
 		}
 		at[field] = t
@@ -280,7 +286,7 @@ func (r *trafficReader) when(x *trafficRow) (int, string) {
 		f.Start = at[trTime]
 		r.arrival++
 	default:
-		return trStart, "no time"
+		return trTime, missing
 	}
 	f.End = max(f.Start, at[trEnd])
 	f.Resolution = resolutionOf(at[trIntervalStart], at[trIntervalEnd])
@@ -369,12 +375,12 @@ func (r *trafficReader) direct(x *trafficRow, old byte) {
 // sourceLooksFar tells whether the addresses say that the flow came in: a public
 // source, or no source at all beside a machine of ours.
 func sourceLooksFar(x *trafficRow) bool {
-	src, ok := addressIn(x.cells[trSrcIP])
-	if !ok {
-		return true
+	src, from := addressIn(x.cells[trSrcIP])
+	dst, to := addressIn(x.cells[trDestIP])
+	if !from {
+		return !to || netcase.Private(dst)
 	}
-	dst, ok := addressIn(x.cells[trDestIP])
-	return !netcase.Private(src) || ok && netcase.Private(dst)
+	return !netcase.Private(src) || to && netcase.Private(dst)
 }
 
 // oldRule is one entry of NSGRules: <index>|<rule>|<direction>|<status>|<flows>.
@@ -464,33 +470,47 @@ func holdsAddress(list []packed, a netip.Addr) bool {
 	return false
 }
 
-// own fills our end where the row has no address for it, and names it.
+// own fills our end where the row has no address for it, and names the ends. The
+// name of an interface is taken only where there is neither an address nor a
+// machine name. VM is the Azure side, VM1 the source, VM2 the destination.
 func (r *trafficReader) own(x *trafficRow) {
-	vmip, ok := addressIn(x.cells[trVMIP])
-	fill := func(end *[]packed, ours bool, names ...int) {
-		name := ""
-		for _, field := range names {
-			if name = nameIn(x.cells[field], maxName); name != "" {
-				break
-			}
-		}
-		switch {
-		case len(*end) == 0 && ours && ok:
-			*end = []packed{{end: netcase.Endpoint{Addr: vmip, Name: name}, sizes: noSizes}}
-		case len(*end) == 0 && name != "":
-			*end = []packed{{end: netcase.Endpoint{Name: name}, sizes: noSizes}}
-		case len(*end) == 1 && ((*end)[0].end.Addr == vmip || !netcase.Public((*end)[0].end.Addr) || ours):
-			(*end)[0].end.Name = name
-		}
-	}
-	// VM is the Azure side, VM1 the source, VM2 the destination.
 	if x.inbound {
-		fill(&x.src, false, trVM1, trNIC1)
-		fill(&x.dst, true, trVM2, trVM, trNIC2, trNIC)
-	} else {
-		fill(&x.src, true, trVM1, trVM, trNIC1, trNIC)
-		fill(&x.dst, false, trVM2, trNIC2)
+		x.src = r.named(x, x.src, false, []int{trVM1}, trNIC1)
+		x.dst = r.named(x, x.dst, true, []int{trVM2, trVM}, trNIC2, trNIC)
+		return
 	}
+	x.src = r.named(x, x.src, true, []int{trVM1, trVM}, trNIC1, trNIC)
+	x.dst = r.named(x, x.dst, false, []int{trVM2}, trNIC2)
+}
+
+// named is an end with the name, and where need be the address, of its machine.
+func (r *trafficReader) named(x *trafficRow, end []packed, ours bool, machines []int, interfaces ...int) []packed {
+	name := x.first(machines)
+	vmip, ok := addressIn(x.cells[trVMIP])
+	switch {
+	case len(end) == 1 && (ours || netcase.Private(end[0].end.Addr)):
+		end[0].end.Name = name
+	case len(end) > 0:
+	case ours && ok:
+		return []packed{{end: netcase.Endpoint{Addr: vmip, Name: name}, sizes: noSizes}}
+	case name != "":
+		return []packed{{end: netcase.Endpoint{Name: name}, sizes: noSizes}}
+	default:
+		if name = x.first(interfaces); name != "" {
+			return []packed{{end: netcase.Endpoint{Name: name}, sizes: noSizes}}
+		}
+	}
+	return end
+}
+
+// first is the first name that the fields hold.
+func (x *tableRow) first(fields []int) string {
+	for _, f := range fields {
+		if name := nameIn(x.cells[f], maxName); name != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // oursOf tells which ends are the exporter's own: the side of the interface, and
@@ -510,11 +530,11 @@ func (r *trafficReader) outcome(x *trafficRow) (int, string) {
 	old := deprecatedRule(x.cells[trRules])
 	var counts [4]int64
 	for i, field := range [...]int{trAllowedIn, trAllowedOut, trDeniedIn, trDeniedOut} {
-		counts[i] = r.count(x, field)
+		counts[i] = r.count(x, field, maxFlowCount)
 	}
 	allowed, denied := plus(counts[0], counts[1]), plus(counts[2], counts[3])
 	status := r.status(x, old.status)
-	total := r.count(x, trFlowCount)
+	total := r.count(x, trFlowCount, maxFlowCount)
 	if total <= 0 {
 		total = old.flows
 	}
@@ -531,7 +551,7 @@ func (r *trafficReader) outcome(x *trafficRow) (int, string) {
 			n = max(total, 0)
 		}
 		x.parts = []part{{status, n}}
-		if status == netcase.ReachDenied && allowed > 0 || status == netcase.ReachAllowed && denied > 0 {
+		if status == netcase.ReachDenied && allowed > 0 && !droppedRow(x) || status == netcase.ReachAllowed && denied > 0 {
 			r.in.Doubt(x.line, x.item, trafficNames[trStatus], "the counters say otherwise", x.raw)
 		}
 	}
@@ -540,8 +560,10 @@ func (r *trafficReader) outcome(x *trafficRow) (int, string) {
 		field int
 		into  *int64
 	}{{trPacketsOut, &f.PacketsOut}, {trPacketsIn, &f.PacketsIn}, {trOctetsOut, &f.OctetsOut}, {trOctetsIn, &f.OctetsIn}} {
-		*s.into = sized(r.count(x, s.field))
+		*s.into = sized(r.count(x, s.field, maxSize))
 	}
+	// no flow began in the interval, and yet there is traffic
+	f.Continued = allowed == 0 && denied == 0 && (f.PacketsOut > 0 || f.OctetsOut > 0)
 	return 0, ""
 }
 
@@ -554,9 +576,9 @@ func sized(n int64) int64 {
 }
 
 // count reads a counter; Absent where the row has none, or none that can be.
-func (r *trafficReader) count(x *trafficRow, field int) int64 {
+func (r *trafficReader) count(x *trafficRow, field int, most int64) int64 {
 	n, present, ok := countIn(x.cells[field])
-	if !ok {
+	if ok = ok && n <= most; !ok {
 		r.in.Doubt(x.line, x.item, trafficNames[field], "not a count", x.raw)
 	}
 	if !present || !ok {
@@ -566,7 +588,7 @@ func (r *trafficReader) count(x *trafficRow, field int) int64 {
 }
 
 func (r *trafficReader) status(x *trafficRow, old byte) netcase.Reach {
-	if strings.EqualFold(nameIn(x.cells[trEncryption], 64), "Drop due to no encryption") {
+	if droppedRow(x) {
 		return netcase.ReachDenied
 	}
 	word := strings.ToLower(nameIn(x.cells[trStatus], 16))
@@ -583,6 +605,11 @@ func (r *trafficReader) status(x *trafficRow, old byte) netcase.Reach {
 		r.in.Doubt(x.line, x.item, trafficNames[trStatus], "neither allowed nor denied", x.raw)
 	}
 	return netcase.ReachUnknown
+}
+
+// droppedRow tells whether the flows were dropped because they were not encrypted.
+func droppedRow(x *trafficRow) bool {
+	return strings.EqualFold(nameIn(x.cells[trEncryption], 64), "Drop due to no encryption")
 }
 
 // key is the natural key of the row: the interval and the aggregation key.
@@ -617,6 +644,10 @@ func (r *trafficReader) unpack(x *trafficRow, list []byte, field int) []packed {
 		if token = bytes.Trim(token, "[]()'\""); len(token) == 0 || blank(token) {
 			continue
 		}
+		if len(out) == maxPacked {
+			r.in.Doubt(x.line, x.item, trafficNames[field], "more addresses than one row can have: the rest was left out", token)
+			return out
+		}
 		p, reason := unpackOne(token)
 		if reason != "" {
 			r.in.Doubt(x.line, x.item, trafficNames[field], reason, token)
@@ -631,6 +662,13 @@ func (r *trafficReader) unpack(x *trafficRow, list []byte, field int) []packed {
 // packedFields is how many fields a packed address has: the address, flows
 // started and ended, packets out and in, octets out and in.
 const packedFields = 7
+
+// maxPacked bounds the addresses of one row. The service keeps 64 kB of a field.
+const maxPacked = 1 << 19
+
+// maxFlowCount bounds the flows that one row stands for: three million a second
+// for an hour between two ends are beyond any interface.
+const maxFlowCount = 1e10
 
 func unpackOne(token []byte) (p packed, reason string) {
 	p.sizes = noSizes
@@ -647,7 +685,7 @@ func unpackOne(token []byte) (p packed, reason string) {
 	for i := range v {
 		cell, rest, more := bytes.Cut(counts, []byte{'|'})
 		n, present, ok := countIn(cell)
-		if !ok || !present || more != (i < len(v)-1) {
+		if !ok || !present || n > maxSize || more != (i < len(v)-1) {
 			return p, "an address in the list without its six counts"
 		}
 		v[i], counts = n, rest
@@ -662,9 +700,9 @@ func unpackOne(token []byte) (p packed, reason string) {
 // expand hands over the flows of the row: one for each outcome and address. The
 // row is one record.
 func (r *trafficReader) expand(x *trafficRow) error {
-	list, other, far := x.src, x.dst, true
+	list, other, listed := x.src, x.dst, true
 	if len(x.dst) > len(x.src) {
-		list, other, far = x.dst, x.src, false
+		list, other, listed = x.dst, x.src, false
 	}
 	if len(list) == 0 {
 		list = []packed{{sizes: noSizes}}
@@ -683,6 +721,7 @@ func (r *trafficReader) expand(x *trafficRow) error {
 		for i, flows := range r.shares(list, p.flows, at == 0) {
 			f := x.flow
 			f.Reach, f.Flows, f.Records = p.reach, flows, 1
+			f.Continued = f.Continued || list[i].counted && list[i].flows == 0
 			f.PacketsOut, f.PacketsIn, f.OctetsOut, f.OctetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
 			if at == 0 {
 				f.PacketsOut, f.PacketsIn, f.OctetsOut, f.OctetsIn = sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3]
@@ -691,7 +730,7 @@ func (r *trafficReader) expand(x *trafficRow) error {
 				f.Reach = netcase.ReachBidirectional
 			}
 			f.Src, f.Dst = list[i].end, near.end
-			if !far {
+			if !listed {
 				f.Src, f.Dst = near.end, list[i].end
 			}
 			number++
@@ -746,11 +785,7 @@ func (r *trafficReader) shares(list []packed, total int64, remark bool) []int64 
 	} else if remark && len(list) > 0 && sum != total {
 		r.oddSums++
 	}
-	out := apportion(weights, total)
-	for i := range out {
-		out[i] = max(out[i], 1)
-	}
-	return out
+	return atLeastOne(apportion(weights, total))
 }
 
 // sizes are packets out, in, octets out and in of each address of a list. A row

@@ -1,0 +1,514 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// artefact asks whether counts of records are those of the traffic or of the
+// interval in which the source writes records.
+func artefact() Detector {
+	return Detector{
+		Name: "artefact",
+		Doc:  "record counts that a logging interval explains as well as the traffic does",
+		Method: "six tests: one record per key and cell, records against tuples x cells, under-dispersion across sources, " +
+			"grid of the time stamps, counters, declared interval",
+		Ask: func(Config) Questions {
+			return Questions{Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound}}}}
+		},
+		Refine: refineArtefact,
+		Find:   findArtefact,
+	}
+}
+
+// Bounds and thresholds of the tests.
+const (
+	leastRecords  = 20      // of a peer whose count says something
+	leastCells    = 20      // filled, before one record a cell means anything
+	freeChance    = 1e-6    // probability of no collision below which free arrivals are ruled out
+	productSlack  = 0.02    // of tuples x cells
+	tooEqual      = 0.01    // lower tail of chi-square
+	nearEqual     = 0.02    // of the larger count
+	leastEqual    = 3       // counts: two cannot show under-dispersion
+	counterMean   = 1.05    // flows a record above which records are aggregates
+	subSecond     = 0.10    // of the stamps with a fraction: the clock is not truncated
+	onGrid        = 0.95    // of the stamps within a second of the grid
+	steadyPhase   = 0.95    // length of the mean phase vector of a scheduler
+	keptPeers     = 4096    // candidates kept at most, listed ones and large counts first
+	mostTuples    = 1024    // of one peer; more is a sweep and no repeated count
+	shownPeers    = 20      // of a group
+	artefactCites = 40      // original records
+	equalGroups   = 3       // groups of equal tuples that are looked at
+	wholeTuples   = 64      // tuples in an explanation
+	mostReadings  = 10      // explanations listed
+	rateOfSilence = 1 << 20 // records of one tuple beyond which the chance of no collision is not worked out
+)
+
+// artefactGrids are the grids of usual logging intervals, in seconds.
+var artefactGrids = [...]int64{60, 300, 600, 900, 3600}
+
+// tuple is what an aggregating source keeps apart for one peer.
+type tuple struct {
+	host  netcase.Endpoint
+	port  uint16
+	proto uint8
+}
+
+// tally is the records of one peer.
+type tally struct {
+	peer        netcase.Endpoint
+	listed      bool
+	records     int64
+	flows       int64
+	reach       netcase.Tally
+	tuples      map[tuple]int64 // records of each
+	sweep       bool            // too many tuples to keep
+	largest     int64           // records in one hour with one key
+	cells       int             // (key, hour) filled
+	first, last netcase.Time
+	finest      kindsOf
+}
+
+// kindsOf says which resolutions occur.
+type kindsOf struct {
+	raw, unknown, sampled bool
+	minutes               int // the coarsest declared interval
+}
+
+func (k kindsOf) plus(o kindsOf) kindsOf {
+	return kindsOf{k.raw || o.raw, k.unknown || o.unknown, k.sampled || o.sampled, max(k.minutes, o.minutes)}
+}
+
+func (k *kindsOf) note(r netcase.Resolution) {
+	switch {
+	case r.Aggregated():
+		k.minutes = max(k.minutes, int(r))
+	case r == netcase.ResolutionRaw:
+		k.raw = true
+	case r == netcase.ResolutionSampled:
+		k.sampled = true
+	default:
+		k.unknown = true
+	}
+}
+
+func (c *tally) add(r *cube.Row) {
+	c.records += r.Records
+	c.flows += r.Flows
+	c.reach[r.Reach] += r.Flows
+	c.largest = max(c.largest, r.Records)
+	c.cells++
+	c.finest.note(r.Resolution)
+	if !c.first.Known() || r.First < c.first {
+		c.first = r.First
+	}
+	c.last = max(c.last, r.First, min(r.Last, netcase.Time(r.Hour+1)*netcase.Hour-1))
+	t := tuple{r.Host, r.Port, r.Proto}
+	if _, ok := c.tuples[t]; !ok && len(c.tuples) >= mostTuples {
+		c.sweep = true
+		return
+	}
+	c.tuples[t] += r.Records
+}
+
+// spanCells is the number of cells of a grid between the first record and the last.
+func (c *tally) spanCells(seconds int64) int64 {
+	w := netcase.Time(seconds) * netcase.Second
+	return int64((c.last.Truncate(w)-c.first.Truncate(w))/w) + 1
+}
+
+// tupleSet names the tuples, so that peers with the same ones can be found.
+func (c *tally) tupleSet() string {
+	names := make([]string, 0, len(c.tuples))
+	for t := range c.tuples {
+		names = append(names, t.host.String()+" "+cube.PortName(t.port, t.proto))
+	}
+	slices.Sort(names)
+	return strings.Join(names, "\n")
+}
+
+// artefactSpan is the investigated span in whole hours.
+func artefactSpan(in *Input) netcase.Span {
+	s := netcase.Span{Start: in.Span.Start.Truncate(netcase.Hour), End: in.Span.End}
+	if end := s.End.Truncate(netcase.Hour); end < s.End {
+		s.End = end + netcase.Hour
+	}
+	return s
+}
+
+// tallies is the inbound peers with enough records, and the busiest few whatever
+// they have. Memory holds keptPeers of them.
+func tallies(in *Input) (enough, busiest []*tally) {
+	span := artefactSpan(in)
+	var now *tally
+	end := func() {
+		if now == nil {
+			return
+		}
+		now.listed = adverse(in, now.peer)
+		if busiest = append(busiest, now); len(busiest) > 2*shownPeers {
+			busiest = mostRecords(busiest, shownPeers)
+		}
+		if now.records >= leastRecords && !now.sweep {
+			if enough = append(enough, now); len(enough) > 2*keptPeers {
+				enough = mostRecords(enough, keptPeers)
+			}
+		}
+	}
+	for r := range in.Rows(0) {
+		if !span.Contains(netcase.Time(r.Hour) * netcase.Hour) {
+			continue
+		}
+		if now == nil || now.peer != r.Peer {
+			end()
+			now = &tally{peer: r.Peer, tuples: map[tuple]int64{}}
+		}
+		now.add(&r)
+	}
+	end()
+	return mostRecords(enough, keptPeers), mostRecords(busiest, shownPeers)
+}
+
+func mostRecords(all []*tally, n int) []*tally {
+	slices.SortFunc(all, func(a, b *tally) int {
+		return cmp.Or(cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.records, a.records), a.peer.Compare(b.peer))
+	})
+	return all[:min(len(all), n)]
+}
+
+// suspects is a group of peers whose counts are looked at together.
+type suspects struct {
+	why    string
+	peers  []*tally
+	tests  float64 // how many ways there were to choose such a group
+	chosen bool    // chosen by the counts themselves: too equal has to allow for that
+	n      int     // peers it was chosen from
+}
+
+// suspectGroups are the groups, the most telling first: what others list, what
+// touched the same tuples, what has nearly the same count, and the busiest.
+func suspectGroups(in *Input) []suspects {
+	enough, busiest := tallies(in)
+	var out []suspects
+	var listed []*tally
+	for _, c := range enough {
+		if c.listed {
+			listed = append(listed, c)
+		}
+	}
+	if len(listed) > 0 {
+		out = append(out, suspects{why: "listed addresses", peers: listed, tests: 1})
+	}
+	out = append(out, sameTuples(enough)...)
+	if c := closestCounts(enough); len(c) > 0 {
+		out = append(out, suspects{why: "addresses with nearly the same count", peers: c, chosen: true, n: len(enough)})
+	}
+	if len(enough) > 0 {
+		most := slices.MaxFunc(enough, func(a, b *tally) int { return cmp.Or(cmp.Compare(a.records, b.records), b.peer.Compare(a.peer)) })
+		out = append(out, suspects{why: "the busiest address", peers: []*tally{most}, tests: 1})
+	}
+	if len(busiest) > 0 {
+		out = append(out, suspects{why: "the busiest addresses", peers: busiest, chosen: true, n: math.MaxInt32})
+	}
+	return out
+}
+
+// sameTuples are the largest groups of peers that touched the same hosts and ports.
+func sameTuples(enough []*tally) []suspects {
+	sets := map[string][]*tally{}
+	var order []string
+	for _, c := range enough {
+		if len(c.tuples) < 2 {
+			continue
+		}
+		k := c.tupleSet()
+		if sets[k] == nil {
+			order = append(order, k)
+		}
+		sets[k] = append(sets[k], c)
+	}
+	slices.SortStableFunc(order, func(a, b string) int {
+		return cmp.Or(cmp.Compare(recordsOf(sets[b]), recordsOf(sets[a])), strings.Compare(a, b))
+	})
+	var out []suspects
+	for _, k := range order[:min(len(order), equalGroups)] {
+		out = append(out, suspects{why: "addresses that touched the same hosts and ports", peers: sets[k], tests: float64(len(order))})
+	}
+	return out
+}
+
+func recordsOf(peers []*tally) (n int64) {
+	for _, c := range peers {
+		n += c.records
+	}
+	return n
+}
+
+// closestCounts is the largest set of peers whose counts lie within nearEqual.
+func closestCounts(enough []*tally) []*tally {
+	byCount := slices.Clone(enough)
+	slices.SortFunc(byCount, func(a, b *tally) int { return cmp.Or(cmp.Compare(a.records, b.records), a.peer.Compare(b.peer)) })
+	var best []*tally
+	from := 0
+	for to := range byCount {
+		for float64(byCount[to].records-byCount[from].records) > nearEqual*float64(byCount[to].records) {
+			from++
+		}
+		if to+1-from >= max(leastEqual, len(best)) {
+			best = byCount[from : to+1]
+		}
+	}
+	return best
+}
+
+func refineArtefact(in *Input) []cube.Want {
+	seen := map[netcase.Endpoint]bool{}
+	var peers []netcase.Endpoint
+	for _, g := range suspectGroups(in) {
+		for _, c := range g.peers[:min(len(g.peers), shownPeers)] {
+			if !seen[c.peer] {
+				seen[c.peer] = true
+				peers = append(peers, c.peer)
+			}
+		}
+	}
+	if len(peers) == 0 {
+		return nil
+	}
+	var wants []cube.Want
+	wants = append(wants, cube.Want{
+		Tag: "peers", Starts: true, Records: artefactCites,
+		Selection: netcase.Selection{Peers: peers, Direction: netcase.Inbound, Span: artefactSpan(in)},
+	})
+	return wants
+}
+
+func findArtefact(in *Input) []netcase.Finding {
+	groups := suspectGroups(in)
+	if len(groups) == 0 {
+		return nil
+	}
+	var best *trial
+	near := false
+	for i := range groups {
+		t := newTrial(in, &groups[i])
+		near = near || t.equal()
+		if best == nil || t.rank() > best.rank() {
+			best = t
+		}
+	}
+	if best.verdict == notIndicated && !near && !aggregatedInput(in) {
+		return nil
+	}
+	return []netcase.Finding{best.finding(in)}
+}
+
+func aggregatedInput(in *Input) bool {
+	for i := range in.Coverage.Inputs {
+		if slices.ContainsFunc(in.Coverage.Inputs[i].Resolution, netcase.Resolution.Aggregated) {
+			return true
+		}
+	}
+	return false
+}
+
+// The verdicts.
+const (
+	artefactLikely   = "likely"
+	artefactPossible = "possible"
+	notIndicated     = "not indicated"
+	capFlag          = "possible_aggregation_cap"
+)
+
+func (t *trial) rank() int {
+	return slices.Index([]string{notIndicated, artefactPossible, artefactLikely}, t.verdict)
+}
+
+// decide is the stated rule over the six tests.
+func (t *trial) decide() string {
+	passed := func(i int) bool { return t.tests[i].Result == netcase.Pass }
+	unknown := t.finest.unknown
+	switch {
+	case passed(testCounters) || passed(testMetadata):
+		return artefactLikely
+	case t.finest.raw || t.fractions:
+		return notIndicated
+	case passed(testCap) && passed(testProduct) && t.fewestTuples() >= 2:
+		return artefactLikely
+	case passed(testProduct) && passed(testEqual), passed(testEqual) && unknown:
+		return artefactPossible
+	case passed(testCap) && passed(testProduct) && unknown && t.phase < 0 && t.grid >= 300:
+		// One record in every cell at no fixed place in it: a schedule would keep
+		// its phase, and free arrivals would collide.
+		return artefactPossible
+	}
+	return notIndicated
+}
+
+func (t *trial) fewestTuples() int {
+	n := math.MaxInt
+	for _, c := range t.group.peers {
+		n = min(n, len(c.tuples))
+	}
+	return n
+}
+
+// finding says what came of it.
+func (t *trial) finding(in *Input) netcase.Finding {
+	facts := &netcase.ArtefactFacts{Verdict: t.verdict, GridMinutes: int(t.grid / 60), Tests: t.tests, Counts: t.counts()}
+	if t.verdict != notIndicated {
+		facts.Flag = capFlag
+		facts.Explanations = t.explanations()
+		facts.Blocks = []string{
+			"cadence: the time between two records may be the logging interval",
+			"beaconing: no regular interval may be concluded from these records",
+			"attempts: the number of records is not the number of attempts",
+		}
+	}
+	f := netcase.Finding{
+		Kind: "counts", Title: t.title(), Direction: netcase.Inbound, Artefact: facts, Limits: t.limits(),
+		Selection: netcase.Selection{Direction: netcase.Inbound, Span: artefactSpan(in)},
+	}
+	for _, c := range t.group.peers {
+		f.Flows += c.flows
+		f.Reach = f.Reach.Plus(c.reach)
+		f.Span = f.Span.Extend(c.first).Extend(c.last)
+	}
+	for _, c := range t.group.peers[:min(len(t.group.peers), netcase.MaxSources)] {
+		f.Selection.Peers = append(f.Selection.Peers, c.peer)
+	}
+	f.Evidence = []netcase.Evidence{in.Cite(t.countEvidence(f.Selection), "peers"), t.testEvidence(f.Selection)}
+	return f
+}
+
+func (t *trial) counts() []netcase.PeerCount {
+	var out []netcase.PeerCount
+	for _, c := range t.group.peers[:min(len(t.group.peers), shownPeers)] {
+		out = append(out, netcase.PeerCount{Peer: c.peer, Records: c.records, Flows: c.flows, Tuples: len(c.tuples), Cells: t.filled(c)})
+	}
+	return out
+}
+
+func (t *trial) title() string {
+	what := fmt.Sprintf("record counts of %s (%s)", t.peersText(), t.rangeText())
+	switch t.verdict {
+	case artefactLikely:
+		return what + ": likely those of the logging interval, not of the traffic"
+	case artefactPossible:
+		return what + ": possibly those of the logging interval, not of the traffic"
+	}
+	return what + ": nothing points to a logging interval"
+}
+
+func (t *trial) peersText() string {
+	noun := "address"
+	if t.group.why == "listed addresses" {
+		noun = "listed address"
+	}
+	return count(len(t.group.peers), noun)
+}
+
+// rangeText is the counts in words: all where they are few, else the ends.
+func (t *trial) rangeText() string {
+	records := t.records()
+	if len(records) <= 4 {
+		var parts []string
+		for _, n := range records {
+			parts = append(parts, thousands(n))
+		}
+		return strings.Join(parts, ", ")
+	}
+	return fmt.Sprintf("%s to %s", thousands(records[0]), thousands(records[len(records)-1]))
+}
+
+// records is the counts, ascending.
+func (t *trial) records() []int64 {
+	var out []int64
+	for _, c := range t.group.peers {
+		out = append(out, c.records)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (t *trial) countEvidence(sel netcase.Selection) netcase.Evidence {
+	records := t.records()
+	lead := t.group.peers[0]
+	text := fmt.Sprintf("%s: %s records each, on %s between %s and %s.", t.peersText(), t.rangeText(), t.tuplesText(), lead.first.Short(), lead.last.Short())
+	if flows, n := t.flows(), recordsOf(t.group.peers); flows != n {
+		text += fmt.Sprintf(" They stand for %s.", count(flows, "flow"))
+	}
+	return netcase.Evidence{
+		Statement: text, Selection: sel,
+		Numbers: map[string]float64{
+			"peers": float64(len(records)), "min": float64(records[0]), "max": float64(records[len(records)-1]),
+			"mean": float64(recordsOf(t.group.peers)) / float64(len(records)), "tuples": float64(len(lead.tuples)),
+		},
+		Method: fmt.Sprintf("artefact: inbound records by address in the span; group: %s; at least %d records, or the busiest", t.group.why, leastRecords),
+	}
+}
+
+func (t *trial) flows() (n int64) {
+	for _, c := range t.group.peers {
+		n += c.flows
+	}
+	return n
+}
+
+// tuplesText is "3 hosts x 4 ports", or the number of pairs.
+func (t *trial) tuplesText() string {
+	low, high := math.MaxInt, 0
+	for _, c := range t.group.peers {
+		low, high = min(low, len(c.tuples)), max(high, len(c.tuples))
+	}
+	if low != high {
+		return fmt.Sprintf("%d to %d pairs of host and port", low, high)
+	}
+	if hosts, ports := t.sides(); hosts*ports == low {
+		return count(hosts, "host") + " x " + count(ports, "port")
+	}
+	return count(low, "pair") + " of host and port"
+}
+
+// sides is how many hosts and ports the first peer touched.
+func (t *trial) sides() (hosts, ports int) {
+	h, p := map[netcase.Endpoint]bool{}, map[portKey]bool{}
+	for k := range t.group.peers[0].tuples {
+		h[k.host] = true
+		p[portKey{k.port, k.proto}] = true
+	}
+	return len(h), len(p)
+}
+
+func (t *trial) testEvidence(sel netcase.Selection) netcase.Evidence {
+	var parts []string
+	numbers := map[string]float64{}
+	for i, x := range t.tests {
+		parts = append(parts, fmt.Sprintf("%s: %s (%s)", x.Name, x.Result, x.Detail))
+		numbers[fmt.Sprintf("test%d", i+1)] = float64(slices.Index([]netcase.TestResult{netcase.NA, netcase.Fail, netcase.Pass}, x.Result)) - 1
+	}
+	return netcase.Evidence{
+		Statement: fmt.Sprintf("Whether the counts are those of a logging interval: %s. %s.", t.verdict, strings.Join(parts, "; ")),
+		Numbers:   numbers, Selection: sel,
+		Method: fmt.Sprintf("artefact: grids of 60, 300, 600, 900, 3600 s; chance of free arrivals below %g; tuples x cells within %g %%; "+
+			"chi-square lower tail at most %g; flows a record above %g; likely: (1 and 2 with two tuples) or 5 or 6; possible: 2 and 3, or 3 or a filled grid alone "+
+			"where the interval is unknown; raw or sub-second stamps need 5 or 6", freeChance, 100*productSlack, tooEqual, counterMean),
+	}
+}
+
+func (t *trial) limits() []string {
+	var out []string
+	if t.verdict != notIndicated {
+		out = append(out, "The near-identical counts may come from the logging interval; raw records are needed.")
+	}
+	if t.stamps == 0 {
+		out = append(out, "exact times were not available: only the grid of one hour was tested")
+	}
+	return out
+}

@@ -1,0 +1,157 @@
+package judge
+
+import (
+	"math"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"netcase"
+)
+
+func TestDecay(t *testing.T) {
+	for _, c := range []struct{ days, want float64 }{{0, 80}, {1, 72.70}, {7, 60.68}, {30, 40.00}, {60, 23.43}, {120, 0}, {121, 0}, {-1, 0}} {
+		near(t, "MISP", MISPDecay(80, c.days), c.want, 0.005)
+	}
+	for _, c := range []struct{ days, want float64 }{{1, 90.30}, {7, 68.47}, {14, 52.00}, {30, 23.82}, {47, 0}, {3.30, 80}, {14.98, 50}, {32.52, 20}} {
+		near(t, "OpenCTI", openCTI(100, c.days), c.want, 0.05)
+	}
+	near(t, "OpenCTI base 53", openCTI(53, 14), 27.6, 0.05)
+}
+
+func TestCombine(t *testing.T) {
+	l := math.Log(4)
+	near(t, "four origins", combine(.2, [][]float64{{l}, {l}, {l}, {l}}), .985, .0005)
+	near(t, "one origin", combine(.2, [][]float64{{l, l, l, l}}), .612, .0005)
+	near(t, "three and one", combine(.2, [][]float64{{l, l, l}, {l}}), .861, .0005)
+	fifth := combine(.2, [][]float64{{l, l, l, l, l}}) - combine(.2, [][]float64{{l, l, l, l}})
+	if fifth <= 0 || fifth >= .01 {
+		t.Errorf("a fifth copy moves P by %.4f, want less than .01", fifth)
+	}
+}
+
+var sshIn = Behaviour{Direction: netcase.Inbound, Ports: []uint16{22}}
+
+func entry(provider, origin string, claim netcase.ClaimType, score, age float64) netcase.Listing {
+	return netcase.Listing{
+		Indicator: netcase.Indicator{ID: provider, Provider: provider, Origin: origin, Claim: claim, Score: score, LastSeen: 1_760_000_000_000},
+		Timing:    netcase.KnownThen, AgeDays: age,
+	}
+}
+
+func fused(b Behaviour, ls ...netcase.Listing) netcase.Card {
+	c := netcase.Card{Address: netip.MustParseAddr("198.51.100.7"), Listings: slices.Clone(ls), Adverse: len(ls)}
+	Fuse(&c, b)
+	return c
+}
+
+func TestFuseOneListing(t *testing.T) {
+	c := fused(sshIn, entry("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, 80, 0))
+	near(t, "AbuseIPDB 80 today", c.P, logistic(logit(.2)+.6*logit(.75)), 1e-9)
+	near(t, "its weight in decibans", c.Listings[0].Weight, .6*logit(.75)*10/math.Ln10, 1e-9)
+	old := fused(sshIn, entry("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, 80, 14))
+	near(t, "a fortnight later", old.P, logistic(logit(.2)+.6*.52*logit(.75)), 1e-4)
+}
+
+func TestFuseRelevance(t *testing.T) {
+	c := fused(sshIn, entry("Kaspersky", "Kaspersky", netcase.ClaimPhishing, 0, 1))
+	if c.P != 0 || c.Listings[0].Weight != 0 || c.Listings[0].Why == "" || c.Listings[0].Relevant {
+		t.Errorf("phishing bears on inbound SSH: %+v", c)
+	}
+	out := fused(Behaviour{Direction: netcase.Outbound, Ports: []uint16{443}}, entry("Kaspersky", "Kaspersky", netcase.ClaimPhishing, 0, 1))
+	if out.P == 0 || out.Listings[0].Weight <= 0 {
+		t.Errorf("phishing does not bear on a call from our side: %+v", out)
+	}
+	late := entry("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, 100, 0)
+	late.Timing = netcase.NotYetSeen
+	if c := fused(sshIn, late); c.P != 0 || listed(&c) {
+		t.Errorf("a claim first seen ten days after the traffic counts: %+v", c)
+	}
+	port := entry("abuse.ch", "abuse.ch", netcase.ClaimC2, 0, 0)
+	port.Indicator.Port = 8443
+	same := fused(Behaviour{Direction: netcase.Outbound, Ports: []uint16{8443}}, port)
+	other := fused(Behaviour{Direction: netcase.Outbound, Ports: []uint16{443}}, port)
+	if same.P <= other.P {
+		t.Errorf("the named port %.3f is not above another port %.3f", same.P, other.P)
+	}
+	if in := fused(sshIn, port); in.P != 0 {
+		t.Errorf("a claim of control bears on inbound traffic: %+v", in)
+	}
+}
+
+func TestFuseCopies(t *testing.T) {
+	first := entry("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, 80, 0)
+	cited := entry("SOCRadar", "AbuseIPDB", netcase.ClaimAbuse, 80, 0)
+	silent := entry("SOCRadar", "SOCRadar", netcase.ClaimAbuse, 53, 0)
+	alone, copied := fused(sshIn, first), fused(sshIn, first, cited)
+	near(t, "a copy that names its origin", copied.P, alone.P, 1e-12)
+	echoed := fused(sshIn, first, silent)
+	independent := logistic(logit(.2) + .6*logit(.75) + .6*logit(.55))
+	if echoed.P <= alone.P || echoed.P >= independent {
+		t.Errorf("an aggregator that does not name its origin: %.4f, want between %.4f and %.4f", echoed.P, alone.P, independent)
+	}
+	if n := originsOf(&echoed); n != 1 {
+		t.Errorf("%d independent origins, want 1", n)
+	}
+	honeypot := fused(sshIn, first, cited, entry("GreyNoise", "GreyNoise", netcase.ClaimScan, 0, 0))
+	if n := originsOf(&honeypot); n != 2 || honeypot.P <= copied.P {
+		t.Errorf("a second origin: %d origins, P %.4f", n, honeypot.P)
+	}
+	many := []netcase.Listing{first, cited, silent}
+	before := fused(sshIn, many...).P
+	for i := range 5 {
+		x := silent
+		x.Indicator.ID = string(rune('a' + i))
+		many = append(many, x)
+		if after := fused(sshIn, many...).P; after-before >= .01 || after < before {
+			t.Errorf("copy %d moves P from %.4f to %.4f", i, before, after)
+		} else {
+			before = after
+		}
+	}
+}
+
+func TestFuseHarmless(t *testing.T) {
+	edge := entry("warninglist", "warninglist", netcase.ClaimEdge, 0, 0)
+	bad := entry("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, 100, 0)
+	c := fused(sshIn, bad, edge)
+	if !SharedEdge(&c) || c.P >= .05 || listed(&c) {
+		t.Errorf("a shared edge: P %.3f, listed %v", c.P, listed(&c))
+	}
+	s := fused(sshIn, bad, entry("Censys", "Censys", netcase.ClaimScanner, 0, 0))
+	if !Scanner(&s) || s.P > .05 {
+		t.Errorf("a verified scanner: P %.3f", s.P)
+	}
+	h := fused(sshIn, bad, entry("AWS", "AWS", netcase.ClaimHosting, 0, 0))
+	near(t, "a hosting range is no verdict", h.P, fused(sshIn, bad).P, 1e-12)
+	if e := fused(sshIn); e.P != 0 {
+		t.Errorf("an empty card has P %.3f", e.P)
+	}
+	if o := fused(sshIn, entry("AlienVault OTX", "IPQS", netcase.ClaimListed, 0, 0)); o.P <= 0 || math.Abs(o.P-abusePrior) > 1e-9 {
+		t.Errorf("a bulk list moves P to %.3f", o.P)
+	}
+}
+
+// The order of the listings changes nothing, and P never reaches certainty.
+func TestFuseOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	providers := []string{"AbuseIPDB", "SOCRadar", "OTX", "Kaspersky", "GreyNoise", "ipsum", "blocklist.de"}
+	kinds := []netcase.ClaimType{netcase.ClaimAbuse, netcase.ClaimScan, netcase.ClaimBruteForce, netcase.ClaimListed, netcase.ClaimPhishing}
+	for range 200 {
+		var ls []netcase.Listing
+		for range r.IntN(12) {
+			p := providers[r.IntN(len(providers))]
+			ls = append(ls, entry(p, providers[r.IntN(len(providers))], kinds[r.IntN(len(kinds))], float64(r.IntN(101)), float64(r.IntN(60))))
+		}
+		a := fused(sshIn, ls...)
+		r.Shuffle(len(ls), func(i, j int) { ls[i], ls[j] = ls[j], ls[i] })
+		b := fused(sshIn, ls...)
+		if a.P != b.P {
+			t.Fatalf("order matters: %.17g and %.17g", a.P, b.P)
+		}
+		if a.P >= 1 || a.P < 0 {
+			t.Fatalf("P = %g", a.P)
+		}
+	}
+}

@@ -1,0 +1,361 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"netcase"
+)
+
+const (
+	formatDefender = "defender-network"
+	sensorDefender = "defender"
+)
+
+// defenderNetwork reads DeviceNetworkEvents.
+var defenderNetwork = Format{
+	Name:   formatDefender,
+	Doc:    "DeviceNetworkEvents of Microsoft Defender, exported as CSV or JSON, from Defender or from a workspace",
+	Proves: "which process accepted or opened which connection, and that it was established; never a block, and counts are a lower bound",
+	Detect: detectDefender,
+	Decode: decodeDefender,
+}
+
+// The fields of a row.
+const (
+	dfTime = iota
+	dfDevice
+	dfDeviceID
+	dfAction
+	dfRemoteIP
+	dfRemotePort
+	dfRemoteURL
+	dfLocalIP
+	dfLocalPort
+	dfProtocol
+	dfReport
+	dfImage
+	dfPath
+	dfCommand
+	dfAccount
+	dfDomain
+	dfParent
+	dfOS
+	dfFields
+)
+
+// defenderNames are the standard names of the fields.
+var defenderNames = []string{
+	dfTime: "Timestamp", dfDevice: "DeviceName", dfDeviceID: "DeviceId", dfAction: "ActionType", dfRemoteIP: "RemoteIP",
+	dfRemotePort: "RemotePort", dfRemoteURL: "RemoteUrl", dfLocalIP: "LocalIP", dfLocalPort: "LocalPort", dfProtocol: "Protocol",
+	dfReport: "ReportId", dfImage: "InitiatingProcessFileName", dfPath: "InitiatingProcessFolderPath",
+	dfCommand: "InitiatingProcessCommandLine", dfAccount: "InitiatingProcessAccountName", dfDomain: "InitiatingProcessAccountDomain",
+	dfParent: "InitiatingProcessParentFileName", dfOS: "OSPlatform",
+}
+
+func defenderSpec() *tableSpec {
+	s := &tableSpec{table: tableDefender, width: dfFields, aliases: map[string]alias{}, times: []int{dfTime}}
+	for field, name := range defenderNames {
+		s.aliases[strings.ToLower(name)] = alias{field: field}
+	}
+	for name, field := range map[string]int{
+		"timegenerated": dfTime, "computer": dfDevice, "deviceos": dfOS, "osversion": dfOS,
+		"remoteipaddress": dfRemoteIP, "localipaddress": dfLocalIP, "initiatingprocess": dfImage,
+	} {
+		s.aliases[name] = alias{field, 1}
+	}
+	return s
+}
+
+func detectDefender(head []byte) (bool, string) {
+	h, why := tableHeadOf(head)
+	switch {
+	case why != "":
+		return false, why
+	case !h.has("remoteip", "remoteipaddress") || !h.has("remoteport", "localport"):
+		if known := h.knownTable(); known != "" {
+			return false, "it is " + known
+		}
+		return false, "it lacks RemoteIP with RemotePort or LocalPort"
+	case !h.has("devicename", "deviceid", "actiontype", "initiatingprocessfilename"):
+		return false, "it names neither device nor action nor process"
+	case h.has("logontype"):
+		return false, "it is DeviceLogonEvents, which holds logins and no flows"
+	case !h.has("timestamp", "timegenerated"):
+		return false, "it has no column with a time"
+	}
+	return true, ""
+}
+
+// action is what an ActionType says about a connection.
+type action struct {
+	side  side
+	reach netcase.Reach
+}
+
+// side says which end of a connection began it.
+type side uint8
+
+const (
+	sideByPort side = iota // the row does not say: the service port does
+	sideDevice
+	sideRemote
+	sideListening // nobody yet: a port was opened
+	sideNoFlow
+)
+
+// defenderActions says what the actions mean. A failed connection is not a denied
+// one: no action of this table tells of a firewall. Attempts and acknowledgements
+// are seen by inspecting packets, in either direction.
+var defenderActions = [...]struct {
+	name string
+	action
+}{
+	{"inboundconnectionaccepted", action{sideRemote, netcase.ReachBidirectional}},
+	{"connectionsuccess", action{sideDevice, netcase.ReachBidirectional}},
+	{"connectionfailed", action{sideDevice, netcase.ReachNoReply}},
+	{"connectionacknowledged", action{sideByPort, netcase.ReachBidirectional}},
+	{"connectionattempt", action{sideByPort, netcase.ReachUnknown}},
+	{"connectionrequest", action{sideDevice, netcase.ReachUnknown}},
+	{"connectionfound", action{sideDevice, netcase.ReachUnknown}},
+	{"inboundconnectionattempt", action{sideRemote, netcase.ReachUnknown}},
+	{"listeningconnectioncreated", action{sideListening, netcase.ReachUnknown}},
+	{"firewallinboundconnectionblocked", action{sideRemote, netcase.ReachDenied}},      // of DeviceEvents, in a union
+	{"firewallinboundconnectiontoappblocked", action{sideRemote, netcase.ReachDenied}}, // of DeviceEvents
+	{"firewalloutboundconnectionblocked", action{sideDevice, netcase.ReachDenied}},     // of DeviceEvents
+	{"", action{sideByPort, netcase.ReachUnknown}},
+}
+
+func actionOf(name string) action {
+	name = strings.ToLower(name)
+	for _, a := range defenderActions {
+		if a.name == name {
+			return a.action
+		}
+	}
+	return action{side: sideNoFlow}
+}
+
+// defenderReader decodes rows of DeviceNetworkEvents.
+type defenderReader struct {
+	tableReading
+	byPort, noAction, assumedProto int64
+}
+
+func decodeDefender(ctx context.Context, in *Input, out Sink) error {
+	r := &defenderReader{}
+	r.out, r.decode = out, r.accept
+	err := r.read(ctx, in, defenderSpec())
+	r.missing(defenderNames, dfAction, dfDevice, dfRemoteIP, dfRemotePort, dfLocalIP, dfLocalPort, dfProtocol, dfReport,
+		dfImage, dfCommand, dfParent)
+	if r.noAction > 0 {
+		in.Note("in %s ActionType is missing: neither direction nor outcome is known", rowsOf(r.noAction))
+	}
+	if r.byPort > 0 {
+		in.Note("in %s nothing says who began: the side with the service port was taken as the responder", rowsOf(r.byPort))
+	}
+	if r.assumedProto > 0 {
+		in.Note("in %s the protocol is missing: TCP was assumed", rowsOf(r.assumedProto))
+	}
+	return err
+}
+
+// defenderRow is one row, read.
+type defenderRow struct {
+	*tableRow
+	at           netcase.Time
+	device, peer netcase.Endpoint
+	local, far   uint16 // ports
+	name         string // of the action
+	action       action
+	key          uint64
+}
+
+func (r *defenderReader) accept(x *tableRow) error {
+	row, field, reason := r.row(x)
+	if reason != "" {
+		return r.reject(x, defenderNames[field], reason)
+	}
+	switch {
+	case row.action.side == sideNoFlow:
+		r.in.Skip("ActionType " + row.name + " is no connection")
+	case r.in.Duplicate[row.key]:
+		r.in.Duplicates(1, "delivered by another input already")
+	case row.action.side == sideListening || !row.peer.Known():
+		r.processOnly(&row)
+	default:
+		r.flow(&row)
+		r.process(&row)
+	}
+	return nil
+}
+
+// row reads the cells.
+func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason string) {
+	row = defenderRow{tableRow: x, name: nameIn(x.cells[dfAction], 64)}
+	row.action = actionOf(row.name)
+	var err error
+	if row.at, err = r.time(x, dfTime); err != nil {
+		return row, dfTime, err.Error()
+	}
+	if !row.at.Known() {
+		return row, dfTime, "no time"
+	}
+	row.device.Name = nameIn(x.cells[dfDevice], maxName)
+	if row.device.Name == "" {
+		row.device.Name = nameIn(x.cells[dfDeviceID], maxName)
+	}
+	for _, a := range [...]struct {
+		field int
+		into  *netcase.Endpoint
+	}{{dfLocalIP, &row.device}, {dfRemoteIP, &row.peer}} {
+		if cell := x.cells[a.field]; !blank(cell) {
+			var ok bool
+			if a.into.Addr, ok = addressIn(cell); !ok {
+				return row, a.field, "not an address"
+			}
+			if a.into.Addr.IsUnspecified() {
+				a.into.Addr = netip.Addr{} // bound to every address: that names none
+			}
+		}
+	}
+	for _, p := range [...]struct {
+		field int
+		into  *uint16
+	}{{dfLocalPort, &row.local}, {dfRemotePort, &row.far}} {
+		var ok bool
+		if *p.into, _, ok = portIn(x.cells[p.field]); !ok {
+			return row, p.field, "not a port"
+		}
+	}
+	row.key = defenderKey(&row)
+	return row, 0, ""
+}
+
+// defenderKey is the natural key: ReportId, DeviceName and Timestamp. Where a
+// projection left out ReportId, what else tells the event apart takes its place.
+func defenderKey(x *defenderRow) uint64 {
+	d := newDigest(formatDefender).text(strings.ToLower(x.device.Name)).number(uint64(x.at))
+	if report, _, ok := countIn(x.cells[dfReport]); ok && !blank(x.cells[dfReport]) {
+		return d.number(uint64(report)).key()
+	}
+	for _, field := range [...]int{dfReport, dfAction, dfRemoteIP, dfRemotePort, dfLocalIP, dfLocalPort, dfImage, dfCommand} {
+		d = d.bytes(bytes.TrimSpace(x.cells[field]))
+	}
+	return d.key()
+}
+
+// flow hands over the connection.
+func (r *defenderReader) flow(x *defenderRow) {
+	f := netcase.Flow{
+		Start: x.at, End: x.at, Reach: x.action.reach, Resolution: netcase.ResolutionSampled, Sensor: sensorDefender,
+		Flows: 1, Records: 1, Key: x.key,
+		OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, PacketsOut: netcase.Absent, PacketsIn: netcase.Absent,
+	}
+	if x.name == "" {
+		r.noAction++
+	}
+	began := x.action.side
+	if began == sideByPort {
+		r.byPort++
+		began = beganByPort(x.local, x.far)
+	}
+	f.Src, f.SrcPort, f.Dst, f.DstPort, f.Ours = x.device, x.local, x.peer, x.far, netcase.SideSrc
+	if began == sideRemote {
+		f.Src, f.SrcPort, f.Dst, f.DstPort, f.Ours = x.peer, x.far, x.device, x.local, netcase.SideDst
+	}
+	var ok bool
+	if f.Proto, ok = protocolIn(x.cells[dfProtocol]); !ok {
+		f.Proto = netcase.TCP
+		r.assumedProto++
+	}
+	if r.in.Raw {
+		f.Place, f.Raw = x.place(), r.kept(x.tableRow)
+	}
+	r.in.Accept(&r.batch, f)
+}
+
+// The ports from which systems choose the near end of a connection: Linux from
+// 32768, Windows and IANA (RFC 6335) from 49152.
+const (
+	firstDynamicLinux = 32768
+	firstDynamic      = 49152
+	lastSystemPort    = 1023
+)
+
+// beganByPort decides who began by the port that offers a service: the side that
+// has it responds. Where that decides nothing, the device is taken to have begun.
+func beganByPort(local, far uint16) side {
+	if servicePort(local) > servicePort(far) {
+		return sideRemote
+	}
+	return sideDevice
+}
+
+// servicePort ranks how likely a port offers a service.
+func servicePort(p uint16) int {
+	switch {
+	case p == 0 || p >= firstDynamic:
+		return 0
+	case netcase.IsAdminPort(p) || slices.Contains(netcase.MassScanPorts, p) || p <= lastSystemPort:
+		return 3
+	case p >= firstDynamicLinux:
+		return 1
+	}
+	return 2
+}
+
+// processOnly counts a row that is no flow and hands over its process.
+func (r *defenderReader) processOnly(x *defenderRow) {
+	if !r.process(x) {
+		if x.action.side == sideListening {
+			r.in.Skip("ActionType " + x.name + " without a process")
+		} else {
+			r.in.Skip("no RemoteIP")
+		}
+		return
+	}
+	r.in.AcceptRecord(x.at, sensorDefender)
+}
+
+// process hands over the process of the row, if it names one.
+func (r *defenderReader) process(x *defenderRow) bool {
+	p := netcase.Process{
+		Time: x.at, Host: x.device, OS: nameIn(x.cells[dfOS], maxName), Role: roleOf(x), Action: x.name,
+		Image: nameIn(x.cells[dfImage], maxName), Path: nameIn(x.cells[dfPath], maxKey),
+		CommandLine: nameIn(x.cells[dfCommand], maxCommand), Account: accountOf(x),
+		Parent: nameIn(x.cells[dfParent], maxName), LocalPort: x.local, RemotePort: x.far, Peer: x.peer, Sensor: sensorDefender,
+	}
+	if p.Image == "" && p.CommandLine == "" && p.Path == "" {
+		return false
+	}
+	if r.in.Raw {
+		p.Place, p.Raw = x.place(), r.kept(x.tableRow)
+	}
+	r.batch.Processes = append(r.batch.Processes, p)
+	return true
+}
+
+// roleOf is the part that the process plays. Without an action it is not known.
+func roleOf(x *defenderRow) netcase.ProcessRole {
+	switch {
+	case x.name == "":
+		return ""
+	case x.action.side == sideRemote || x.action.side == sideListening ||
+		x.action.side == sideByPort && beganByPort(x.local, x.far) == sideRemote:
+		return netcase.RoleListener
+	}
+	return netcase.RoleConnector
+}
+
+func accountOf(x *defenderRow) string {
+	account, domain := nameIn(x.cells[dfAccount], maxName), nameIn(x.cells[dfDomain], maxName)
+	if account == "" || domain == "" {
+		return account
+	}
+	return fmt.Sprintf("%s\\%s", domain, account)
+}
