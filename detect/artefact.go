@@ -399,6 +399,12 @@ func (t *trial) title() string {
 	what := fmt.Sprintf("record counts of %s (%s)", t.peersText(), t.rangeText())
 	switch t.verdict {
 	case artefactLikely:
+		switch {
+		case t.tests[testMetadata].Result == netcase.Pass:
+			return fmt.Sprintf("%s: %s", what, t.tests[testMetadata].Detail)
+		case t.tests[testCounters].Result == netcase.Pass:
+			return fmt.Sprintf("%s: a record stands for several flows", what)
+		}
 		return what + ": likely those of the logging interval, not of the traffic"
 	case artefactPossible:
 		return what + ": possibly those of the logging interval, not of the traffic"

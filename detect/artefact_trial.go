@@ -389,8 +389,9 @@ func (t *trial) chanceOfCluster() float64 {
 
 // testFour: the stamps lie on a grid, which a truncating source makes.
 func (t *trial) testFour(starts []stamped) netcase.ArtefactTest {
-	x := netcase.ArtefactTest{Name: "4 grid lock", Result: netcase.NA, Detail: "no exact times"}
+	x := netcase.ArtefactTest{Name: "4 grid lock", Result: netcase.NA}
 	if t.stamps < leastRecords {
+		x.Detail = fmt.Sprintf("%s, at least %d are needed", count(t.stamps, "exact time"), leastRecords)
 		return x
 	}
 	x.Result = netcase.Fail
@@ -480,7 +481,7 @@ func (t *trial) explanations() []string {
 	hours := lead.spanCells(3600)
 	interval := max(t.grid/60, 0)
 	out := readings(observed, hours, interval, int64(len(lead.tuples)))
-	var texts []string
+	texts := t.declared()
 	for _, r := range out[:min(len(out), mostReadings)] {
 		texts = append(texts, t.readingText(r))
 	}
@@ -491,6 +492,19 @@ func (t *trial) explanations() []string {
 		}
 	}
 	return append(texts, "sources that really did the same, for example one tool on one schedule")
+}
+
+// declared is what the source itself says: that comes before every arithmetic.
+func (t *trial) declared() []string {
+	var out []string
+	if t.tests[testMetadata].Result == netcase.Pass {
+		out = append(out, fmt.Sprintf("%s for each address, host and port, as it declares", t.tests[testMetadata].Detail))
+	}
+	if t.tests[testCounters].Result == netcase.Pass {
+		mean := float64(t.flows()) / float64(max(recordsOf(t.group.peers), 1))
+		out = append(out, fmt.Sprintf("one record stands for several flows: %.2f on average, by its counters", mean))
+	}
+	return out
 }
 
 // observed is the number to be explained: tuples times cells where that fits,

@@ -132,15 +132,20 @@ type attribution struct {
 	skipped  []string // dimensions with too many values
 }
 
-// cell is one way in: who, to which machine, on which port.
+// cell is one way: who, to which machine, on which port.
 type cell struct {
 	peer, host netcase.Endpoint
 	port       uint16
 	proto      uint8
 }
 
-func (c cell) String() string {
-	return fmt.Sprintf("%s to %s on %s", c.peer, c.host, cube.PortName(c.port, c.proto))
+// named is the cell in words, from the one who began.
+func (c cell) named(d netcase.Direction) string {
+	from, to := c.peer, c.host
+	if d == netcase.Outbound {
+		from, to = to, from
+	}
+	return fmt.Sprintf("%s to %s on %s", from, to, cube.PortName(c.port, c.proto))
 }
 
 // breakdown is the state of the pass over the rows of a direction.
@@ -531,7 +536,7 @@ func elementOf(row *cube.Row, dimension string) string {
 func (b *breakdown) chooseCells(exact map[cell]*part) {
 	k := b.newRanking("cells")
 	for c, p := range exact {
-		k.add(c.String(), *p, adverse(b.in, c.peer))
+		k.add(c.named(b.r.line.direction), *p, adverse(b.in, c.peer))
 	}
 	k.trim()
 	share := 0.0

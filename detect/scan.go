@@ -133,7 +133,7 @@ func hostsIn(in *Input) func(func(netcase.Endpoint) bool) {
 func (s *source) classify(in *Input, t thresholds) (scanner, bool) {
 	b := s.profiler
 	inside := b.p.Direction != netcase.Inbound
-	if inside && s.watches(in.Site) {
+	if inside && s.watches(in.Site) || !inside && welcome(in.Site, b.p.Peer) {
 		return scanner{}, false
 	}
 	counted := s.counted(inside)

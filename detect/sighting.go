@@ -22,23 +22,18 @@ func sighting() Detector {
 			return Questions{InSpan: true, Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound, netcase.Outbound}}}}
 		},
 		Refine: func(in *Input) []cube.Want {
-			found := sightingsByOutcome(in)
+			found := sightings(in)
 			in.Memo = found
 			var wants []cube.Want
-			for _, o := range outcomes {
-				if len(found[o]) > 0 {
-					wants = append(wants, cube.Want{Tag: string(o), Selection: selectSightings(found[o]), Records: cube.MaxRecords})
-				}
+			for _, s := range found {
+				wants = append(wants, cube.Want{Tag: s.tag(), Selection: selectSightings(s.all), Records: cube.MaxRecords})
 			}
 			return wants
 		},
 		Find: func(in *Input) []netcase.Finding {
-			found := in.Memo.(map[netcase.Outcome][]netcase.Sighting)
 			var out []netcase.Finding
-			for _, o := range slices.Backward(outcomes) {
-				if len(found[o]) > 0 {
-					out = append(out, sightingFinding(in, o, found[o]))
-				}
+			for _, s := range in.Memo.([]sightingSet) {
+				out = append(out, s.finding(in))
 			}
 			return out
 		},
@@ -50,13 +45,30 @@ var outcomes = []netcase.Outcome{
 	netcase.OutcomeDenied, netcase.OutcomeNoReply, netcase.OutcomeUndecided, netcase.OutcomeTwoWay, netcase.OutcomeOutbound,
 }
 
-func sightingsByOutcome(in *Input) map[netcase.Outcome][]netcase.Sighting {
-	out := map[netcase.Outcome][]netcase.Sighting{}
-	if in.Intel == nil {
-		return out
+// sightingSet is the sightings that become one finding: those with one outcome of
+// addresses that are accused of something, or of addresses that are only named as
+// research scanners.
+type sightingSet struct {
+	outcome netcase.Outcome
+	listed  bool
+	all     []netcase.Sighting // most flows first
+}
+
+func (s *sightingSet) tag() string {
+	if s.listed {
+		return string(s.outcome)
 	}
+	return string(s.outcome) + ", research scanners"
+}
+
+// sightings matches every outside peer, the gravest outcome first.
+func sightings(in *Input) []sightingSet {
+	if in.Intel == nil {
+		return nil
+	}
+	sets := map[string]*sightingSet{}
 	for b := range byPeer(in.Rows(0)) {
-		if !b.p.Peer.Addr.IsValid() || len(in.Intel.Match(b.p.Peer.Addr)) == 0 {
+		if !b.p.Peer.Addr.IsValid() || welcome(in.Site, b.p.Peer) || len(in.Intel.Match(b.p.Peer.Addr)) == 0 {
 			continue
 		}
 		p := b.profile()
@@ -66,13 +78,29 @@ func sightingsByOutcome(in *Input) map[netcase.Outcome][]netcase.Sighting {
 		if !card.Listed() && !namesScanner(&card) {
 			continue
 		}
-		o := outcomeOf(&p)
-		out[o] = append(out[o], netcase.Sighting{Card: card, Profile: p, Outcome: o})
+		one := sightingSet{outcome: outcomeOf(&p), listed: card.Listed()}
+		if sets[one.tag()] == nil {
+			sets[one.tag()] = &one
+		}
+		s := sets[one.tag()]
+		s.all = append(s.all, netcase.Sighting{Card: card, Profile: p, Outcome: s.outcome})
 	}
-	for o := range out {
-		slices.SortFunc(out[o], func(a, b netcase.Sighting) int { return mostFlowsFirst(a.Profile, b.Profile) })
+	out := make([]sightingSet, 0, len(sets))
+	for _, s := range sets {
+		slices.SortFunc(s.all, func(a, b netcase.Sighting) int { return mostFlowsFirst(a.Profile, b.Profile) })
+		out = append(out, *s)
 	}
+	slices.SortFunc(out, func(a, b sightingSet) int {
+		return cmp.Or(boolRank(b.listed)-boolRank(a.listed), slices.Index(outcomes, b.outcome)-slices.Index(outcomes, a.outcome))
+	})
 	return out
+}
+
+func boolRank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // namesScanner tells whether a list of research scanners names the address.
@@ -114,16 +142,15 @@ func selectSightings(s []netcase.Sighting) netcase.Selection {
 	return sel
 }
 
-func sightingFinding(in *Input, o netcase.Outcome, all []netcase.Sighting) netcase.Finding {
-	shown := all[:min(len(all), netcase.MaxSources)]
+func (s *sightingSet) finding(in *Input) netcase.Finding {
+	shown := s.all[:min(len(s.all), netcase.MaxSources)]
 	f := netcase.Finding{
-		Kind: string(o), Direction: all[0].Profile.Direction, Selection: selectSightings(shown),
-		Sighting: &netcase.SightingFacts{Outcome: o, Sightings: shown, Count: len(all)},
+		Kind: s.tag(), Direction: s.all[0].Profile.Direction, Selection: selectSightings(shown),
+		Sighting: &netcase.SightingFacts{Outcome: s.outcome, Sightings: shown, Count: len(s.all)},
 	}
 	hosts, ports := map[netcase.Endpoint]bool{}, map[uint16]bool{}
-	adverse := 0
-	for i := range all {
-		p := &all[i].Profile
+	for i := range s.all {
+		p := &s.all[i].Profile
 		f.Flows += p.Flows
 		f.Reach = f.Reach.Plus(p.Reach)
 		f.Span = f.Span.Extend(p.First).Extend(p.Last)
@@ -133,26 +160,24 @@ func sightingFinding(in *Input, o netcase.Outcome, all []netcase.Sighting) netca
 		for _, c := range p.Ports {
 			ports[c.Port] = true
 		}
-		if all[i].Card.Listed() {
-			adverse++
-		}
 	}
 	f.Selection.Span = f.Span
 	for _, feed := range in.Intel.Feeds() {
 		f.Sighting.Usable += feed.Usable
 		f.Sighting.Total += feed.Read - feed.Skipped
 	}
-	f.Title = fmt.Sprintf("%s met in traffic, %s: %s with %s on %s",
-		count(adverse, "listed address"), o, count(f.Flows, "flow"), count(len(hosts), "host"), count(len(ports), "port"))
-	if adverse == 0 {
-		f.Title = fmt.Sprintf("%s named as research scanner met in traffic, %s: %s", count(len(all), "address"), o, count(f.Flows, "flow"))
+	who := count(len(s.all), "listed address")
+	if !s.listed {
+		who = count(len(s.all), "address") + " named as research scanner,"
 	}
+	f.Title = fmt.Sprintf("%s met in traffic, %s: %s with %s on %s",
+		who, s.outcome, count(f.Flows, "flow"), count(len(hosts), "host"), count(len(ports), "port"))
 	f.Evidence = append(f.Evidence, in.Cite(netcase.Evidence{
 		Statement: f.Title + "; " + reachText(f.Reach) + "; first " + f.Span.Start.Short() + ", last " + f.Span.End.Short() + " UTC",
-		Numbers:   map[string]float64{"addresses": float64(len(all)), "listed": float64(adverse), "flows": float64(f.Flows), "hosts": float64(len(hosts)), "ports": float64(len(ports))},
+		Numbers:   map[string]float64{"addresses": float64(len(s.all)), "flows": float64(f.Flows), "hosts": float64(len(hosts)), "ports": float64(len(ports))},
 		Selection: f.Selection,
 		Method:    "sighting: longest-prefix match, valid as of the traffic",
-	}, string(o)))
+	}, s.tag()))
 	if f.Reach.Open() > 0 {
 		f.Limits = append(f.Limits, "the outcome of "+count(f.Reach.Open(), "flow")+" is not recorded")
 	}

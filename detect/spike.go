@@ -60,7 +60,7 @@ const (
 	spikePoints   = 2016 // bins in a figure: twelve weeks of hours
 	spikeStack    = 6    // contributors in a figure
 	spikeRecords  = 40   // original records of one finding
-	lineShare     = 0.10 // of the inbound flows of its hours: a series below is not reported by itself
+	lineShare     = 0.20 // of the inbound flows of its hours: a series below is not reported by itself
 	burstFlows    = 1000 // in one bin of a direction that is only described
 	burstShare    = 0.5  // of all flows of that direction
 	sensorShare   = 0.8  // of an excess: a sensor that was not there before made it
@@ -335,7 +335,10 @@ func (s *seriesSet) description(in *Input, l *line) rise {
 	r := rise{line: l, from: p, to: p + 1, base: newBaseline(s.g, l.x, l.excluded), kind: "description", q: 1}
 	e := r.base.at(p)
 	if e.tier == tierNone {
-		r.why = fmt.Sprintf("only described: %s of history lie before it, and a baseline needs %d", count(int(e.n), "complete bin"), leastHistory)
+		r.why = fmt.Sprintf("only described: %s of history before it, and a baseline needs %d", count(int(e.n), "complete bin"), leastHistory)
+		if n := s.testable(); n > 0 {
+			r.why += fmt.Sprintf("; %s with a baseline %s compared, and none stood out", count(n, "later "+s.binNoun()), map[bool]string{true: "was", false: "were"}[n == 1])
+		}
 		return r
 	}
 	r.why = fmt.Sprintf("no bin passed all three of q <= %g, ratio >= %g and excess >= %g",

@@ -149,9 +149,21 @@ func (r *rise) present(s *seriesSet) (n int) {
 func period(g *grid, from, to int) string {
 	hours := int64(to-from) * g.hours
 	if hours == 1 {
-		return "hour from " + g.start(from).Short()
+		return "hour from " + minute(g.start(from))
 	}
-	return fmt.Sprintf("%d hours from %s", hours, g.start(from).Short())
+	return fmt.Sprintf("%d hours from %s", hours, minute(g.start(from)))
+}
+
+// minute is an instant to the minute. Relative clocks begin in 1970, where an
+// instant of zero is known.
+func minute(t netcase.Time) string { return t.Std().Format("2006-01-02 15:04") }
+
+// withPeers is "from 3 addresses", or "with" them where they did not begin.
+func (r *rise) withPeers(n int) string {
+	if r.line.direction == netcase.Outbound {
+		return "with " + count(n, "address")
+	}
+	return "from " + count(n, "address")
 }
 
 func (r *rise) countEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts, a *attribution, unit string) netcase.Evidence {
@@ -164,8 +176,8 @@ func (r *rise) countEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts, a *
 		return e
 	}
 	fit := r.base.at(r.from)
-	e.Statement = fmt.Sprintf("%s: %s in the %s, from %s; %s were expected (ratio %s, excess %s, q = %s).", f.Series,
-		amount(f.Observed), period(s.g, r.from, r.to), count(a.peers, "address"), amount(f.Expected), ratio(f.Ratio), amount(f.Excess), small(f.Q))
+	e.Statement = fmt.Sprintf("%s: %s in the %s, %s; %s were expected (ratio %s, excess %s, q = %s).", f.Series,
+		amount(f.Observed), period(s.g, r.from, r.to), r.withPeers(a.peers), amount(f.Expected), ratio(f.Ratio), amount(f.Excess), small(f.Q))
 	e.Method = fmt.Sprintf("spike: bins of %s; baseline %s from %s before the window, mean %.4g, dispersion %.3g at its start; negative binomial upper tail; "+
 		"Benjamini–Hochberg over %s in %s; floors q <= %g, ratio >= %g, excess >= %g",
 		count(int(s.g.hours), "hour"), f.Tier, count(f.History, "complete bin"), fit.mu, fit.phi,
@@ -183,9 +195,9 @@ func (r *rise) describe(s *seriesSet, f *netcase.SpikeFacts, a *attribution, uni
 	for i := s.g.from; i < s.g.bins(); i++ {
 		rank += b2i(r.line.x[i] > r.line.x[r.from] && i != r.from)
 	}
-	text := fmt.Sprintf("%s: %s in the %s, rank %d of %s, %s of the %s in the span, %s a minute, from %s.", f.Series,
+	text := fmt.Sprintf("%s: %s in the %s, rank %d of %s, %s of the %s in the span, %s a minute, %s.", f.Series,
 		amount(observed), period(s.g, r.from, r.to), rank, count(r.present(s), s.binNoun()), percent(observed/max(total, 1)),
-		amount(total), rate(observed/float64(60*s.g.hours*int64(r.to-r.from))), count(a.peers, "address"))
+		amount(total), rate(observed/float64(60*s.g.hours*int64(r.to-r.from))), r.withPeers(a.peers))
 	if seconds := int64(math.Ceil(float64(a.span.End-a.span.Start) / 1000)); seconds > 0 && seconds < 1800 {
 		text += fmt.Sprintf(" The first and the last of them lie %s apart.", count(seconds, "second"))
 	}
@@ -220,7 +232,7 @@ func (r *rise) shareEvidence(s *seriesSet, a *attribution) netcase.Evidence {
 		parts = append(parts, fmt.Sprintf("%s explain %s of it (%s)", x.Dimension, percent(x.Share), elementList(x.Elements)))
 	}
 	text := fmt.Sprintf("The excess of %s: %s. ", amount(excess), strings.Join(parts, "; "))
-	text += fmt.Sprintf("%s of %s were not met in the hours it is compared with and hold %s flows.",
+	text += fmt.Sprintf("Not met in the hours it is compared with: %s of %s, with %s flows.",
 		thousands(int64(a.freshN)), count(a.peers, "address"), amount(a.fresh.in))
 	return netcase.Evidence{
 		Statement: text, Selection: r.selection(s),
@@ -272,7 +284,7 @@ func (r *rise) limits(in *Input, s *seriesSet, a *attribution, unit string) []st
 		out = append(out, "the baseline is the mean of less than three days: a rhythm of the day cannot be told from a rise")
 	}
 	if n := countTrue(s.g.missing); n > 0 {
-		out = append(out, count(n, s.binNoun())+" in which a sensor was silent are missing, not zero")
+		out = append(out, "missing, not zero: "+count(n, s.binNoun())+" in which a sensor was silent")
 	}
 	if s.dropped {
 		out = append(out, "the last bin is incomplete and left out")
