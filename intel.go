@@ -23,13 +23,14 @@ const (
 	ClaimHosting    ClaimType = "hosting"        // range of a cloud or hosting provider: knowledge, no verdict
 	ClaimEdge       ClaimType = "edge"           // CDN or cloud edge shared by many
 	ClaimResolver   ClaimType = "resolver"       // public resolver or other well-known service
+	ClaimPlace      ClaimType = "place"          // where a range is registered or announced: knowledge, no verdict
 	ClaimNothing    ClaimType = "nothing-known"  // the provider was asked and knows nothing bad, or holds it for harmless
 )
 
 // Adverse tells whether the claim says something bad of the address.
 func (c ClaimType) Adverse() bool {
 	switch c {
-	case ClaimTor, ClaimProxy, ClaimScanner, ClaimHosting, ClaimEdge, ClaimResolver, ClaimNothing:
+	case ClaimTor, ClaimProxy, ClaimScanner, ClaimHosting, ClaimEdge, ClaimResolver, ClaimPlace, ClaimNothing:
 		return false
 	}
 	return true

@@ -155,19 +155,17 @@ func TestFlippedByte(t *testing.T) {
 	for path, text := range tree(t, dir) {
 		full := filepath.Join(dir, filepath.FromSlash(path))
 		for i := 0; i < len(text); i += stride(path) {
-			for _, bit := range []byte{1, 0x20} { // 0x20: another case of a letter
-				b := []byte(text)
-				b[i] ^= bit
-				if err := os.WriteFile(full, b, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				r := verify(t, dir)
-				if !r.bad(path) {
-					t.Fatalf("%s: byte %d (%q to %q) is not noticed: %v", path, i, text[i], b[i], r.Problems)
-				}
-				if path != ManifestFile && slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Path != path && p.Path != CaseFile && p.Path != RecordsFile }) {
-					t.Fatalf("%s: byte %d: others are blamed: %v", path, i, r.Problems)
-				}
+			b := []byte(text)
+			b[i] ^= []byte{1, 0x20}[i%2] // 0x20: another case of a letter
+			if err := os.WriteFile(full, b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			r := verify(t, dir)
+			if !r.bad(path) {
+				t.Fatalf("%s: byte %d (%q to %q) is not noticed: %v", path, i, text[i], b[i], r.Problems)
+			}
+			if path != ManifestFile && slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Path != path && p.Path != CaseFile && p.Path != RecordsFile }) {
+				t.Fatalf("%s: byte %d: others are blamed: %v", path, i, r.Problems)
 			}
 		}
 		for name, b := range map[string][]byte{"shorter": []byte(text)[:max(len(text)-1, 0)], "longer": []byte(text + "\n"), "empty": {}} {

@@ -40,14 +40,14 @@ const (
 	subSecond     = 0.10    // of the stamps with a fraction: the clock is not truncated
 	onGrid        = 0.95    // of the stamps within a second of the grid
 	steadyPhase   = 0.95    // length of the mean phase vector of a scheduler
-	keptPeers     = 4096    // candidates kept at most, listed ones and large counts first
-	mostTuples    = 1024    // of one peer; more is a sweep and no repeated count
+	keptPeers     = 512     // candidates kept at most, listed ones and large counts first
+	mostTuples    = 512     // of one peer; more is a sweep and no repeated count
 	shownPeers    = 20      // of a group
 	artefactCites = 40      // original records
 	equalGroups   = 3       // groups of equal tuples that are looked at
 	wholeTuples   = 64      // tuples in an explanation
 	mostReadings  = 10      // explanations listed
-	rateOfSilence = 1 << 20 // records of one tuple beyond which the chance of no collision is not worked out
+	mostArrivals  = 1 << 20 // records of one tuple beyond which the chance of no collision is not worked out
 )
 
 // artefactGrids are the grids of usual logging intervals, in seconds.

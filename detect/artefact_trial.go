@@ -242,7 +242,7 @@ func (g *gridCount) addPeer(own []stamped, w netcase.Time) {
 // logNoCollision is the natural logarithm of the chance that n free arrivals lie
 // in n different cells out of so many: cells! / (cells-n)! / cells^n.
 func logNoCollision(n, cells int64) float64 {
-	if n > cells || n > rateOfSilence {
+	if n > cells || n > mostArrivals {
 		return math.Inf(-1)
 	}
 	all, _ := math.Lgamma(float64(cells) + 1)

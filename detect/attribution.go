@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -155,7 +156,10 @@ type breakdown struct {
 	g        *grid
 	before   []bool
 	out      *attribution
-	dims     map[string]map[string]*part
+	hosts    map[netcase.Endpoint]*part
+	ports    map[portKey]*part
+	reaches  map[netcase.Reach]*part
+	sensors  map[string]*part
 	cells    map[cell]float64
 	network  netip.Prefix
 	netPart  part
@@ -169,17 +173,30 @@ type breakdown struct {
 // attribute reads the rows of the direction once for the elements, and once more
 // for the cells and the bins of the contributors.
 func attribute(in *Input, s *seriesSet, r *rise) *attribution {
-	b := &breakdown{in: in, r: r, g: s.g, out: &attribution{unknown: true}, cells: map[cell]float64{},
-		dims: map[string]map[string]*part{byHostDim: {}, byPortDim: {}, byReach: {}, bySensor: {}}}
+	b := newBreakdown(in, s, r)
+	b.secondReading()
+	return b.out
+}
+
+// newBreakdown is the breakdown after the first reading.
+func newBreakdown(in *Input, s *seriesSet, r *rise) *breakdown {
+	b := &breakdown{
+		in: in, r: r, g: s.g, out: &attribution{unknown: true}, cells: map[cell]float64{},
+		hosts: map[netcase.Endpoint]*part{}, ports: map[portKey]*part{}, reaches: map[netcase.Reach]*part{}, sensors: map[string]*part{},
+	}
 	b.compareWith()
 	networks := b.newRanking(byNetwork)
 	addresses := b.newRanking(byAddress)
 	b.out.rankings = []*ranking{addresses, networks}
 	b.readPeers(addresses, networks)
-	b.rankRest()
+	b.out.rankings = append(b.out.rankings,
+		rest(b, byHostDim, b.hosts, netcase.Endpoint.String),
+		rest(b, byPortDim, b.ports, func(k portKey) string { return cube.PortName(k.port, k.proto) }),
+		rest(b, byReach, b.reaches, netcase.Reach.String),
+		rest(b, bySensor, b.sensors, func(s string) string { return s }),
+	)
 	b.finish()
-	b.secondReading()
-	return b.out
+	return b
 }
 
 // compareWith chooses the bins that the window is compared with: those that its
@@ -245,9 +262,20 @@ func (b *breakdown) eachRow(visit func(row *cube.Row, bin int)) {
 	}
 }
 
-// holds tells whether a row belongs to the series.
+// holds tells whether a row belongs to the series. Names are written only where
+// the cheap comparison leaves it open.
 func (l *line) holds(row *cube.Row) bool {
-	return l.by == cube.ByDirection || cube.SeriesOf(&row.Key, l.by) == l.value
+	switch l.by {
+	case cube.ByDirection:
+		return true
+	case cube.ByPort:
+		if l.port != row.Port {
+			return false
+		}
+	case cube.ByHost:
+		return row.Host == l.host || !row.Host.Addr.IsValid() && cube.SeriesOf(&row.Key, l.by) == l.value
+	}
+	return cube.SeriesOf(&row.Key, l.by) == l.value
 }
 
 func (b *breakdown) inWindow(bin int) bool { return bin >= b.r.from && bin < b.r.to }
@@ -277,10 +305,10 @@ func (b *breakdown) readPeers(addresses, networks *ranking) {
 		} else {
 			p.before += n
 		}
-		b.count(byHostDim, row.Host.String(), inside, n)
-		b.count(byPortDim, cube.PortName(row.Port, row.Proto), inside, n)
-		b.count(byReach, row.Reach.String(), inside, n)
-		b.count(bySensor, row.Sensor, inside, n)
+		tell(b.hosts, row.Host, inside, n)
+		tell(b.ports, portKey{row.Port, row.Proto}, inside, n)
+		tell(b.reaches, row.Reach, inside, n)
+		tell(b.sensors, row.Sensor, inside, n)
 	})
 	end()
 	b.endNetwork(networks)
@@ -321,8 +349,8 @@ func (b *breakdown) heavy(c cell, n float64) {
 	}
 }
 
-func (b *breakdown) count(dimension, value string, inside bool, n float64) {
-	d := b.dims[dimension]
+// tell counts flows for one value of a dimension, while there is room.
+func tell[K comparable](d map[K]*part, value K, inside bool, n float64) {
 	p := d[value]
 	if p == nil {
 		if len(d) >= mostElements {
@@ -389,24 +417,23 @@ func adverse(in *Input, e netcase.Endpoint) bool {
 	return slices.ContainsFunc(in.Intel.Match(e.Addr), func(i netcase.Indicator) bool { return i.Claim.Adverse() })
 }
 
-func (b *breakdown) rankRest() {
-	for _, dimension := range []string{byHostDim, byPortDim, byReach, bySensor} {
-		d := b.dims[dimension]
-		if len(d) >= mostElements {
-			b.out.skipped = append(b.out.skipped, dimension)
-			continue
-		}
-		names := make([]string, 0, len(d))
-		for n := range d {
-			names = append(names, n)
-		}
-		slices.Sort(names)
-		k := b.newRanking(dimension)
-		for _, n := range names {
-			k.add(n, *d[n], false)
-		}
-		b.out.rankings = append(b.out.rankings, k)
+// rest ranks the values of a dimension, in the order of their names; a dimension
+// with too many values has no answer.
+func rest[K comparable](b *breakdown, dimension string, d map[K]*part, name func(K) string) *ranking {
+	k := b.newRanking(dimension)
+	if len(d) >= mostElements {
+		b.out.skipped = append(b.out.skipped, dimension)
+		return k
 	}
+	parts := make(map[string]part, len(d))
+	for v, p := range d {
+		n := name(v)
+		parts[n] = part{parts[n].in + p.in, parts[n].before + p.before}
+	}
+	for _, n := range slices.Sorted(maps.Keys(parts)) {
+		k.add(n, parts[n], false)
+	}
+	return k
 }
 
 func (b *breakdown) finish() {
@@ -437,7 +464,7 @@ func (b *breakdown) finish() {
 // do not hold, if other sensors were there.
 func (b *breakdown) newborn() float64 {
 	fresh, old := 0.0, 0.0
-	for _, p := range b.dims[bySensor] {
+	for _, p := range b.sensors {
 		if p.before > 0 {
 			old += p.before
 		} else {
@@ -496,9 +523,10 @@ func (b *breakdown) secondReading() {
 		at[n] = i
 	}
 	dimension, _ := b.out.stackDimension()
+	nameOf := elementNames(dimension)
 	b.out.stacks = map[int][]int64{}
 	b.eachRow(func(row *cube.Row, bin int) {
-		if k, ok := at[elementOf(row, dimension)]; ok {
+		if k, ok := at[nameOf(row)]; ok {
 			if b.out.stacks[bin] == nil {
 				b.out.stacks[bin] = make([]int64, len(at))
 			}
@@ -514,6 +542,19 @@ func (b *breakdown) secondReading() {
 		}
 	})
 	b.chooseCells(exact)
+}
+
+// elementNames names the element of a row. Rows come peer by peer, so that the
+// name of the row before is mostly the name of this one.
+func elementNames(dimension string) func(*cube.Row) string {
+	var last cube.Pair
+	name, any := "", false
+	return func(row *cube.Row) string {
+		if p := (cube.Pair{Peer: row.Peer, Host: row.Host, Port: row.Port, Proto: row.Proto}); !any || p != last || dimension == byReach || dimension == bySensor {
+			last, name, any = p, elementOf(row, dimension), true
+		}
+		return name
+	}
 }
 
 func elementOf(row *cube.Row, dimension string) string {

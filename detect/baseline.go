@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"slices"
 
 	"netcase"
 )
@@ -180,20 +181,21 @@ func caution(n float64) float64 {
 // sameHours is the clean bins of earlier days at the same hour of the day, an
 // hour more or less.
 func (b *baseline) sameHours(i int) []float64 {
-	return b.steps(i, int(max(24/b.g.hours, 1)), daysBack, true)
+	return b.steps(i, int(max(24/b.g.hours, 1)), daysBack, 0, true)
 }
 
-// steps is the clean bins that lie whole steps back, with their neighbours where asked.
-func (b *baseline) steps(i, step, most int, neighbours bool) []float64 {
+// steps is the clean bins that lie whole steps back, carried on to bin i by a
+// slope a step, with the hours beside them where asked.
+func (b *baseline) steps(i, step, most int, slope float64, beside bool) []float64 {
 	reach := 0
-	if neighbours && b.g.hours == 1 {
+	if beside && b.g.hours == 1 {
 		reach = 1
 	}
 	var out []float64
 	for k := 1; k <= most; k++ {
 		for j := i - k*step - reach; j <= i-k*step+reach; j++ {
 			if j >= 0 && b.clean[j] {
-				out = append(out, b.x[j])
+				out = append(out, max(b.x[j]+slope*float64(k), 0))
 			}
 		}
 	}
@@ -219,21 +221,19 @@ func (b *baseline) fromMedian(e *expectation, i int, values []float64) {
 // fromWeeks takes the median of the same hour of earlier weeks, carried on by
 // the trend of the weekly medians.
 func (b *baseline) fromWeeks(e *expectation, i int) {
-	week := int(max(168/b.g.hours, 1))
-	pooled := b.steps(i, week, weeksBack, true)
+	week := int(max(weekHours/b.g.hours, 1))
+	slope := b.trend(i, week)
+	pooled := b.steps(i, week, weeksBack, slope, true)
 	if len(pooled) < leastValues {
 		b.fromMedian(e, i, b.sameHours(i))
 		return
 	}
-	slope := b.trend(i, week)
-	values := b.detrended(i, week, slope, false)
+	values := b.steps(i, week, weeksBack, slope, false)
 	if len(values) < 2 {
-		values = b.detrended(i, week, slope, true)
+		values = slices.Clone(pooled)
 	}
-	centre := middle(values)
-	e.mu = max(centre, leastMean)
-	wide := b.detrended(i, week, slope, true)
-	s := spread(wide, middle(wide))
+	e.mu = max(middle(values), leastMean)
+	s := spread(pooled, middle(pooled))
 	e.phi = max(medianPhi, s*s/e.mu, b.pooled())
 }
 
@@ -259,21 +259,4 @@ func (b *baseline) trend(i, week int) float64 {
 		return 0
 	}
 	return theilSen(medians)
-}
-
-// detrended is the comparable bins of earlier weeks, carried on to bin i.
-func (b *baseline) detrended(i, week int, slope float64, neighbours bool) []float64 {
-	var out []float64
-	for k := 1; k <= weeksBack; k++ {
-		reach := 0
-		if neighbours && b.g.hours == 1 {
-			reach = 1
-		}
-		for j := i - k*week - reach; j <= i-k*week+reach; j++ {
-			if j >= 0 && b.clean[j] {
-				out = append(out, max(b.x[j]+slope*float64(k), 0))
-			}
-		}
-	}
-	return out
 }

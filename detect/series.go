@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"netcase"
@@ -23,6 +24,8 @@ type line struct {
 	direction  netcase.Direction
 	by         cube.By
 	value      string
+	host       netcase.Endpoint // of a series by host
+	port       uint16           // of a series by port
 	x          []float64
 	excluded   []bool // bins that a first fit found unusual
 	candidates []candidate
@@ -285,12 +288,15 @@ func b2i(b bool) int {
 // begin in as missing, and finds where the investigated span begins.
 func (s *seriesSet) trim(in *Input) {
 	g, n := s.g, s.g.bins()
+	if i, ok := g.bin(in.Span.Start); ok {
+		g.from = i
+	}
 	if !s.wholeBins(in) {
 		slack := netcase.Time((1 - aliveShare) * float64(g.width()))
 		if in.History.Start > g.start(0)+slack && n > 1 {
 			g.missing[0] = true
 		}
-		if in.History.End < g.start(n)-slack && n > 1 {
+		if in.History.End < g.start(n)-slack && n-1 > g.from {
 			n--
 			s.dropped = true
 		}
@@ -298,9 +304,6 @@ func (s *seriesSet) trim(in *Input) {
 	g.missing = g.missing[:n]
 	for _, l := range s.lines {
 		l.x = l.x[:n]
-	}
-	if i, ok := g.bin(in.Span.Start); ok {
-		g.from = i
 	}
 }
 
@@ -339,12 +342,26 @@ func (s *seriesSet) readLines(in *Input, question int, by cube.By) {
 		if now == nil || now.value != p.Series {
 			end()
 			now = &line{direction: netcase.Inbound, by: by, value: p.Series, x: make([]float64, s.g.bins())}
+			now.parse()
 		}
 		if i, ok := s.g.bin(p.Start); ok {
 			now.x[i] += float64(p.Flows)
 		}
 	}
 	end()
+}
+
+// parse reads the host or the port that the series is named after.
+func (l *line) parse() {
+	switch l.by {
+	case cube.ByHost:
+		l.host = endpointNamed(l.value)
+	case cube.ByPort:
+		number, _, _ := strings.Cut(l.value, "/")
+		if p, err := strconv.ParseUint(number, 10, 16); err == nil {
+			l.port = uint16(p)
+		}
+	}
 }
 
 // called is the name of the series, with the noun of what it counts.

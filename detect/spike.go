@@ -87,9 +87,8 @@ func refineSpike(in *Input) []cube.Want {
 	}
 	var wants []cube.Want
 	for _, r := range s.rises(in) {
-		a := attribute(in, s, &r)
 		sel := r.selection(s)
-		sel.Peers = a.peersToCite()
+		sel.Peers = newBreakdown(in, s, &r).out.peersToCite()
 		wants = append(wants, cube.Want{Tag: r.tag, Selection: sel, Records: spikeRecords})
 	}
 	return wants
@@ -351,12 +350,9 @@ func (r *rise) selection(s *seriesSet) netcase.Selection {
 	sel := netcase.Selection{Direction: r.line.direction, Span: s.g.span(r.from, r.to)}
 	switch r.line.by {
 	case cube.ByHost:
-		sel.Hosts = []netcase.Endpoint{endpointNamed(r.line.value)}
+		sel.Hosts = []netcase.Endpoint{r.line.host}
 	case cube.ByPort:
-		number, _, _ := strings.Cut(r.line.value, "/")
-		if p, err := strconv.ParseUint(number, 10, 16); err == nil {
-			sel.Ports = []uint16{uint16(p)}
-		}
+		sel.Ports = []uint16{r.line.port}
 	case cube.ByReach:
 		if reach, err := netcase.ParseReach(r.line.value); err == nil {
 			sel.Reaches = []netcase.Reach{reach}

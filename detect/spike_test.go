@@ -485,6 +485,24 @@ func TestSpikeOutsideTheSpan(t *testing.T) {
 	}
 }
 
+// A span that begins in the last, incomplete bin has that bin only.
+func TestSpikeShortSpan(t *testing.T) {
+	w := campaign()
+	w.batch.Flows = slices.DeleteFunc(w.batch.Flows, func(f netcase.Flow) bool { return f.Start >= monday+119*netcase.Hour })
+	w.batch.Flows = append(w.batch.Flows, netcase.Flow{
+		Start: monday + 119*netcase.Hour + netcase.Minute, Src: netcase.At(netip.MustParseAddr("45.9.20.10")), Dst: netcase.At(netip.MustParseAddr("10.0.0.4")), Flows: 1, Records: 1,
+	})
+	w.span = netcase.Span{Start: monday + 119*netcase.Hour, End: monday + 120*netcase.Hour}
+	found := w.find(t, spike())
+	if len(found) != 1 || found[0].Span != w.span || found[0].Flows != 1 {
+		t.Errorf("%+v", found)
+	}
+	w.span = netcase.Span{Start: monday + 500*netcase.Hour, End: monday + 520*netcase.Hour}
+	if found := w.find(t, spike()); len(found) != 0 {
+		t.Errorf("%d findings beyond the data", len(found))
+	}
+}
+
 func TestSpikeNothingToSay(t *testing.T) {
 	if found := newTraffic().find(t, spike()); len(found) != 0 {
 		t.Errorf("%d findings from nothing", len(found))

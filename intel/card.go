@@ -35,13 +35,16 @@ func (s *Set) Card(q CardQuery) netcase.Card {
 	}
 	q.Last = max(q.Last, q.First)
 	card := netcase.Card{Address: q.Address, Listings: []netcase.Listing{}}
-	for _, in := range s.Match(q.Address) {
-		card.Listings = append(card.Listings, listing(in, &q))
+	all := s.Match(q.Address)
+	for _, in := range all {
+		if in.Claim != netcase.ClaimPlace {
+			card.Listings = append(card.Listings, listing(in, &q))
+		}
 	}
 	groups(card.Listings)
 	sum(&card)
 	benign(&card)
-	places(&card)
+	places(&card, all)
 	return card
 }
 
@@ -177,9 +180,9 @@ func benign(c *netcase.Card) {
 
 // places gathers the answers to where the address is, the newest of each
 // provider and answer, and tells whether the countries differ.
-func places(c *netcase.Card) {
-	for i := range c.Listings {
-		in := &c.Listings[i].Indicator
+func places(c *netcase.Card, all []netcase.Indicator) {
+	for i := range all {
+		in := &all[i]
 		if in.Geo == (netcase.Geo{}) {
 			continue
 		}

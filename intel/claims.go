@@ -91,7 +91,7 @@ func Lifetime(c netcase.ClaimType) netcase.Time {
 		return 14 * netcase.Day
 	case netcase.ClaimHijacked, netcase.ClaimProxy:
 		return 120 * netcase.Day
-	case netcase.ClaimHosting, netcase.ClaimEdge, netcase.ClaimResolver, netcase.ClaimScanner, netcase.ClaimNothing:
+	case netcase.ClaimHosting, netcase.ClaimEdge, netcase.ClaimResolver, netcase.ClaimScanner, netcase.ClaimPlace, netcase.ClaimNothing:
 		return 365 * netcase.Day
 	}
 	return 47 * netcase.Day
@@ -148,6 +148,8 @@ func noVerdict(c netcase.ClaimType) string {
 		return "says that the address is a known service, which is no verdict"
 	case netcase.ClaimScanner:
 		return "says who scans, not that it is bad"
+	case netcase.ClaimPlace:
+		return "says where the range is, which is no verdict"
 	case netcase.ClaimNothing:
 		return "the provider knows nothing bad of it, which is no verdict"
 	}

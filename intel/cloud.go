@@ -11,11 +11,12 @@ import (
 func cloudRanges() Format {
 	return Format{
 		Name: "cloud-ranges",
-		Doc:  "Ranges that a cloud publishes: Amazon ip-ranges.json, Google cloud.json and goog.json, Azure service tags, Oracle.",
+		Doc:  "Ranges that a cloud publishes: Amazon ip-ranges.json, Google cloud.json, Azure service tags, Oracle, Fastly, Cloudflare, GitHub.",
 		Fuzz: "FuzzJSON",
 		Detect: func(h *head) bool {
 			return h.hasAny("prefixes[].ip_prefix", "prefixes[].ipv6_prefix", "prefixes[].ipv4Prefix", "prefixes[].ipv6Prefix",
-				"values[].properties.addressPrefixes", "regions[].cidrs[].cidr")
+				"values[].properties.addressPrefixes", "regions[].cidrs[].cidr", "result.ipv4_cidrs") ||
+				h.has("addresses", "ipv6_addresses") || h.has("hooks", "web", "api")
 		},
 		Parse: func(s *sink, r io.Reader) error {
 			return documents(r, s.cfg.MaxDocument, s.cloudDocument)
@@ -37,6 +38,14 @@ type cloudData struct {
 			AddressPrefixes []string
 		}
 	}
+	Addresses   []string // Fastly
+	V6Addresses []string `json:"ipv6_addresses"`
+	Result      struct { // Cloudflare
+		V4 []string `json:"ipv4_cidrs"`
+		V6 []string `json:"ipv6_cidrs"`
+	}
+	Hooks, Web, API, Git, Pages, Actions []string // GitHub
+
 	Regions []struct {
 		Region string
 		Cidrs  []struct {
@@ -62,6 +71,12 @@ func (s *sink) cloudDocument(_ int64, raw json.RawMessage) {
 	s.dated(otxTime(awsTime(d.CreateDate), d.CreationTime, d.Updated))
 	owner := "Oracle Cloud"
 	switch {
+	case len(d.Addresses) > 0:
+		owner = "Fastly"
+	case len(d.Result.V4)+len(d.Result.V6) > 0:
+		owner = "Cloudflare"
+	case len(d.Hooks) > 0:
+		owner = "GitHub"
 	case len(d.Values) > 0:
 		owner = "Microsoft Azure"
 	case len(d.Prefixes) > 0 && (d.Prefixes[0].G4 != "" || d.Prefixes[0].G6 != ""):
@@ -87,6 +102,11 @@ func (s *sink) cloudDocument(_ int64, raw json.RawMessage) {
 			take(a, v.Name)
 		}
 	}
+	for _, list := range [][]string{d.Addresses, d.V6Addresses, d.Result.V4, d.Result.V6, d.Hooks, d.Web, d.API, d.Git, d.Pages, d.Actions} {
+		for _, a := range list {
+			take(a, "")
+		}
+	}
 	for _, r := range d.Regions {
 		for _, c := range r.Cidrs {
 			take(c.Cidr, r.Region)
@@ -108,6 +128,9 @@ func cloudClaim(address, owner, service string) claim {
 	c := claim{address: address, claim: netcase.ClaimHosting, description: owner}
 	switch service {
 	case "CLOUDFRONT", "CLOUDFRONT_ORIGIN_FACING", "GLOBALACCELERATOR", "AzureFrontDoor.Frontend", "AzureFrontDoor.FirstParty":
+		c.claim = netcase.ClaimEdge
+	}
+	if owner == "Fastly" || owner == "Cloudflare" {
 		c.claim = netcase.ClaimEdge
 	}
 	if service != "" {

@@ -43,6 +43,7 @@ func Formats() []Format {
 		genericJSON(),
 		dshieldBlock(),
 		ipsumList(),
+		placeRanges(),
 		csvTable(),
 		plainList(),
 	}
@@ -197,6 +198,16 @@ func (h *head) has(paths ...string) bool {
 		}
 	}
 	return len(h.json) > 0
+}
+
+// within tells whether some path begins so.
+func (h *head) within(start string) bool {
+	for p := range h.json {
+		if strings.HasPrefix(p, start) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasAny tells whether one of the paths occurs.

@@ -64,6 +64,8 @@ func (c *Config) refuse(p netip.Prefix, claim netcase.ClaimType) string {
 	}
 	floor := c.KnowledgeBits4
 	switch {
+	case claim == netcase.ClaimPlace:
+		return "" // a range of a country or a network cut into prefixes may begin with a wide one
 	case claim.Adverse() && p.Addr().Is4():
 		floor = c.AdverseBits4
 	case claim.Adverse():

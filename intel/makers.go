@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"netcase"
 )
@@ -29,7 +30,7 @@ type maker struct {
 //
 // Reliability follows the prior table of the fusion method: first-hand and
 // curated B, community reports C, unreviewed collections D to E.
-func makers() []maker {
+var makers = sync.OnceValue(func() []maker {
 	return []maker{
 		{words: []string{"abuseipdb*", "blocklist-abuseipdb", "borestad"}, provider: "AbuseIPDB", claim: netcase.ClaimAbuse, reliability: "C", public: true},
 		{words: []string{"alienvault-ssh-bruteforce"}, provider: "AlienVault OTX", claim: netcase.ClaimBruteForce, reliability: "D", public: true},
@@ -99,7 +100,7 @@ func makers() []maker {
 		{words: []string{"alibaba*", "aliyun*"}, provider: "Alibaba ranges", claim: netcase.ClaimHosting, service: "Alibaba Cloud"},
 		{words: []string{"tencent*"}, provider: "Tencent ranges", claim: netcase.ClaimHosting, service: "Tencent Cloud"},
 	}
-}
+})
 
 // collection is a folder or a project that holds several lists: what it hands
 // on from others keeps the others' origin.
@@ -406,7 +407,7 @@ type family struct {
 	from   []string // in the order in which they are looked for
 }
 
-func families() []family {
+var families = sync.OnceValue(func() []family {
 	var public []string
 	for _, m := range makers() {
 		if m.public {
@@ -418,4 +419,4 @@ func families() []family {
 		{origin: Aggregate, from: public},
 		{origin: "VirusTotal", from: public},
 	}
-}
+})

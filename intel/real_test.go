@@ -19,6 +19,9 @@ import (
 // realLists is the folder of real block lists beside the project. Tests that
 // need it are skipped where it is absent.
 func realLists(t testing.TB) string {
+	if testing.Short() {
+		t.Skip("the real lists take seconds to load")
+	}
 	dir := os.Getenv("NETCASE_DATA")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "shared", "data")
@@ -142,4 +145,28 @@ func incidentAddresses(t *testing.T, set *Set) {
 			}
 		}
 	}
+}
+
+// TestRealPlaces loads the tables of where ranges are beside two lists: they add
+// answers to where an address is, and nothing else.
+func TestRealPlaces(t *testing.T) {
+	dir := realLists(t)
+	geo := filepath.Join(filepath.Dir(dir), "geo")
+	if _, err := os.Stat(geo); err != nil {
+		t.Skipf("no tables of places: %v", err)
+	}
+	start := time.Now()
+	set := load(t, append(folder(t, geo), folder(t, filepath.Join(dir, "borestad-excerpt"))...))
+	t.Logf("%d indicators in %s", set.Len(), time.Since(start).Round(10*time.Millisecond))
+	for _, f := range set.Feeds() {
+		t.Logf("%-40s %-14s read %d usable %d skipped %d refused %d dup %d %v %s", f.Name, f.Format, f.Read, f.Usable, f.Skipped, f.Refused, f.Duplicate, f.Reasons, f.Error)
+		if strings.HasSuffix(f.Name, ".csv") && (f.Format != "place-ranges" || f.Usable*100 < f.Read*99 || f.Error != "") {
+			t.Errorf("%s: %+v", f.Name, f)
+		}
+	}
+	card := set.Card(CardQuery{Address: netip.MustParseAddr("194.180.49.103"), First: netcase.TimeOf(time.Date(2025, 10, 20, 0, 0, 0, 0, time.UTC))})
+	if card.Adverse != 1 || len(card.Listings) != 1 || len(card.Geo) < 2 {
+		t.Errorf("%+v", card)
+	}
+	t.Logf("%+v", card.Geo)
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"netcase"
 )
@@ -21,7 +22,7 @@ type service struct {
 // Source: the operators' own pages (Google Public DNS, Cloudflare DNS and
 // cloudflare.com/ips, Quad9, OpenDNS, AdGuard, Microsoft "What is IP address
 // 168.63.129.16"), read 2025. Lists that are loaded add to it.
-func services() []service {
+var services = sync.OnceValue(func() []service {
 	var out []service
 	add := func(name string, edge bool, prefixes ...string) {
 		for _, p := range prefixes {
@@ -40,7 +41,7 @@ func services() []service {
 		"104.16.0.0/13", "104.24.0.0/14", "172.64.0.0/13", "131.0.72.0/22",
 		"2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2405:b500::/32", "2405:8100::/32", "2a06:98c0::/29", "2c0f:f248::/32")
 	return out
-}
+})
 
 // KnownService is the name of the edge, resolver or other well-known service in
 // whose range the address lies. Cutting it off would cut off the owner: response

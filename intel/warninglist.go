@@ -3,7 +3,6 @@ package intel
 import (
 	"encoding/json"
 	"io"
-	"regexp"
 	"strings"
 
 	"netcase"
@@ -13,22 +12,19 @@ import (
 // shared by many.
 func mispWarningList() Format {
 	return Format{
-		Name: "misp-warninglist",
-		Doc:  "MISP warning list: ranges of clouds, edges, resolvers and scanners, as benign knowledge by the list's name.",
-		Fuzz: "FuzzJSON",
-		Detect: func(h *head) bool {
-			return h.has("list", "name") && h.hasAny("matching_attributes", "type", "version") || h.has("list", "description") && warningHead.Match(h.raw)
-		},
+		Name:   "misp-warninglist",
+		Doc:    "MISP warning list: ranges of clouds, edges, resolvers and scanners, as benign knowledge by the list's name.",
+		Fuzz:   "FuzzJSON",
+		Detect: func(h *head) bool { return h.has("list") && !h.within("list[].") },
 		Parse: func(s *sink, r io.Reader) error {
 			return documents(r, s.cfg.MaxDocument, s.warningList)
 		},
 	}
 }
 
-// warningHead recognises a list so long that its name lies beyond the head.
-var warningHead = regexp.MustCompile(`^\s*\{\s*"description"\s*:\s*"[^"]*",\s*"list"\s*:\s*\[`)
-
-func (s *sink) warningList(_ int64, raw json.RawMessage) {
+// warningList reads one list. A document that merely has texts under the same
+// key, without title and description, is no warning list.
+func (s *sink) warningList(item int64, raw json.RawMessage) {
 	var d struct {
 		Name        string
 		Description string
@@ -37,6 +33,11 @@ func (s *sink) warningList(_ int64, raw json.RawMessage) {
 		List        []string
 	}
 	if !s.decode(1, raw, &d) {
+		return
+	}
+	if d.Name == "" && d.Description == "" {
+		s.rep.Format = genericJSON().Name
+		s.jsonElement(item, raw)
 		return
 	}
 	if t, ok := versionDate(d.Version.String()); ok {

@@ -92,7 +92,10 @@ func (d *draft) fetchData(s scope) []netcase.Action {
 	var c *cluster
 	unknown, replies := false, false
 	for _, g := range d.full() {
-		if g.reach.Open() > 0 && c == nil {
+		if !g.undecided() {
+			continue
+		}
+		if c == nil {
 			c = g
 		}
 		unknown = unknown || g.reach[netcase.ReachUnknown] > 0
@@ -112,14 +115,14 @@ func (d *draft) fetchData(s scope) []netcase.Action {
 	if logins {
 		want = append(want, loginLogs(s.ports))
 	}
-	text := d.verdictQuery(s)
+	text, reason := d.verdictQuery(s), "this decides the severity and whether anyone got in; nothing else on this list does"
 	if c == nil {
-		text = d.loginQuery(s)
+		text, reason = d.loginQuery(s), "this decides whether anyone got in; nothing else on this list does"
 	}
 	return []netcase.Action{{
 		Kind: actData, Owner: ownerSOC, Due: dueData,
 		Title:  "Get " + series(want, len(want)) + " for the touched hosts",
-		Reason: "this decides the severity and whether anyone got in; nothing else on this list does",
+		Reason: reason,
 		Risk:   "the case stays open between its two ends", Collateral: "none: queries only", Rollback: "nothing to undo",
 		Verify: text, Evidence: d.cited(),
 	}}
@@ -296,7 +299,7 @@ func (d *draft) reviewHosts(s scope) []netcase.Action {
 	var evidence, why []string
 	for i := range d.findings {
 		o := d.findings[i].Owner
-		if o == nil || o.Decibans <= 0 {
+		if o == nil || o.Decibans <= 0 && o.Verdict != ownerCheck {
 			continue
 		}
 		hosts = union(hosts, []netcase.Endpoint{o.Host})
@@ -360,6 +363,9 @@ const lasting = "a block of addresses has near-zero lasting value against backgr
 func (d *draft) block(s scope) []netcase.Action {
 	var out []netcase.Action
 	for _, c := range d.hostile() {
+		if c.standing != standingListed && c.lead().ID == "BG" {
+			continue // background noise that no list names: a block would name passers-by
+		}
 		a := netcase.Action{
 			Kind: actBlock, Owner: ownerNetwork, Due: dueWeek, Expiry: d.blockFor(c),
 			Selection: netcase.Selection{Direction: c.direction}, Evidence: c.evidence,

@@ -196,7 +196,7 @@ func noLogin(d *draft, s *scene) answer {
 
 // unusualProcess takes over what the owner detector says of the host.
 func unusualProcess(d *draft, s *scene) answer {
-	worst, expected, unusable := -1, -1, -1
+	worst, expected, unusable, doubtful := -1, -1, -1, -1
 	for i := range d.findings {
 		o := d.findings[i].Owner
 		if o == nil || s.host.Known() && !d.sameHost(o.Host)(s.host) {
@@ -209,6 +209,8 @@ func unusualProcess(d *draft, s *scene) answer {
 			}
 		case o.Verdict == ownerExpected:
 			expected = i
+		case o.Verdict == ownerCheck:
+			doubtful = i
 		default:
 			unusable = i
 		}
@@ -219,6 +221,8 @@ func unusualProcess(d *draft, s *scene) answer {
 		a := yes(fmt.Sprintf("%s on port %d: %s", o.Image, o.Port, o.Why), evidenceOf(&d.findings[worst])...)
 		a.decibans = o.Decibans
 		return a
+	case doubtful >= 0:
+		return open("to be checked on the host: " + d.findings[doubtful].Owner.Why)
 	case unusable >= 0:
 		return open("the process records do not say which socket or service it was: " + d.findings[unusable].Owner.Why)
 	case expected >= 0:
@@ -232,5 +236,6 @@ func unusualProcess(d *draft, s *scene) answer {
 // Verdicts of the owner detector.
 const (
 	ownerExpected = "expected"
+	ownerCheck    = "check"
 	ownerUnusable = "not usable"
 )

@@ -49,10 +49,21 @@ func (d *draft) confidence() netcase.Confidence {
 		capped = append(capped, "cannot rise above low: an input was cut or could not be read, or a detector did not run")
 	}
 	if d.openReach() {
-		capped = append(capped, "low for every claim of success: the outcome of flows is not recorded")
+		capped = append(capped, "low for every claim of success: "+d.openText()+" not recorded")
 	}
 	c.Capped = strings.Join(capped, "; ")
 	return c
+}
+
+// openText counts the flows of the told groups whose outcome is open.
+func (d *draft) openText() string {
+	open, total := int64(0), int64(0)
+	for _, c := range d.full() {
+		if c.undecided() {
+			open, total = open+c.reach.Open(), total+c.reach.Total()
+		}
+	}
+	return fmt.Sprintf("the outcome of %s of %s is", thousands(open), count(total, "flow"))
 }
 
 func levelOf(points int) string {
@@ -113,10 +124,22 @@ func (d *draft) twoOrigins() bool {
 	return n > 0 && 2*n >= len(c.sources)
 }
 
-// openReach tells whether the outcome of flows of a told group is not recorded.
-func (d *draft) openReach() bool {
-	return slices.ContainsFunc(d.full(), func(c *cluster) bool { return c.reach.Open() > 0 })
+// enoughRecorded is the share of flows whose outcome must be recorded for the
+// reach of a group to count as known.
+// Source: method 0, rule 5.
+const enoughRecorded = 0.95
+
+// undecided tells whether the outcome of so many flows of a group is open that its
+// reach is not known, or that its severity stays a range.
+func (c *cluster) undecided() bool {
+	if c.severity.Low != c.severity.High {
+		return true
+	}
+	return float64(c.reach.Open()) > (1-enoughRecorded)*float64(c.reach.Total())
 }
+
+// openReach tells whether the reach of a told group is not known.
+func (d *draft) openReach() bool { return slices.ContainsFunc(d.full(), (*cluster).undecided) }
 
 func (d *draft) settled() bool {
 	return len(d.full()) > 0 && !d.openReach() && d.site.Stated()

@@ -10,7 +10,8 @@ import (
 	"netcase"
 )
 
-// Behaviour is what an address was seen to do, which decides what claims bear on it.
+// Behaviour is what an address was seen to do, which decides what claims bear on
+// it. The zero value says nothing: every adverse claim then bears.
 type Behaviour struct {
 	Direction netcase.Direction
 	Ports     []uint16 // service ports that were met
@@ -203,6 +204,9 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 // is named for scanning is not thereby a place that our machines call.
 func bears(c netcase.ClaimType, b Behaviour) bool {
 	outbound := b.Direction == netcase.Outbound
+	if b.Direction == netcase.DirectionUnknown {
+		return c.Adverse() // nothing was seen yet, as in a look-up
+	}
 	switch c {
 	case netcase.ClaimAbuse, netcase.ClaimScan, netcase.ClaimBruteForce, netcase.ClaimDDoS:
 		return !outbound

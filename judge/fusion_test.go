@@ -75,6 +75,9 @@ func TestFuseRelevance(t *testing.T) {
 	if same.P <= other.P {
 		t.Errorf("the named port %.3f is not above another port %.3f", same.P, other.P)
 	}
+	if ask := fused(Behaviour{}, port); ask.P <= abusePrior {
+		t.Errorf("a look-up, which has seen nothing, passes over a claim of control: %+v", ask)
+	}
 	if in := fused(sshIn, port); in.P != 0 {
 		t.Errorf("a claim of control bears on inbound traffic: %+v", in)
 	}

@@ -184,8 +184,9 @@ func (d *draft) missingProcesses(s scope) (out []netcase.Gap) {
 		return nil
 	}
 	slices.Sort(why)
+	why = slices.Compact(why)
 	return []netcase.Gap{{
-		Source: "process records", Expected: expected, Present: strings.Join(slices.Compact(why), "; "),
+		Source: "process records", Expected: expected, Present: series(why[:min(len(why), shownHosts)], len(why)),
 		Effect: "the process names in these records cannot be attributed to a socket, so they say nothing for or against a compromise",
 		Query:  d.queryIfScoped(s, d.ownerQuery),
 	}}

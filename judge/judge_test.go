@@ -230,6 +230,11 @@ func TestOwners(t *testing.T) {
 	if slices.ContainsFunc(c.Actions, func(a netcase.Action) bool { return strings.HasPrefix(a.Title, "Review") }) {
 		t.Error("an expected owner asks for a review")
 	}
+	c, p = posterior(owner("check", 0))
+	near(t, "owner to be checked", p, odds(.005, 6), 1e-6)
+	if cl := claimOf(c.Claims, claimCompromise); cl.Standing != netcase.NotDeterminable || !slices.ContainsFunc(c.Actions, func(a netcase.Action) bool { return strings.HasPrefix(a.Title, "Review") }) {
+		t.Errorf("an owner to be checked: %s, %d actions", cl.Standing, len(c.Actions))
+	}
 	c, p = posterior(owner("not usable", 0))
 	near(t, "unusable record", p, odds(.005, 6), 1e-6)
 	if !slices.ContainsFunc(c.Gaps, func(g netcase.Gap) bool { return g.Source == "process records" }) {

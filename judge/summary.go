@@ -163,7 +163,7 @@ func sayHarm(c *netcase.Case) netcase.Sentence {
 		question := claimRule(cl.ID).Question
 		switch cl.Standing {
 		case netcase.NotDeterminable:
-			if gatedSomewhere(c, cl.ID) {
+			if gatedThroughout(c, cl.ID) {
 				question += " (gated out for the flows that were seen)"
 			}
 			open = append(open, question)
@@ -186,16 +186,16 @@ func sayHarm(c *netcase.Case) netcase.Sentence {
 	return netcase.Sentence{Text: upperFirst(strings.Join(clauses, "; ")) + ".", Evidence: append(evidence, lookedAt(c)...)}
 }
 
-// gatedSomewhere tells whether a claim is impossible for a group of the case.
-func gatedSomewhere(c *netcase.Case, id string) bool {
+// gatedThroughout tells whether a claim is impossible for every group of the case.
+func gatedThroughout(c *netcase.Case, id string) bool {
 	for _, g := range c.Groups {
 		for _, cl := range g.Claims {
-			if cl.ID == id && cl.Standing == netcase.Gated {
-				return true
+			if cl.ID == id && cl.Standing != netcase.Gated {
+				return false
 			}
 		}
 	}
-	return false
+	return len(c.Groups) > 0
 }
 
 func claimRule(id string) Claim {

@@ -15,6 +15,9 @@ const (
 	entryKnowledge = "knowledge"
 )
 
+// maxDoors bounds the entries on ports that began to answer.
+const maxDoors = 12
+
 // maxKnowledge bounds the entries on when lists learned of the addresses.
 const maxKnowledge = 12
 
@@ -31,6 +34,7 @@ func (d *draft) timeline() []netcase.Entry {
 		add(c.span.Start, entryEvent, fmt.Sprintf("first flow of %s: %s", id, c.label()), c.evidence)
 		add(c.span.End-1, entryEvent, fmt.Sprintf("last flow of %s, after %s", id, count(c.flows, "flow")), c.evidence)
 	}
+	doors := 0
 	for i := range d.findings {
 		f := &d.findings[i]
 		switch {
@@ -38,6 +42,9 @@ func (d *draft) timeline() []netcase.Entry {
 			add(f.Spike.Window.Start, entryEvent, "excess over the baseline begins "+spikeNumbers(f.Spike), evidenceOf(f))
 			add(f.Spike.Window.End, entryEvent, "excess over the baseline ends", evidenceOf(f))
 		case f.Exposure != nil && f.Exposure.Proven:
+			if doors++; doors > maxDoors {
+				continue
+			}
 			add(f.Span.Start, entryEvent, fmt.Sprintf("port %d on %s first answers an outside address", f.Exposure.Port, d.name(f.Exposure.Host)), evidenceOf(f))
 		case f.Auth != nil && f.Auth.Pattern == netcase.PatternSuccess:
 			add(f.Span.Start, entryEvent, "login after failures on "+d.name(f.Auth.Host), evidenceOf(f))

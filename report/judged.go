@@ -248,7 +248,7 @@ func claims(c *netcase.Case) []Block {
 			plain(k.Why), plain(strings.Join(k.Missing, "; ")),
 		})
 		for _, it := range k.Items {
-			items = append(items, []Cell{plain(k.ID), {Text: it.ID + " " + it.Text, Evidence: it.Evidence}, plain(string(it.State)), plain(it.Why), decibansOf(k, it.ID)})
+			items = append(items, []Cell{quoted(k.ID), {Text: it.ID + " " + it.Text, Evidence: it.Evidence}, plain(string(it.State)), plain(it.Why), decibansOf(k, it.ID)})
 		}
 	}
 	blocks = append(blocks, table("Each claim is judged alone; “gated out” is impossible from this traffic, “not determinable” says that a required item is unknown.",

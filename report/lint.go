@@ -64,7 +64,7 @@ type lintSentence struct {
 var (
 	quotation = regexp.MustCompile("“[^”]*”|`[^`]*`|«[^»]*»")
 	sentenceE = regexp.MustCompile(`[.!?](?:\s*\[[^\]]*\])*(?:\s+|$)`)
-	clauseE   = regexp.MustCompile(`[,;:()—–]\s|\s(?:but|while|whereas|although|though)\s`)
+	clauseE   = regexp.MustCompile(`[,;()—–]\s|\s(?:but|while|whereas|although|though)\s`)
 )
 
 // sentencesOf cuts at full stops that are followed by space, evidence ids included
@@ -100,10 +100,11 @@ var (
 func excused(clause string, i, end int) bool {
 	before, after := clause[:i], clause[end:]
 	return denial.MatchString(lastWords(before, 8)) || question.MatchString(before) ||
-		regexpAfter.MatchString(after)
+		verdict.MatchString(after)
 }
 
-var regexpAfter = regexp.MustCompile(`^[^,;.]{0,60}\b(?:cannot be|can not be|could not be|(?:is|are|was|were|be|remains?) (?:not|gated|excluded|ruled out|impossible|unlikely|very unlikely)|not determinable|gated out|not assessed|not indicated|almost no chance|very unlikely)\b`)
+// verdict is a clause that goes on to say that the thing is open, or is not so.
+var verdict = regexp.MustCompile(`^(?: \(c2\))?: whether\b|^[^,;.]{0,60}\b(?:cannot be|can not be|could not be|(?:is|are|was|were|be|remains?) (?:not|gated|excluded|ruled out|impossible|unlikely|very unlikely)|not determinable|gated out|not assessed|not indicated|almost no chance|very unlikely)\b`)
 
 func lastWords(s string, n int) string {
 	words := strings.Fields(s)
@@ -115,7 +116,7 @@ func (s lintSentence) match(word *regexp.Regexp) string {
 	for i, clause := range s.clauses {
 		for _, at := range word.FindAllStringIndex(clause, -1) {
 			tail := clause
-			if i+1 < len(s.clauses) { // "C2: gated out" puts the denial after a colon
+			if i+1 < len(s.clauses) { // "C2 (…), not determinable" puts the denial into the next
 				tail += " " + s.clauses[i+1]
 			}
 			if !excused(tail, at[0], at[1]) {
@@ -216,7 +217,7 @@ func lintAverage(s lintSentence, _ *netcase.Case) string {
 
 var (
 	percentage = regexp.MustCompile(`\d(?:[\d.,]*\d)?\s*(?:%|per ?cent\b)`)
-	saysCounts = regexp.MustCompile(`\d[\d,]*\s+(?:\w+\s+)?(?:of|out of)\s+(?:the\s+|all\s+)?\d`)
+	saysCounts = regexp.MustCompile(`\d[\d,]*\s+(?:\w+\s+)?(?:of|out of|against)\s+(?:the\s+|all\s+)?\d`)
 	levelWord  = regexp.MustCompile(`^\s*(?:confidence |prediction |credible )?(?:band|range|interval|support|upper bound|lower bound|bound|level|quantile|percentile)\b|^\s*(?:probability|likelihood|chance)\b`)
 	levelBefor = regexp.MustCompile(`(?:probability|likelihood|chance|likely \(|confidence level)[^.;]{0,25}$`)
 )

@@ -78,8 +78,9 @@ type blobReader struct {
 	open  openFlows
 
 	sensors map[string]string
-	rules   map[string]string
+	names   names
 	cells   [16][]byte
+	now     tuple // the one at hand
 	tuples  int64
 
 	continued, replaced, evicted, single int64
@@ -90,7 +91,7 @@ type blobReader struct {
 // where the stream breaks off, are handed on as they are.
 func decodeBlob(ctx context.Context, in *Input, out Sink, r *blobReader) error {
 	r.in, r.ctx, r.out = in, ctx, out
-	r.sensors, r.rules = map[string]string{}, map[string]string{}
+	r.sensors, r.names = map[string]string{}, names{}
 	r.open = newOpenFlows()
 	err := r.documents(newJSON(in.R))
 	r.finish()
@@ -237,7 +238,7 @@ func (r *blobReader) name(s *jsonScan, p *blobPart, key string) error {
 	if err != nil {
 		return err
 	}
-	text := r.intern(r.rules, maxRules, nameIn(cell, maxKey))
+	text := r.names.in(cell, maxKey)
 	switch key {
 	case "category":
 		p.category = text
@@ -257,29 +258,27 @@ func (r *blobReader) name(s *jsonScan, p *blobPart, key string) error {
 	return nil
 }
 
-// intern is one copy of a text that recurs, as long as there is room.
-func (r *blobReader) intern(seen map[string]string, limit int, text string) string {
-	if old, ok := seen[text]; ok {
-		return old
-	}
-	if len(seen) < limit {
-		seen[text] = text
-	}
-	return text
-}
-
 // identify gives the part its sensor and its id.
 func (r *blobReader) identify(p *blobPart) {
 	sensor := r.format
 	if name := lastElement(p.resource); name != "" {
 		sensor += "/" + name
 	}
-	if _, known := r.sensors[sensor]; !known && len(r.sensors) >= maxSensors {
-		r.in.Note("the input names more than %d sensors; the rest count as one", maxSensors)
-		sensor = r.format
-	}
-	p.sensor = r.intern(r.sensors, maxSensors+1, sensor)
+	p.sensor = r.known(sensor)
 	p.id = newDigest(r.format).text(strings.ToLower(lastElement(p.resource))).text(strings.ToLower(p.mac))
+}
+
+// known is one copy of the name of a sensor. Beyond maxSensors the rest count as one.
+func (r *blobReader) known(sensor string) string {
+	if old, ok := r.sensors[sensor]; ok {
+		return old
+	}
+	if len(r.sensors) >= maxSensors {
+		r.in.Note("the input names more than %d sensors; the rest count as one", maxSensors)
+		return r.format
+	}
+	r.sensors[sensor] = sensor
+	return sensor
 }
 
 func (r *blobReader) tupleList(s *jsonScan, p blobPart) error {
@@ -342,8 +341,9 @@ func (r *blobReader) read(raw []byte, escaped bool, place netcase.Place, p *blob
 	if escaped {
 		text = unescape(raw)
 	}
-	var t tuple
-	if field, reason := r.parse(r.split(text), &t); reason != "" {
+	r.now = tuple{}
+	t := &r.now
+	if field, reason := r.parse(r.split(text), t); reason != "" {
 		r.in.Reject(place.Line, place.Item, field, reason, raw)
 		return
 	}
@@ -356,21 +356,19 @@ func (r *blobReader) read(raw []byte, escaped bool, place netcase.Place, p *blob
 	if r.in.Raw {
 		f.Place, f.Raw, f.Context = place, bytes.Clone(raw), p.text()
 	}
-	r.advance(&t, p)
+	r.advance(t, p)
 }
 
 // split cuts a tuple at its commas; a tuple with too many has one field too many.
 func (r *blobReader) split(text []byte) [][]byte {
-	n := 0
-	for n < len(r.cells)-1 {
-		i := bytes.IndexByte(text, ',')
-		if i < 0 {
-			break
+	n, from := 0, 0
+	for i, c := range text {
+		if c == ',' && n < len(r.cells)-1 {
+			r.cells[n] = text[from:i]
+			n, from = n+1, i+1
 		}
-		r.cells[n], text = text[:i], text[i+1:]
-		n++
 	}
-	r.cells[n] = text
+	r.cells[n] = text[from:]
 	return r.cells[:n+1]
 }
 

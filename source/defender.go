@@ -131,9 +131,8 @@ var defenderActions = [...]struct {
 }
 
 func actionOf(name string) action {
-	name = strings.ToLower(name)
 	for _, a := range defenderActions {
-		if a.name == name {
+		if strings.EqualFold(a.name, name) {
 			return a.action
 		}
 	}
@@ -196,7 +195,7 @@ func (r *defenderReader) accept(x *tableRow) error {
 
 // row reads the cells.
 func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason string) {
-	row = defenderRow{tableRow: x, name: nameIn(x.cells[dfAction], 64)}
+	row = defenderRow{tableRow: x, name: r.names.in(x.cells[dfAction], 64)}
 	row.action = actionOf(row.name)
 	var err error
 	if row.at, err = r.time(x, dfTime); err != nil {
@@ -205,9 +204,9 @@ func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason st
 	if !row.at.Known() {
 		return row, dfTime, "no time"
 	}
-	row.device.Name = nameIn(x.cells[dfDevice], maxName)
+	row.device.Name = r.names.in(x.cells[dfDevice], maxName)
 	if row.device.Name == "" {
-		row.device.Name = nameIn(x.cells[dfDeviceID], maxName)
+		row.device.Name = r.names.in(x.cells[dfDeviceID], maxName)
 	}
 	for _, a := range [...]struct {
 		field int
@@ -325,10 +324,10 @@ func (r *defenderReader) processOnly(x *defenderRow) {
 // process hands over the process of the row, if it names one.
 func (r *defenderReader) process(x *defenderRow) bool {
 	p := netcase.Process{
-		Time: x.at, Host: x.device, OS: nameIn(x.cells[dfOS], maxName), Role: roleOf(x), Action: x.name,
-		Image: nameIn(x.cells[dfImage], maxName), Path: nameIn(x.cells[dfPath], maxKey),
-		CommandLine: nameIn(x.cells[dfCommand], maxCommand), Account: accountOf(x),
-		Parent: nameIn(x.cells[dfParent], maxName), LocalPort: x.local, RemotePort: x.far, Peer: x.peer, Sensor: sensorDefender,
+		Time: x.at, Host: x.device, OS: r.names.in(x.cells[dfOS], maxName), Role: roleOf(x), Action: x.name,
+		Image: r.names.in(x.cells[dfImage], maxName), Path: r.names.in(x.cells[dfPath], maxKey),
+		CommandLine: r.names.in(x.cells[dfCommand], maxCommand), Account: accountOf(x),
+		Parent: r.names.in(x.cells[dfParent], maxName), LocalPort: x.local, RemotePort: x.far, Peer: x.peer, Sensor: sensorDefender,
 	}
 	if p.Image == "" && p.CommandLine == "" && p.Path == "" {
 		return false

@@ -250,11 +250,13 @@ type tableReading struct {
 	batch  netcase.Batch
 	out    Sink
 	decode func(*tableRow) error
+	names  names
 }
 
 // read reads the whole table; what is left in the batch is handed on at the end,
 // also where the stream breaks off.
 func (r *tableReading) read(ctx context.Context, in *Input, spec *tableSpec) error {
+	r.names = names{}
 	r.each = func(x *tableRow) error {
 		if err := r.guarded(x); err != nil {
 			return err

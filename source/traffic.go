@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"netcase"
@@ -169,7 +170,11 @@ func detectTraffic(head []byte) (bool, string) {
 // trafficReader decodes rows of Traffic Analytics.
 type trafficReader struct {
 	tableReading
-	sensors map[string]string
+	sensors map[string]string // by the name of what reported
+	row     trafficRow        // the one at hand
+	lists   [2][]packed       // for the source and the destination of the row at hand
+	weights []int64           // of its addresses
+	spread  [][4]int64        // their sizes
 
 	arrival, interval, oddSums, evenly, assumedProto, assumedDirection, noEnd int64
 }
@@ -240,22 +245,23 @@ func (r *trafficReader) accept(x *tableRow) error {
 	if r.present[trTarget] || r.present[trACL] {
 		r.spec.table = tableNTA
 	}
-	if sub := nameIn(x.cells[trSubType], 64); sub != "" && !strings.EqualFold(sub, "FlowLog") {
-		r.in.Skip("SubType " + sub + " is no flow")
+	if sub := x.cells[trSubType]; !blank(sub) && !oneOf(sub, "flowlog") {
+		r.in.Skip("SubType " + nameIn(sub, 64) + " is no flow")
 		return nil
 	}
-	row := trafficRow{tableRow: x}
+	row := &r.row
+	*row = trafficRow{tableRow: x, parts: row.parts[:0]}
 	for _, step := range [...]func(*trafficRow) (field int, reason string){r.when, r.what, r.ends, r.outcome} {
-		if field, reason := step(&row); reason != "" {
+		if field, reason := step(row); reason != "" {
 			return r.reject(x, trafficNames[field], reason)
 		}
 	}
-	row.flow.Key = r.key(&row)
+	row.flow.Key = r.key(row)
 	if r.in.Duplicate[row.flow.Key] {
 		r.in.Duplicates(1, "delivered by another input already")
 		return nil
 	}
-	return r.expand(&row)
+	return r.expand(row)
 }
 
 // when reads the times.
@@ -314,7 +320,7 @@ func (r *trafficReader) what(x *trafficRow) (int, string) {
 		r.assumedProto++
 	}
 	old := deprecatedRule(x.cells[trRules])
-	if f.Rule = nameIn(x.cells[trRule], maxName); f.Rule == "" {
+	if f.Rule = r.names.in(x.cells[trRule], maxName); f.Rule == "" {
 		f.Rule = old.name
 	}
 	f.Sensor = r.sensor(x)
@@ -326,35 +332,38 @@ func (r *trafficReader) what(x *trafficRow) (int, string) {
 // what the flow log is attached to.
 func (r *trafficReader) sensor(x *trafficRow) string {
 	for _, field := range [...]int{trGroups, trTarget, trACL} {
-		name := lastElement(nameIn(x.cells[field], maxKey))
-		if name == "" || strings.Trim(name, "0-") == "" { // a GUID of zeros is the platform
-			continue
+		name := lastElement(r.names.in(x.cells[field], maxKey))
+		if strings.Trim(name, "0-") != "" { // a GUID of zeros is the platform
+			return r.sensorOf(name)
 		}
-		sensor := formatTraffic + "/" + name
-		if old, ok := r.sensors[sensor]; ok {
-			return old
-		}
-		if len(r.sensors) >= maxSensors {
-			r.in.Note("the input names more than %d sensors; the rest count as one", maxSensors)
-			break
-		}
-		r.sensors[sensor] = sensor
-		return sensor
 	}
 	return formatTraffic
 }
 
+// sensorOf is the sensor of a security group or a virtual network.
+func (r *trafficReader) sensorOf(name string) string {
+	if sensor, ok := r.sensors[name]; ok {
+		return sensor
+	}
+	if len(r.sensors) >= maxSensors {
+		r.in.Note("the input names more than %d sensors; the rest count as one", maxSensors)
+		return formatTraffic
+	}
+	r.sensors[name] = formatTraffic + "/" + name
+	return r.sensors[name]
+}
+
 // direct decides which way the flow went, relative to the interface that logged it.
 func (r *trafficReader) direct(x *trafficRow, old byte) {
-	word := strings.ToLower(nameIn(x.cells[trDirection], 16))
-	if word == "" && old != 0 {
-		word = string(old | 0x20)
+	word := x.cells[trDirection]
+	if blank(word) {
+		word = []byte{old}
 	}
-	switch word {
-	case "i", "in", "inbound", "ingress":
+	switch {
+	case oneOf(word, "i", "in", "inbound", "ingress"):
 		x.inbound = true
 		return
-	case "o", "out", "outbound", "egress":
+	case oneOf(word, "o", "out", "outbound", "egress"):
 		return
 	}
 	r.assumedDirection++
@@ -426,9 +435,10 @@ func (r *trafficReader) ends(x *trafficRow) (int, string) {
 			dst = public
 		}
 	}
-	x.src = r.side(x, trSrcIP, src, trSrcPublic)
-	x.dst = r.side(x, trDestIP, dst, trDestPublic)
+	x.src = r.side(x, trSrcIP, src, trSrcPublic, r.lists[0][:0])
+	x.dst = r.side(x, trDestIP, dst, trDestPublic, r.lists[1][:0])
 	r.own(x)
+	r.lists = [2][]packed{x.src, x.dst} // their memory serves the next row
 	if len(x.src) == 0 && len(x.dst) == 0 {
 		return trSrcIP, "neither an address nor a machine name"
 	}
@@ -440,8 +450,8 @@ func (r *trafficReader) ends(x *trafficRow) (int, string) {
 }
 
 // side are the addresses of one end: the list, else the single address.
-func (r *trafficReader) side(x *trafficRow, field int, list []byte, listField int) []packed {
-	out := r.unpack(x, list, listField)
+func (r *trafficReader) side(x *trafficRow, field int, list []byte, listField int, out []packed) []packed {
+	out = r.unpack(x, list, listField, out)
 	cell := x.cells[field]
 	if blank(cell) {
 		return out
@@ -449,12 +459,12 @@ func (r *trafficReader) side(x *trafficRow, field int, list []byte, listField in
 	a, ok := addressIn(cell)
 	switch {
 	case ok && len(out) == 0:
-		return []packed{{end: netcase.Endpoint{Addr: a}, sizes: noSizes}}
+		return append(out, packed{end: netcase.Endpoint{Addr: a}, sizes: noSizes})
 	case ok && !holdsAddress(out, a):
 		r.in.Doubt(x.line, x.item, trafficNames[field], "another address than in "+trafficNames[listField], x.raw)
 	case !ok && len(out) == 0:
 		// analysts project a packed list under the name of the single address
-		return r.unpack(x, cell, field)
+		return r.unpack(x, cell, field, out)
 	}
 	return out
 }
@@ -485,28 +495,28 @@ func (r *trafficReader) own(x *trafficRow) {
 
 // named is an end with the name, and where need be the address, of its machine.
 func (r *trafficReader) named(x *trafficRow, end []packed, ours bool, machines []int, interfaces ...int) []packed {
-	name := x.first(machines)
+	name := r.first(x, machines)
 	vmip, ok := addressIn(x.cells[trVMIP])
 	switch {
 	case len(end) == 1 && (ours || netcase.Private(end[0].end.Addr)):
 		end[0].end.Name = name
 	case len(end) > 0:
 	case ours && ok:
-		return []packed{{end: netcase.Endpoint{Addr: vmip, Name: name}, sizes: noSizes}}
+		return append(end, packed{end: netcase.Endpoint{Addr: vmip, Name: name}, sizes: noSizes})
 	case name != "":
-		return []packed{{end: netcase.Endpoint{Name: name}, sizes: noSizes}}
+		return append(end, packed{end: netcase.Endpoint{Name: name}, sizes: noSizes})
 	default:
-		if name = x.first(interfaces); name != "" {
-			return []packed{{end: netcase.Endpoint{Name: name}, sizes: noSizes}}
+		if name = r.first(x, interfaces); name != "" {
+			return append(end, packed{end: netcase.Endpoint{Name: name}, sizes: noSizes})
 		}
 	}
 	return end
 }
 
 // first is the first name that the fields hold.
-func (x *tableRow) first(fields []int) string {
+func (r *trafficReader) first(x *trafficRow, fields []int) string {
 	for _, f := range fields {
-		if name := nameIn(x.cells[f], maxName); name != "" {
+		if name := r.names.in(x.cells[f], maxName); name != "" {
 			return name
 		}
 	}
@@ -516,8 +526,8 @@ func (x *tableRow) first(fields []int) string {
 // oursOf tells which ends are the exporter's own: the side of the interface, and
 // both where the table calls the flow one between virtual networks.
 func oursOf(x *trafficRow) netcase.Side {
-	switch kind := strings.ToLower(nameIn(x.cells[trFlowType], 32)); {
-	case kind == "intravnet" || kind == "intervnet":
+	switch {
+	case oneOf(x.cells[trFlowType], "intravnet", "intervnet"):
 		return netcase.SideSrc | netcase.SideDst
 	case x.inbound:
 		return netcase.SideDst
@@ -540,17 +550,17 @@ func (r *trafficReader) outcome(x *trafficRow) (int, string) {
 	}
 	switch {
 	case allowed > 0 && denied > 0:
-		x.parts = []part{{netcase.ReachAllowed, allowed}, {netcase.ReachDenied, denied}}
+		x.parts = append(x.parts, part{netcase.ReachAllowed, allowed}, part{netcase.ReachDenied, denied})
 	case status == netcase.ReachUnknown && allowed > 0:
-		x.parts = []part{{netcase.ReachAllowed, allowed}}
+		x.parts = append(x.parts, part{netcase.ReachAllowed, allowed})
 	case status == netcase.ReachUnknown && denied > 0:
-		x.parts = []part{{netcase.ReachDenied, denied}}
+		x.parts = append(x.parts, part{netcase.ReachDenied, denied})
 	default:
 		n := max(allowed, 0) + max(denied, 0)
 		if n == 0 {
 			n = max(total, 0)
 		}
-		x.parts = []part{{status, n}}
+		x.parts = append(x.parts, part{status, n})
 		if status == netcase.ReachDenied && allowed > 0 && !droppedRow(x) || status == netcase.ReachAllowed && denied > 0 {
 			r.in.Doubt(x.line, x.item, trafficNames[trStatus], "the counters say otherwise", x.raw)
 		}
@@ -591,17 +601,16 @@ func (r *trafficReader) status(x *trafficRow, old byte) netcase.Reach {
 	if droppedRow(x) {
 		return netcase.ReachDenied
 	}
-	word := strings.ToLower(nameIn(x.cells[trStatus], 16))
-	if word == "" && old != 0 {
-		word = string(old | 0x20)
+	word := x.cells[trStatus]
+	if blank(word) {
+		word = []byte{old}
 	}
-	switch word {
-	case "a", "allow", "allowed", "accept", "accepted":
+	switch {
+	case oneOf(word, "a", "allow", "allowed", "accept", "accepted"):
 		return netcase.ReachAllowed
-	case "d", "deny", "denied", "drop", "dropped", "block", "blocked":
+	case oneOf(word, "d", "deny", "denied", "drop", "dropped", "block", "blocked"):
 		return netcase.ReachDenied
-	case "":
-	default:
+	case word[0] != 0:
 		r.in.Doubt(x.line, x.item, trafficNames[trStatus], "neither allowed nor denied", x.raw)
 	}
 	return netcase.ReachUnknown
@@ -609,7 +618,7 @@ func (r *trafficReader) status(x *trafficRow, old byte) netcase.Reach {
 
 // droppedRow tells whether the flows were dropped because they were not encrypted.
 func droppedRow(x *trafficRow) bool {
-	return strings.EqualFold(nameIn(x.cells[trEncryption], 64), "Drop due to no encryption")
+	return oneOf(x.cells[trEncryption], "drop due to no encryption")
 }
 
 // key is the natural key of the row: the interval and the aggregation key.
@@ -631,10 +640,12 @@ func (r *trafficReader) key(x *trafficRow) uint64 {
 
 // unpack reads a list of addresses: packed with their counts, bare, or spelled as
 // a list of Python or JSON. What is no address is doubted, never taken for one.
-func (r *trafficReader) unpack(x *trafficRow, list []byte, field int) []packed {
-	var out []packed
+func (r *trafficReader) unpack(x *trafficRow, list []byte, field int, out []packed) []packed {
+	if blank(list) {
+		return out
+	}
 	for len(list) > 0 {
-		n := bytes.IndexAny(list, " ,;\t\n\r")
+		n := bytes.IndexFunc(list, separates)
 		token := list
 		if n >= 0 {
 			token, list = list[:n], list[n+1:]
@@ -657,6 +668,11 @@ func (r *trafficReader) unpack(x *trafficRow, list []byte, field int) []packed {
 		}
 	}
 	return out
+}
+
+// separates tells whether a character stands between the addresses of a list.
+func separates(c rune) bool {
+	return c == ' ' || c == ',' || c == ';' || c == '\t' || c == '\n' || c == '\r'
 }
 
 // packedFields is how many fields a packed address has: the address, flows
@@ -761,7 +777,8 @@ func (r *trafficReader) give(f netcase.Flow, first bool) error {
 // shares divides the flows of a part among the addresses of a list. The row's
 // count is the truth, and each address that is listed had at least one flow.
 func (r *trafficReader) shares(list []packed, total int64, remark bool) []int64 {
-	weights := make([]int64, len(list))
+	weights := slices.Grow(r.weights[:0], len(list))[:len(list)]
+	r.weights = weights
 	var sum int64
 	counted := true
 	for i := range list {
@@ -785,7 +802,10 @@ func (r *trafficReader) shares(list []packed, total int64, remark bool) []int64 
 	} else if remark && len(list) > 0 && sum != total {
 		r.oddSums++
 	}
-	return atLeastOne(apportion(weights, total))
+	if sum != total {
+		weights = apportion(weights, total)
+	}
+	return atLeastOne(weights)
 }
 
 // sizes are packets out, in, octets out and in of each address of a list. A row
@@ -793,7 +813,8 @@ func (r *trafficReader) shares(list []packed, total int64, remark bool) []int64 
 // tell them apart, and they are scaled to the row's.
 func (r *trafficReader) sizes(x *trafficRow, list []packed) [][4]int64 {
 	row := [4]int64{x.flow.PacketsOut, x.flow.PacketsIn, x.flow.OctetsOut, x.flow.OctetsIn}
-	out := make([][4]int64, len(list))
+	out := slices.Grow(r.spread[:0], len(list))[:len(list)]
+	r.spread = out
 	for i := range list {
 		out[i] = list[i].sizes
 	}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"net/netip"
 	"strconv"
@@ -20,14 +21,84 @@ const maxCommand = 32 << 10
 // blank tells that a cell says nothing: empty, or one of the words that exporters
 // and data frames write for it.
 func blank(cell []byte) bool {
-	if len(cell) > 4 {
+	if len(cell) > 0 && (len(cell) > maxBlank || cell[0] >= '0' && cell[0] <= '9') {
 		return false
 	}
-	switch string(bytes.ToLower(bytes.TrimSpace(cell))) {
-	case "", "-", "nan", "null", "none", "n/a", "nil", "[]":
+	for len(cell) > 0 && (cell[0] == ' ' || cell[0] == '\t') {
+		cell = cell[1:]
+	}
+	for len(cell) > 0 && (cell[len(cell)-1] == ' ' || cell[len(cell)-1] == '\t') {
+		cell = cell[:len(cell)-1]
+	}
+	switch len(cell) {
+	case 0:
 		return true
+	case 1:
+		return cell[0] == '-'
+	case 2:
+		return string(cell) == "[]"
+	case 3:
+		return foldsTo(cell, "nan") || foldsTo(cell, "n/a") || foldsTo(cell, "nil")
+	case 4:
+		return foldsTo(cell, "null") || foldsTo(cell, "none")
 	}
 	return false
+}
+
+// maxBlank is the length of the longest cell that says nothing, with some spaces.
+const maxBlank = 8
+
+// foldsTo compares with a lower case word without regard to the case of ASCII.
+func foldsTo(cell []byte, word string) bool {
+	if len(cell) != len(word) {
+		return false
+	}
+	for i, b := range cell {
+		if b >= 'A' && b <= 'Z' {
+			b |= 0x20
+		}
+		if b != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// oneOf compares with several lower case words.
+func oneOf(cell []byte, words ...string) bool {
+	cell = bytes.TrimSpace(cell)
+	for _, w := range words {
+		if foldsTo(cell, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// names keeps one copy of each name that recurs, as long as there is room.
+type names map[string]string
+
+const (
+	maxNames    = 4096
+	longestName = 512 // longer ones do not recur often enough to be kept
+)
+
+// in is nameIn without a new string for a cell that was met before.
+func (n names) in(cell []byte, limit int) string {
+	if len(cell) == 0 {
+		return ""
+	}
+	if len(cell) > min(limit, longestName) {
+		return nameIn(cell, limit)
+	}
+	if old, ok := n[string(cell)]; ok {
+		return old
+	}
+	text := nameIn(cell, limit)
+	if len(n) < maxNames {
+		n[string(cell)] = text
+	}
+	return text
 }
 
 // nameIn is the text of a cell as valid UTF-8 of at most limit bytes.
@@ -61,7 +132,7 @@ func addressIn(text []byte) (netip.Addr, bool) {
 	if len(text) > 2 && text[0] == '[' && text[len(text)-1] == ']' {
 		text = text[1 : len(text)-1]
 	}
-	if len(text) > maxAddress {
+	if len(text) > maxAddress || bytes.IndexByte(text, ':') < 0 {
 		return netip.Addr{}, false
 	}
 	a, err := netip.ParseAddr(string(text))
@@ -121,6 +192,12 @@ func portIn(cell []byte) (port uint16, present, ok bool) {
 // protocolIn reads a protocol as Azure, Defender and people write it. Zero, not
 // ok: the word is not known.
 func protocolIn(cell []byte) (proto uint8, ok bool) {
+	switch string(cell) {
+	case "T", "6", "Tcp":
+		return netcase.TCP, true
+	case "U", "17", "Udp":
+		return netcase.UDP, true
+	}
 	switch word := strings.ToLower(nameIn(cell, 16)); word {
 	case "t", "tcp", "tcpv4", "tcpv6", "tcp4", "tcp6":
 		return netcase.TCP, true
@@ -150,8 +227,9 @@ func customaryProtocol(port uint16) uint8 {
 	return netcase.TCP
 }
 
-// digest gathers the parts of a natural key into 64 bits (FNV-1a, each part with
-// its length, so that parts cannot run into one another).
+// digest gathers the parts of a natural key into 64 bits: FNV-1a over words of
+// eight bytes, the high half folded down after each. Parts carry their length, so
+// that they cannot run into one another.
 type digest uint64
 
 const (
@@ -161,31 +239,28 @@ const (
 
 func newDigest(format string) digest { return fnvOffset.text(format) }
 
-func (d digest) bytes(part []byte) digest {
-	for _, b := range part {
-		d = (d ^ digest(b)) * fnvPrime
-	}
-	return d.number(uint64(len(part)))
-}
-
-func (d digest) text(part string) digest {
-	for i := range len(part) {
-		d = (d ^ digest(part[i])) * fnvPrime
-	}
-	return d.number(uint64(len(part)))
-}
-
 func (d digest) number(n uint64) digest {
-	for range 8 {
-		d = (d ^ digest(n&0xff)) * fnvPrime
-		n >>= 8
-	}
-	return d
+	d = (d ^ digest(n)) * fnvPrime
+	return d ^ d>>32
 }
+
+func (d digest) bytes(part []byte) digest {
+	d = d.number(uint64(len(part)))
+	for ; len(part) >= 8; part = part[8:] {
+		d = d.number(binary.LittleEndian.Uint64(part))
+	}
+	var rest uint64
+	for i, b := range part {
+		rest |= uint64(b) << (8 * i)
+	}
+	return d.number(rest)
+}
+
+func (d digest) text(part string) digest { return d.bytes([]byte(part)) }
 
 func (d digest) addr(a netip.Addr) digest {
 	b := a.As16()
-	return d.bytes(b[:])
+	return d.number(binary.LittleEndian.Uint64(b[:8])).number(binary.LittleEndian.Uint64(b[8:]))
 }
 
 // key is the digest as a key; zero, which means "none", is not used.
