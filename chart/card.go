@@ -69,14 +69,18 @@ func IntelCard(name string, card *netcase.Card, seen netcase.Span) Figure {
 	return f
 }
 
-// ListingsText is "4 listings, 2 independent origins".
+// ListingsText is "4 listings, 2 independent origins", of the adverse listings
+// that match in time.
 func ListingsText(c *netcase.Card) string {
 	if len(c.Listings) == 0 {
 		return "no listings"
 	}
+	if c.Adverse == 0 {
+		return fmt.Sprintf("no adverse listing, %d of another kind or time", len(c.Listings))
+	}
 	s := fmt.Sprintf("%s, %s", plural(c.Adverse, "listing"), plural(len(c.Origins), "independent origin"))
 	if rest := len(c.Listings) - c.Adverse; rest > 0 {
-		s += fmt.Sprintf(" (%d more do not count)", rest)
+		s += fmt.Sprintf(" (%d more not counted)", rest)
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"netcase"
@@ -68,7 +69,7 @@ func sightings(in *Input) []sightingSet {
 	}
 	sets := map[string]*sightingSet{}
 	for b := range byPeer(in.Rows(0)) {
-		if !b.p.Peer.Addr.IsValid() || welcome(in.Site, b.p.Peer) || len(in.Intel.Match(b.p.Peer.Addr)) == 0 {
+		if !b.p.Peer.Addr.IsValid() || welcome(in.Site, b.p.Peer) || !spokenOf(in.Intel, b.p.Peer.Addr) {
 			continue
 		}
 		p := b.profile()
@@ -94,6 +95,14 @@ func sightings(in *Input) []sightingSet {
 		return cmp.Or(boolRank(b.listed)-boolRank(a.listed), slices.Index(outcomes, b.outcome)-slices.Index(outcomes, a.outcome))
 	})
 	return out
+}
+
+// spokenOf tells whether anyone accuses an address or names it a research scanner;
+// where a range merely lies is no reason to look closer.
+func spokenOf(set *intel.Set, a netip.Addr) bool {
+	return slices.ContainsFunc(set.Match(a), func(i netcase.Indicator) bool {
+		return i.Claim.Adverse() || i.Claim == netcase.ClaimScanner
+	})
 }
 
 func boolRank(b bool) int {

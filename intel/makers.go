@@ -152,7 +152,9 @@ func collections() []collection {
 // else is known: the claim only, never the maker.
 func names() []maker {
 	return []maker{
-		{words: []string{"scanner", "scanners", "scanning", "mass_scanner*"}, claim: netcase.ClaimScanner},
+		// A list of scanners is an accusation unless it says that they are harmless.
+		{words: []string{"benign-scanner*", "benign_scanner*", "research-scanner*", "research_scanner*"}, claim: netcase.ClaimScanner},
+		{words: []string{"scanner", "scanners", "scanning", "mass_scanner*", "mass-scanner*"}, claim: netcase.ClaimScan},
 		{words: []string{"c2", "c2s", "cnc", "cobaltstrike*", "cobalt-strike*", "botnet_cc"}, claim: netcase.ClaimC2},
 		{words: []string{"asyncrat*", "emotet*", "kovter*", "mirai*", "njrat*", "qakbot*", "remcos*", "trickbot*", "malware*", "ransomware*", "stealer*"}, claim: netcase.ClaimMalware},
 		{words: []string{"phishing*", "phish"}, claim: netcase.ClaimPhishing},

@@ -77,6 +77,8 @@ func TestIdentify(t *testing.T) {
 		{"shadowwhisperer/Tunnels", "", "ShadowWhisperer", "ShadowWhisperer", netcase.ClaimProxy},
 		{"shadowwhisperer/Threats_Unclassified", "", "ShadowWhisperer", "ShadowWhisperer", netcase.ClaimListed},
 		{"x4bnet/vpn-ipv4.txt", "", "X4BNet", "X4BNet", netcase.ClaimProxy},
+		{"intel/mass-scanners.netset", "", "mass-scanners", "mass-scanners", netcase.ClaimScan},
+		{"intel/benign-scanners.txt", "", "benign-scanners", "benign-scanners", netcase.ClaimScanner},
 		{"blocklist-2025-10-20.txt", "", "blocklist", "blocklist", netcase.ClaimListed},
 	} {
 		id := identify(c.name, []string{c.comment})

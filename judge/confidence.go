@@ -17,7 +17,7 @@ const (
 )
 
 // Points from which a level is reached.
-// Source: method 6.5.
+// Source: set by experts.
 const (
 	pointsHigh     = 6
 	pointsModerate = 3
@@ -126,7 +126,7 @@ func (d *draft) twoOrigins() bool {
 
 // enoughRecorded is the share of flows whose outcome must be recorded for the
 // reach of a group to count as known.
-// Source: method 0, rule 5.
+// Source: set by experts; less, and silence proves nothing.
 const enoughRecorded = 0.95
 
 // undecided tells whether the outcome of so many flows of a group is open that its

@@ -9,7 +9,7 @@ import (
 const claimExfiltration = "exfiltration"
 
 // smallUpload is the volume below which nothing of weight can have left.
-// Units: octets. Source: method, disconfirming evidence for exfiltration: under 10 MB.
+// Units: octets. Source: set by experts.
 const smallUpload = 10 << 20
 
 // exfiltration asks whether data left.

@@ -28,7 +28,7 @@ type Config struct {
 	TTLC2     time.Duration // of a block of a place that our machines call
 }
 
-// DefaultConfig is what the method proposes.
+// DefaultConfig is the configuration used where none is given.
 func DefaultConfig() Config {
 	return Config{
 		Full: 3, MaxGroups: 50, MaxCards: 50, Overlap: 0.8,

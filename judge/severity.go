@@ -43,8 +43,8 @@ type row struct {
 
 // decideRow is the first row of the table that matches.
 //
-// Source: method 6.4. A two-way flow with a port that administers nothing is not
-// in the table; it stands with what a control let pass.
+// Rule 1 is missing: it asks for a verdict that only a person gives. A two-way flow
+// with a port that administers nothing stands with what a control let pass.
 func decideRow(f facts, o outcome) row {
 	switch {
 	case f.claim != "" && f.crit >= 3:

@@ -32,7 +32,7 @@ func mustWeights(t *testing.T) *Weights {
 	return w
 }
 
-// The printed posteriors of the method, to the printed digits.
+// Posteriors worked out by hand, to three digits.
 func TestWeighActivity(t *testing.T) {
 	w := mustWeights(t)
 	for _, c := range []struct {

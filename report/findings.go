@@ -167,7 +167,7 @@ func sightingTable(c *netcase.Case, s *netcase.SightingFacts) Table {
 		x := &s.Sightings[i]
 		rows = append(rows, []Cell{
 			quoted(named(c, netcase.At(x.Card.Address))), plain(chart.ListingsText(&x.Card)), quoted(categories(&x.Card, 4)),
-			plain(portsText(x.Profile.PortSet(), x.Profile.PortCount, 8)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), plain(knownText(&x.Card)),
+			plain(portsText(x.Profile.PortSet(), x.Profile.PortCount, 8)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), quoted(knownText(&x.Card)),
 		})
 	}
 	t := table(fmt.Sprintf("Listed addresses in this traffic, outcome “%s”. %s of %s indicators were usable for matching.", s.Outcome, count(s.Usable), count(s.Total)),
@@ -180,6 +180,8 @@ func sightingTable(c *netcase.Case, s *netcase.SightingFacts) Table {
 
 func knownText(c *netcase.Card) string {
 	switch {
+	case !c.Listed() && len(c.Benign) > 0:
+		return "benign: " + c.Benign[0]
 	case !c.Listed():
 		return "no listing matches in time"
 	case c.Known:

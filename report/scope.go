@@ -160,7 +160,7 @@ func cardRow(k *netcase.Card, s sighting) []Cell {
 	}
 	address := Cell{Text: k.Address.String(), Evidence: s.evidence, Quoted: true}
 	return []Cell{
-		address, plain(chart.ListingsText(k)), plain(knownText(k)), quoted(categories(k, 5)), quoted(scores(k, 4)),
+		address, plain(chart.ListingsText(k)), quoted(knownText(k)), quoted(categories(k, 5)), quoted(scores(k, 4)),
 		plain(listedText(k)), quoted(placeText(k)), plain(traffic),
 	}
 }
