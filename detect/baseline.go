@@ -65,6 +65,7 @@ type baseline struct {
 
 	n, sum, squares []float64 // over the clean bins before bin i
 
+	slopes []float64     // a week, by whole weeks before
 	fits   []expectation // of the bins below len(fits)
 	judged float64       // clean bins among them that had an expectation
 	away   float64       // the sum of their squared residuals over the mean
@@ -237,23 +238,31 @@ func (b *baseline) fromWeeks(e *expectation, i int) {
 	e.phi = max(medianPhi, s*s/e.mu, b.pooled())
 }
 
-// trend is the Theil–Sen slope a week of the medians of the weeks before bin i.
+// trend is the Theil–Sen slope a week of the medians of the whole weeks before
+// bin i, counted from the first bin; it changes once a week.
 func (b *baseline) trend(i, week int) float64 {
-	medians := make([]float64, weeksBack)
+	for len(b.slopes) <= i/week {
+		b.slopes = append(b.slopes, b.slope(len(b.slopes), week))
+	}
+	return b.slopes[i/week]
+}
+
+func (b *baseline) slope(weeks, week int) float64 {
+	var medians []float64
 	known := 0
-	for k := range medians {
-		medians[k] = math.NaN()
-		to := i - (weeksBack-1-k)*week
+	for k := max(weeks-weeksBack, 0); k < weeks; k++ {
 		var values []float64
-		for j := max(to-week, 0); j < to; j++ {
+		for j := k * week; j < (k+1)*week; j++ {
 			if b.clean[j] {
 				values = append(values, b.x[j])
 			}
 		}
-		if len(values) >= week/2 {
-			medians[k] = middle(values)
+		m := math.NaN()
+		if 2*len(values) >= week {
+			m = middle(values)
 			known++
 		}
+		medians = append(medians, m)
 	}
 	if known < trendWeeks {
 		return 0

@@ -646,6 +646,25 @@ func TestNullSeries(t *testing.T) {
 	}
 }
 
+// The same over five weeks, where the baseline is that of the hour of the week.
+func TestNullSeriesOfWeeks(t *testing.T) {
+	const series, bins = 300, 840
+	random := rand.New(rand.NewPCG(11, 11))
+	flagged := 0
+	for k := range series {
+		l := &line{x: make([]float64, bins), by: cube.ByDirection}
+		for i := range l.x {
+			l.x[i] = drawCount([]float64{5, 20, 100}[k%3], []float64{1, 2, 3, 4}[k%4], random)
+		}
+		s := &seriesSet{g: &grid{hours: 1, first: 480_000, missing: make([]bool, bins)}, lines: []*line{l}, series: 1}
+		s.judge(&Input{Config: DefaultConfig()})
+		flagged += b2i(slices.ContainsFunc(l.candidates, func(c candidate) bool { return c.q <= DefaultConfig().SpikeQ }))
+	}
+	if flagged > series/50 {
+		t.Errorf("%d of %d null series flagged", flagged, series)
+	}
+}
+
 func TestTiers(t *testing.T) {
 	g := &grid{hours: 1, first: 480_000, missing: make([]bool, 24*30)}
 	x := make([]float64, len(g.missing))
@@ -663,6 +682,12 @@ func TestTiers(t *testing.T) {
 	}
 	if e := b.at(500); e.mu != x[500] {
 		t.Errorf("by the week: %+v", e)
+	}
+	for i := range x {
+		x[i] += 2 * float64(i/168)
+	}
+	if e := newBaseline(g, x, nil).at(700); math.Abs(e.mu-x[700]) > 0.01 {
+		t.Errorf("with a trend of 2 a week: %+v, want %g", e, x[700])
 	}
 	g.missing[5] = true
 	if got := newBaseline(g, x, nil).at(12).tier; got != tierNone {

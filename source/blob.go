@@ -103,11 +103,14 @@ func decodeBlob(ctx context.Context, in *Input, out Sink, r *blobReader) error {
 
 func (r *blobReader) documents(s *jsonScan) error {
 	for {
-		if _, err := s.peek(); err != nil {
-			if err == io.EOF {
-				return nil
-			}
+		b, err := s.peek()
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
 			return err
+		case b != '{' && b != '[':
+			return s.fault(errJSONSyntax)
 		}
 		if err := r.value(s, blobPart{}); err != nil {
 			return err
@@ -282,7 +285,12 @@ func (r *blobReader) known(sensor string) string {
 }
 
 func (r *blobReader) tupleList(s *jsonScan, p blobPart) error {
-	if b, err := s.must(); err != nil || b != '[' {
+	b, err := s.must()
+	switch {
+	case err != nil:
+		return err
+	case b != '[':
+		r.in.Reject(s.Line(), 0, "flowTuples", "not a list", nil)
 		return s.skip()
 	}
 	r.identify(&p)

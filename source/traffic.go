@@ -66,7 +66,6 @@ const (
 	trOctetsOut
 	trOctetsIn
 	trEncryption
-	trAddressID // a column only of the sister table about addresses
 	trFields
 )
 
@@ -80,7 +79,7 @@ var trafficNames = []string{
 	trVM: "VM", trVM1: "VM1", trVM2: "VM2", trNIC: "NIC", trNIC1: "NIC1", trNIC2: "NIC2",
 	trAllowedIn: "AllowedInFlows", trDeniedIn: "DeniedInFlows", trAllowedOut: "AllowedOutFlows", trDeniedOut: "DeniedOutFlows",
 	trFlowCount: "FlowCount", trPacketsOut: "OutboundPackets", trPacketsIn: "InboundPackets",
-	trOctetsOut: "OutboundBytes", trOctetsIn: "InboundBytes", trEncryption: "FlowEncryption", trAddressID: "",
+	trOctetsOut: "OutboundBytes", trOctetsIn: "InboundBytes", trEncryption: "FlowEncryption",
 }
 
 // trafficAliases are further names of fields: the newer table's, those of tools,
@@ -122,9 +121,7 @@ func trafficSpec(name string) *tableSpec {
 		times: []int{trTime, trIntervalStart, trIntervalEnd, trStart, trEnd},
 	}
 	for field, name := range trafficNames {
-		if name != "" {
-			s.aliases[strings.ToLower(name)] = alias{field: field}
-		}
+		s.aliases[strings.ToLower(name)] = alias{field: field}
 	}
 	for _, a := range trafficAliases {
 		for i, name := range strings.Fields(a.names) {
