@@ -44,7 +44,7 @@ const (
 	mostTuples    = 512     // of one peer; more is a sweep and no repeated count
 	shownPeers    = 20      // of a group
 	artefactCites = 40      // original records
-	equalGroups   = 3       // groups of equal tuples that are looked at
+	equalGroups   = 8       // groups of equal tuples that are looked at
 	wholeTuples   = 64      // tuples in an explanation
 	mostReadings  = 10      // explanations listed
 	mostArrivals  = 1 << 20 // records of one tuple beyond which the chance of no collision is not worked out
@@ -203,9 +203,10 @@ func suspectGroups(in *Input) []suspects {
 		}
 	}
 	if len(listed) > 0 {
-		out = append(out, suspects{why: "listed addresses", peers: listed, tests: 1})
+		out = append(out, sameTuples(listed, listedAlike)...)
+		out = append(out, suspects{why: listedAll, peers: listed, tests: 1})
 	}
-	out = append(out, sameTuples(enough)...)
+	out = append(out, sameTuples(enough, "addresses that touched the same hosts and ports")...)
 	if c := closestCounts(enough); len(c) > 0 {
 		out = append(out, suspects{why: "addresses with nearly the same count", peers: c, chosen: true, n: len(enough)})
 	}
@@ -219,8 +220,16 @@ func suspectGroups(in *Input) []suspects {
 	return out
 }
 
+// How the groups of listed addresses are called.
+const (
+	listedAll   = "listed addresses"
+	listedAlike = "listed addresses that touched the same hosts and ports"
+)
+
 // sameTuples are the largest groups of peers that touched the same hosts and ports.
-func sameTuples(enough []*tally) []suspects {
+// Addresses that did different things have different counts, and say nothing
+// together.
+func sameTuples(enough []*tally, why string) []suspects {
 	sets := map[string][]*tally{}
 	var order []string
 	for _, c := range enough {
@@ -238,7 +247,7 @@ func sameTuples(enough []*tally) []suspects {
 	})
 	var out []suspects
 	for _, k := range order[:min(len(order), equalGroups)] {
-		out = append(out, suspects{why: "addresses that touched the same hosts and ports", peers: sets[k], tests: float64(len(order))})
+		out = append(out, suspects{why: why, peers: sets[k], tests: float64(len(order))})
 	}
 	return out
 }
@@ -299,7 +308,7 @@ func findArtefact(in *Input) []netcase.Finding {
 	for i := range groups {
 		t := newTrial(in, &groups[i])
 		near = near || t.equal()
-		if best == nil || t.rank() > best.rank() {
+		if best == nil || t.stronger(best) {
 			best = t
 		}
 	}
@@ -328,6 +337,19 @@ const (
 
 func (t *trial) rank() int {
 	return slices.Index([]string{notIndicated, artefactPossible, artefactLikely}, t.verdict)
+}
+
+// stronger tells whether a trial says more than another: by its verdict, then by
+// counts that are nearly equal, then by the tests it passed. Equals keep their order.
+func (t *trial) stronger(o *trial) bool {
+	return cmp.Or(cmp.Compare(t.rank(), o.rank()), cmp.Compare(b2i(t.equal()), b2i(o.equal())), cmp.Compare(t.passed(), o.passed())) > 0
+}
+
+func (t *trial) passed() (n int) {
+	for _, x := range t.tests {
+		n += b2i(x.Result == netcase.Pass)
+	}
+	return n
 }
 
 // decide is the stated rule over the six tests.
@@ -414,7 +436,7 @@ func (t *trial) title() string {
 
 func (t *trial) peersText() string {
 	noun := "address"
-	if t.group.why == "listed addresses" {
+	if t.group.why == listedAll || t.group.why == listedAlike {
 		noun = "listed address"
 	}
 	return count(len(t.group.peers), noun)

@@ -35,10 +35,10 @@ type Detector struct {
 // Detectors lists every detector, in the order of the report.
 func Detectors() []Detector {
 	return []Detector{
+		spike(),
 		sighting(),
 		scan(),
 		exposure(),
-		spike(),
 		artefact(),
 		owner(),
 	}

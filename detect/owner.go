@@ -27,6 +27,7 @@ const (
 	mostOwners    = 4096 // groups of equal records
 	mostOwnerSays = 60   // findings, the weightiest first
 	ownerPeers    = 10_000
+	mostUsual     = 12  // kinds of sockets that the joint finding names
 	ownerImages   = 200 // bytes of a command line that a title shows
 )
 
@@ -60,11 +61,14 @@ type ownerGroup struct {
 
 func findOwners(in *Input) []netcase.Finding {
 	groups, left := ownerGroups(in)
-	var judged, unruled []*ownerGroup
+	var judged, usual, unruled []*ownerGroup
 	for _, g := range groups {
-		if g.verdict.verdict == "" {
+		switch {
+		case g.verdict.verdict == "":
 			unruled = append(unruled, g)
-		} else {
+		case g.verdict.verdict == ownerExpected && !g.facesOutside(in):
+			usual = append(usual, g)
+		default:
 			judged = append(judged, g)
 		}
 	}
@@ -79,6 +83,9 @@ func findOwners(in *Input) []netcase.Finding {
 		} else {
 			left += g.events
 		}
+	}
+	if len(usual) > 0 {
+		out = append(out, usualFinding(usual))
 	}
 	if len(unruled) > 0 {
 		out = append(out, unruledFinding(unruled))
@@ -268,6 +275,63 @@ func (g *ownerGroup) title(where string) string {
 		return fmt.Sprintf("%s on %s is not as usual: %s (%s)", image, where, v.short, count(g.events, "record"))
 	}
 	return fmt.Sprintf("attribution of %s on %s is not usable (%s)", image, where, count(g.events, "record"))
+}
+
+// facesOutside tells whether a listening socket accepted someone from outside: who
+// owns it is then worth a line of its own, even where it is as usual.
+func (g *ownerGroup) facesOutside(in *Input) bool {
+	if g.key.role != netcase.RoleListener {
+		return false
+	}
+	for p := range g.peers {
+		if p.Addr.IsValid() && !in.Site.Owns(p.Addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// usualFinding joins the sockets whose owner is as usual.
+func usualFinding(groups []*ownerGroup) netcase.Finding {
+	type socket struct {
+		image string
+		role  netcase.ProcessRole
+		port  uint16
+	}
+	events := map[socket]int64{}
+	hosts := map[netcase.Endpoint]bool{}
+	total := int64(0)
+	var span netcase.Span
+	for _, g := range groups {
+		events[socket{g.key.image, g.key.role, g.key.port}] += g.events
+		hosts[g.key.host] = true
+		total += g.events
+		span = span.Join(g.span)
+	}
+	sockets := slices.SortedFunc(maps.Keys(events), func(a, b socket) int {
+		return cmp.Or(cmp.Compare(events[b], events[a]), strings.Compare(a.image, b.image), cmp.Compare(a.port, b.port), strings.Compare(string(a.role), string(b.role)))
+	})
+	var parts []string
+	for i, s := range sockets {
+		if i == mostUsual {
+			parts = append(parts, count(len(sockets)-i, "more kind"))
+			break
+		}
+		where := "on port"
+		if s.role == netcase.RoleConnector {
+			where = "to port"
+		}
+		parts = append(parts, fmt.Sprintf("%s %s %d (%s)", s.image, where, s.port, count(events[s], "record")))
+	}
+	title := fmt.Sprintf("%s on %s have their usual owner", count(total, "process record"), count(len(hosts), "host"))
+	return netcase.Finding{
+		Kind: "owner", Title: title, Span: span,
+		Owner: &netcase.OwnerFacts{Verdict: ownerExpected, Why: strings.Join(parts, ", "), Events: total},
+		Evidence: []netcase.Evidence{{
+			Statement: title + ": " + strings.Join(parts, ", "), Total: total, Method: "owner: table of usual owners",
+			Numbers: map[string]float64{"events": float64(total), "hosts": float64(len(hosts))},
+		}},
+	}
 }
 
 // unruledFinding names the ports for which the table has no rule, so that they

@@ -91,7 +91,7 @@ func TestOwnerRules(t *testing.T) {
 		{"sshd on Linux", listener("Ubuntu 22.04", "sshd", "sshd: root [priv]", 22), ownerExpected, 0, ""},
 		{"another on Linux", listener("Linux", "nc", "nc -l 22", 22), ownerCheck, 0, "dropbear"},
 		{"svchost on Linux", listener("Linux", "svchost.exe", "", 22), ownerMismatch, 14, "Linux"},
-		{"resolver calls out", dns, ownerExpected, 0, "dnscache"},
+		{"resolver calls out", dns, ownerExpected, 0, "svchost.exe to port 53"},
 		{"resolver calls elsewhere", odd, ownerCheck, 0, "4444"},
 		{"tool calls out", tool, ownerCheck, 6, "certutil.exe"},
 	} {

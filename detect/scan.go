@@ -185,7 +185,7 @@ func (s *source) counted(inside bool) map[portKey]bitset {
 		tried += n
 		bad += n - t.answered.count()
 	}
-	all := !inside && float64(bad) >= benignFailures*float64(tried)
+	all := !inside && float64(bad) >= benignFailures*float64(tried) && !s.visits()
 	out := map[portKey]bitset{}
 	for k, t := range s.profiler.ports {
 		switch {
@@ -193,11 +193,32 @@ func (s *source) counted(inside bool) map[portKey]bitset {
 			out[k] = without(t.failed, t.answered)
 		case all:
 			out[k] = t.tried
+		case s.visits():
+			out[k] = without(t.failed, t.answered)
 		default:
 			out[k] = without(t.tried, t.answered)
 		}
 	}
 	return out
+}
+
+// publicServices are the ports that serve strangers: without an outcome, a source
+// that only asks for these cannot be told from a visitor.
+func publicServices() []uint16 { return []uint16{25, 53, 80, 123, 443, 465, 587, 853, 993, 995} }
+
+// visits tells whether everything a source did without a known outcome was to ask
+// for public services, and nothing that it did is known to have failed.
+func (s *source) visits() bool {
+	p := &s.profiler.p
+	if p.Reach.Open() == 0 || p.Reach.Failed() > 0 {
+		return false
+	}
+	for k, t := range s.profiler.ports {
+		if t.Reach.Open() > 0 && !slices.Contains(publicServices(), k.port) {
+			return false
+		}
+	}
+	return true
 }
 
 func without(a, b bitset) bitset {

@@ -110,6 +110,18 @@ func TestScanClasses(t *testing.T) {
 				s.flow(noon, scannerAddr, host(i), 443, netcase.ReachBidirectional)
 			}
 		}, nil},
+		{"look-alike: a visitor of many web servers whose outcome nobody recorded", func(s *scene) {
+			for i := range 40 {
+				s.flow(noon, scannerAddr, host(i), 443, netcase.ReachUnknown)
+				s.flow(noon, scannerAddr, host(i), 80, netcase.ReachAllowed)
+			}
+		}, nil},
+		{"one other port among them and it is no visitor", func(s *scene) {
+			for i := range 40 {
+				s.flow(noon, scannerAddr, host(i), 443, netcase.ReachUnknown)
+				s.flow(noon, scannerAddr, host(i), 23, netcase.ReachUnknown)
+			}
+		}, []string{classStrobe}},
 		{"a scanner that is answered by most still fails too often", func(s *scene) {
 			for i := range 40 {
 				r := netcase.ReachBidirectional

@@ -76,11 +76,11 @@ func detectDefender(head []byte) (bool, string) {
 	switch {
 	case why != "":
 		return false, why
-	case !h.has("remoteip", "remoteipaddress") || !h.has("remoteport", "localport"):
+	case !h.has("remoteip", "remoteipaddress") || !h.has("remoteport", "localport") && !namesOwner(&h):
 		if known := h.knownTable(); known != "" {
 			return false, "it is " + known
 		}
-		return false, "it lacks RemoteIP with RemotePort or LocalPort"
+		return false, "it lacks RemoteIP with RemotePort or LocalPort, or with the device and its process"
 	case !h.has("devicename", "deviceid", "actiontype", "initiatingprocessfilename"):
 		return false, "it names neither device nor action nor process"
 	case h.has("logontype"):
@@ -89,6 +89,13 @@ func detectDefender(head []byte) (bool, string) {
 		return false, "it has no column with a time"
 	}
 	return true, ""
+}
+
+// namesOwner tells whether a projection without ports still says which process of
+// which device had to do with an address, and is not another table of devices.
+func namesOwner(h *tableHead) bool {
+	return h.has("devicename", "deviceid") && h.has("initiatingprocessfilename", "initiatingprocesscommandline") &&
+		!h.has("filename", "processcommandline", "registrykey", "logonid", "accountname", "additionalfields")
 }
 
 // action is what an ActionType says about a connection.
@@ -142,7 +149,7 @@ func actionOf(name string) action {
 // defenderReader decodes rows of DeviceNetworkEvents.
 type defenderReader struct {
 	tableReading
-	byPort, noAction, assumedProto int64
+	byPort, noAction, assumedProto, portless int64
 }
 
 func decodeDefender(ctx context.Context, in *Input, out Sink) error {
@@ -153,6 +160,9 @@ func decodeDefender(ctx context.Context, in *Input, out Sink) error {
 		dfImage, dfCommand, dfParent)
 	if r.noAction > 0 {
 		in.Note("in %s ActionType is missing: neither direction nor outcome is known", rowsOf(r.noAction))
+	}
+	if r.portless > 0 {
+		in.Note("%s have neither an action nor a port: they name a process and an address, and count as no flow", rowsOf(r.portless))
 	}
 	if r.byPort > 0 {
 		in.Note("in %s nothing says who began: the side with the service port was taken as the responder", rowsOf(r.byPort))
@@ -185,6 +195,9 @@ func (r *defenderReader) accept(x *tableRow) error {
 	case r.in.Duplicate[row.key]:
 		r.in.Duplicates(1, "delivered by another input already")
 	case row.action.side == sideListening || !row.peer.Known():
+		r.processOnly(&row)
+	case row.name == "" && row.local == 0 && row.far == 0:
+		r.portless++ // neither who began nor which service: no flow can be made of it
 		r.processOnly(&row)
 	default:
 		r.flow(&row)
@@ -314,7 +327,7 @@ func (r *defenderReader) processOnly(x *defenderRow) {
 		if x.action.side == sideListening {
 			r.in.Skip("ActionType " + x.name + " without a process")
 		} else {
-			r.in.Skip("no RemoteIP")
+			r.in.Skip("neither a flow nor a process can be made of it")
 		}
 		return
 	}

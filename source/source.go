@@ -60,6 +60,8 @@ type Input struct {
 	Zone *time.Location
 	// Raw asks for Place, Raw and Context on every flow: the second pass.
 	Raw bool
+	senders map[string]string // sensor -> its name as the sender's side
+
 	// Duplicate names records, by their natural key, that another input has
 	// already delivered: they are counted and left out.
 	Duplicate map[uint64]bool
@@ -92,16 +94,41 @@ func (in *Input) Accept(b *netcase.Batch, f netcase.Flow) {
 	}
 	in.Report.Read += f.Records
 	in.Report.Accepted += f.Records
-	in.Report.Count(&f)
-	b.Flows = append(b.Flows, f)
+	in.hand(b, &f)
+}
+
+// hand counts a flow and puts it into the batch.
+func (in *Input) hand(b *netcase.Batch, f *netcase.Flow) {
+	if f.Ours == netcase.SideSrc && inside(f.Src) && inside(f.Dst) {
+		f.Sensor = in.sender(f.Sensor)
+	}
+	in.Report.Count(f)
+	b.Flows = append(b.Flows, *f)
+}
+
+// inside tells whether an end may be a neighbour that reports the flow as well.
+func inside(e netcase.Endpoint) bool { return !e.Addr.IsValid() || netcase.Private(e.Addr) }
+
+// sender is the name of a sensor where it reports a flow between two machines of
+// ours from the sender's side. The receiver's side may report the same flow, and
+// counts of two sensors are never added.
+func (in *Input) sender(sensor string) string {
+	name, ok := in.senders[sensor]
+	if !ok {
+		if in.senders == nil {
+			in.senders = map[string]string{}
+		}
+		name = sensor + " (sender)"
+		in.senders[sensor] = name
+	}
+	return name
 }
 
 // AcceptMore hands over a further event of a record that was accepted already,
 // or a flow that is one of several packed into it.
 func (in *Input) AcceptMore(b *netcase.Batch, f netcase.Flow) {
 	f.Flows = max(f.Flows, 1)
-	in.Report.Count(&f)
-	b.Flows = append(b.Flows, f)
+	in.hand(b, &f)
 }
 
 // AcceptRecord counts one record that became an event other than a flow.
