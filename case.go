@@ -245,7 +245,7 @@ type Action struct {
 	Evidence   []string      `json:"evidence"`
 }
 
-// Query is a query that would fetch or repeat something.
+// QueryText is a query that would fetch or repeat something.
 type QueryText struct {
 	Title    string `json:"title"`
 	Language string `json:"language"` // kql, shell, sql, powershell

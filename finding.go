@@ -221,8 +221,9 @@ type SpikeFacts struct {
 	Points       []SpikePoint   `json:"points"`
 	Contributors []string       `json:"contributors,omitempty"` // names for SpikePoint.Stack
 	Attribution  []Attribution  `json:"attribution,omitempty"`
-	Cells        []Contribution `json:"cells,omitempty"`  // (peer, port, host)
-	Listed       *Contribution  `json:"listed,omitempty"` // what the listed addresses explain together
+	Cells        []Contribution `json:"cells,omitempty"`        // (peer, port, host)
+	Listed       *Contribution  `json:"listed,omitempty"`       // what the listed addresses explain together
+	ListedPeers  []Contribution `json:"listed_peers,omitempty"` // and each by itself; at most MaxSources, most flows first
 }
 
 // ExposureFacts describe an administration port that answers the Internet.

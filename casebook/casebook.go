@@ -67,7 +67,7 @@ func Write(dir string, b Book) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(fresh)
+	defer func() { _ = os.RemoveAll(fresh) }() // a remainder is hidden and harmless
 	if err := fill(fresh, files); err != nil {
 		return err
 	}
@@ -323,7 +323,7 @@ func exchange(fresh, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(old)
+	defer func() { _ = os.RemoveAll(old) }()
 	kept := filepath.Join(old, base)
 	if err := os.Rename(dir, kept); err != nil {
 		return err

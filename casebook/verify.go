@@ -91,7 +91,7 @@ func Verify(dir string, given ...string) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // read only
 	c := checkCase(root, &r)
 	records := checkRecords(root, &r)
 	if c != nil {
@@ -111,7 +111,7 @@ func checkFiles(dir string) (Result, error) {
 	if err != nil {
 		return r, err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // read only
 	if r.raw, err = readRegular(root, ManifestFile); err != nil {
 		return r, err
 	}
@@ -138,7 +138,7 @@ func readRegular(root *os.Root, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // read only
 	return io.ReadAll(f)
 }
 
@@ -169,7 +169,7 @@ func checkFile(root *os.Root, f File, r *Result) {
 		r.add(f.Path, Changed, "%v", err)
 		return
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // read only
 	h := sha256.New()
 	n, err := io.Copy(h, in)
 	if err != nil {
@@ -249,7 +249,7 @@ func checkRecords(root *os.Root, r *Result) map[string]string {
 		}
 		return ids
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // read only
 	err = eachRecord(f, func(rec netcase.Record, line int) {
 		r.Records++
 		if _, twice := ids[rec.ID]; twice {
@@ -358,7 +358,7 @@ func sumOf(name string, open func(io.Reader) (io.Reader, error)) (string, error)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // read only
 	r, err := open(bufio.NewReader(f))
 	if err != nil {
 		return "", err

@@ -142,15 +142,15 @@ func swatch(fill Role) func(*Figure, Box) {
 
 const legendLine = 17.0
 
-// legend writes entries from (x, y) on, breaking lines at width, and returns the
-// y below the last line.
-func legend(f *Figure, x, y, width float64, items []legendItem) float64 {
-	at := x
+// legend writes entries from the left edge at y on, breaking lines at width, and
+// returns the y below the last line.
+func legend(f *Figure, y, width float64, items []legendItem) float64 {
+	at := 0.0
 	for _, it := range items {
 		label := Fit(it.label, small, width-20)
 		w := 19 + TextWidth(label, small) + 12
-		if at > x && at+w > x+width {
-			at, y = x, y+legendLine
+		if at > 0 && at+w > width {
+			at, y = 0, y+legendLine
 		}
 		it.draw(f, Box{at, y - 9, 14, 10})
 		f.words(at+19, y, label, small, 0, Ink, Left)

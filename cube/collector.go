@@ -16,7 +16,6 @@ type Collector struct {
 	other  []int                      // wishes that do not
 	starts map[Pair][]Start
 	cut    map[Pair]int64
-	pairs  int
 	notes  []string
 	kept   map[string]*sample
 }

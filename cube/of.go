@@ -173,7 +173,7 @@ func RecordOf(input string, f *netcase.Flow) netcase.Record {
 		r.Base64 = base64.StdEncoding.EncodeToString(f.Raw)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00", input)
+	_, _ = fmt.Fprintf(h, "%s\x00", input) // a hash never fails, nor below
 	_ = binary.Write(h, binary.BigEndian, [4]int64{f.Place.Line, f.Place.Offset, int64(f.Place.Item), 0})
 	h.Write(sum[:])
 	r.ID = "r-" + hex.EncodeToString(h.Sum(nil)[:8])

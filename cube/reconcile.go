@@ -8,12 +8,6 @@ import (
 	"netcase"
 )
 
-// cell is what several sensors may report at the same time.
-type cell struct {
-	hour int64
-	Pair
-}
-
 // Reconcile makes one account out of what several sensors say. Counts of
 // different sensors are never added: the rows of a cell (hour, peer, host, port,
 // protocol, direction) are those of its best sensor: the finer resolution, then

@@ -471,7 +471,6 @@ type reading struct {
 	hours, minutes int64 // the stretch and the interval
 	tuples         int64
 	rank           [4]float64
-	text           string
 }
 
 // explanations lists every reading that fits the observed number, the best first.

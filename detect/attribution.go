@@ -118,7 +118,8 @@ type attribution struct {
 	rankings []*ranking
 	answers  []netcase.Attribution // the best first
 	listed   *netcase.Contribution
-	fresh    part // of the addresses that the bins before do not hold
+	each     []netcase.Contribution // of the listed addresses
+	fresh    part                   // of the addresses that the bins before do not hold
 	freshN   int
 	peers    int // addresses in the window
 	records  int64
@@ -380,6 +381,7 @@ func (b *breakdown) endPeer(addresses, networks *ranking, peer netcase.Endpoint,
 		b.listed.in += p.in
 		b.listed.before += p.before
 		b.listedN += b2i(p.in > 0)
+		b.offerListed(peer, p)
 	}
 	if n := networkOf(peer.Addr); n != b.network {
 		b.endNetwork(networks)
@@ -387,6 +389,30 @@ func (b *breakdown) endPeer(addresses, networks *ranking, peer netcase.Endpoint,
 	}
 	b.netPart.in += p.in
 	b.netPart.before += p.before
+}
+
+// offerListed keeps what a listed address contributes, the busiest of them.
+func (b *breakdown) offerListed(peer netcase.Endpoint, p part) {
+	k := b.newRanking("")
+	e := 0.0
+	if k.before > 0 {
+		e = k.expected * p.before / k.before
+	}
+	c := netcase.Contribution{Name: peer.String(), Observed: p.in, Expected: max(e, 0), Listed: true}
+	if excess := k.observed - k.expected; excess > 0 {
+		c.Share = (c.Observed - c.Expected) / excess
+	}
+	b.out.each = append(b.out.each, c)
+	if len(b.out.each) >= 2*netcase.MaxSources {
+		b.out.trimListed()
+	}
+}
+
+func (a *attribution) trimListed() {
+	slices.SortFunc(a.each, func(x, y netcase.Contribution) int {
+		return cmp.Or(cmp.Compare(y.Observed, x.Observed), strings.Compare(x.Name, y.Name))
+	})
+	a.each = a.each[:min(len(a.each), netcase.MaxSources)]
 }
 
 func (b *breakdown) endNetwork(networks *ranking) {
@@ -456,6 +482,7 @@ func (b *breakdown) finish() {
 		}
 		o.listed = &c
 	}
+	o.trimListed()
 	o.newborn = b.newborn()
 	b.chooseStack()
 }

@@ -61,9 +61,13 @@ type ownerGroup struct {
 
 func findOwners(in *Input) []netcase.Finding {
 	groups, left := ownerGroups(in)
-	var judged, usual, unruled []*ownerGroup
+	var judged, usual, unruled, svchost, unusable []*ownerGroup
 	for _, g := range groups {
 		switch {
+		case g.verdict.verdict == ownerNotUsable && g.key.image == "svchost.exe":
+			svchost = append(svchost, g)
+		case g.verdict.verdict == ownerNotUsable:
+			unusable = append(unusable, g)
 		case g.verdict.verdict == "":
 			unruled = append(unruled, g)
 		case g.verdict.verdict == ownerExpected && !g.facesOutside(in):
@@ -82,6 +86,11 @@ func findOwners(in *Input) []netcase.Finding {
 			out = append(out, g.finding(in))
 		} else {
 			left += g.events
+		}
+	}
+	for _, alike := range [][]*ownerGroup{svchost, unusable} {
+		if len(alike) > 0 {
+			out = append(out, unusableFinding(in, alike))
 		}
 	}
 	if len(usual) > 0 {
@@ -275,6 +284,55 @@ func (g *ownerGroup) title(where string) string {
 		return fmt.Sprintf("%s on %s is not as usual: %s (%s)", image, where, v.short, count(g.events, "record"))
 	}
 	return fmt.Sprintf("attribution of %s on %s is not usable (%s)", image, where, count(g.events, "record"))
+}
+
+// unusableFinding joins the records from which no owner can be concluded: the same
+// is missing from all of them.
+func unusableFinding(in *Input, groups []*ownerGroup) netcase.Finding {
+	images, hosts, peers, lines := map[string]bool{}, map[netcase.Endpoint]bool{}, map[netcase.Endpoint]bool{}, map[string]bool{}
+	reasons := map[string]int64{}
+	total := int64(0)
+	var span netcase.Span
+	for _, g := range groups {
+		images[g.key.image], hosts[g.key.host] = true, true
+		if g.key.line != "" {
+			lines[shortened(g.key.line, ownerImages)] = true
+		}
+		maps.Copy(peers, g.peers)
+		reasons[g.verdict.why] += g.events
+		total += g.events
+		span = span.Join(g.span)
+	}
+	listed := 0
+	for p := range peers {
+		listed += b2i(in.Intel != nil && adverse(in, p))
+	}
+	what := count(len(images), "process name")
+	if len(images) == 1 {
+		what = groups[0].key.image
+	}
+	why := slices.SortedFunc(maps.Keys(reasons), func(a, b string) int {
+		return cmp.Or(cmp.Compare(reasons[b], reasons[a]), strings.Compare(a, b))
+	})[0]
+	title := fmt.Sprintf("attribution of %s on %s is not usable (%s)", what, count(len(hosts), "host"), count(total, "record"))
+	text := fmt.Sprintf("%s, with %s, of which %d are listed. %s", title, count(len(peers), "address"), listed, why)
+	if commands := slices.Sorted(maps.Keys(lines)); len(commands) > 0 {
+		text += " Command lines: " + strings.Join(commands[:min(len(commands), 3)], "; ") + "."
+	}
+	facts := &netcase.OwnerFacts{Verdict: ownerNotUsable, Why: why, Events: total, Peers: len(peers)}
+	if len(images) == 1 {
+		facts.Image = groups[0].key.image
+	}
+	if len(hosts) == 1 {
+		facts.Host = groups[0].key.host
+	}
+	return netcase.Finding{
+		Kind: "owner", Title: title, Span: span, Owner: facts,
+		Evidence: []netcase.Evidence{{
+			Statement: text, Total: total, Method: "owner: table of usual owners",
+			Numbers: map[string]float64{"events": float64(total), "hosts": float64(len(hosts)), "peers": float64(len(peers)), "listed": float64(listed)},
+		}},
+	}
 }
 
 // facesOutside tells whether a listening socket accepted someone from outside: who

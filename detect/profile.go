@@ -166,17 +166,8 @@ func comparePorts(a, b netcase.PortCount) int {
 // byPeer groups rows, which come sorted by peer, into one profiler for each peer
 // and direction. The rows of a peer are streamed into it, never collected.
 func byPeer(rows iter.Seq[cube.Row]) iter.Seq[*profiler] {
-	return grouped(rows, func(r *cube.Row) (source, target netcase.Endpoint) { return r.Peer, r.Host })
-}
-
-// byHost is the same for our own hosts as sources; rows come sorted by host.
-func byHost(rows iter.Seq[cube.Row]) iter.Seq[*profiler] {
-	return grouped(rows, func(r *cube.Row) (source, target netcase.Endpoint) { return r.Host, r.Peer })
-}
-
-func grouped(rows iter.Seq[cube.Row], ends func(*cube.Row) (source, target netcase.Endpoint)) iter.Seq[*profiler] {
 	return func(yield func(*profiler) bool) {
-		var open []*profiler // of the current source, one a direction
+		var open []*profiler // of the current peer, one a direction
 		flush := func() bool {
 			slices.SortFunc(open, func(a, b *profiler) int { return cmp.Compare(a.p.Direction, b.p.Direction) })
 			for _, b := range open {
@@ -188,16 +179,15 @@ func grouped(rows iter.Seq[cube.Row], ends func(*cube.Row) (source, target netca
 			return true
 		}
 		for r := range rows {
-			source, target := ends(&r)
-			if len(open) > 0 && open[0].p.Peer != source && !flush() {
+			if len(open) > 0 && open[0].p.Peer != r.Peer && !flush() {
 				return
 			}
 			i := slices.IndexFunc(open, func(b *profiler) bool { return b.p.Direction == r.Direction })
 			if i < 0 {
 				i = len(open)
-				open = append(open, newProfiler(source, r.Direction))
+				open = append(open, newProfiler(r.Peer, r.Direction))
 			}
-			open[i].add(&r, target)
+			open[i].add(&r, r.Host)
 		}
 		flush()
 	}

@@ -457,9 +457,10 @@ func (g *scanGroup) finding(in *Input) netcase.Finding {
 		Method: fmt.Sprintf("scan: horizontal >= %d hosts, strobe >= %d hosts on 2 to %d ports, vertical >= %d ports; estate %d",
 			g.limits.hosts, g.limits.strobe, strobePorts, g.limits.ports, g.limits.estate),
 	}
-	if g.dir == netcase.Inbound {
+	switch g.dir {
+	case netcase.Inbound:
 		f.Technique = []string{"T1595.001"}
-	} else if g.dir == netcase.Lateral {
+	case netcase.Lateral:
 		f.Technique = []string{"T1046"}
 	}
 	for i := range g.sources {

@@ -23,10 +23,10 @@ func (r *rise) finding(in *Input, s *seriesSet) netcase.Finding {
 	}
 	facts := r.facts(in, s, a, unit)
 	f := netcase.Finding{
-		Kind: r.kind, Title: r.title(s, facts, unit), Direction: r.line.direction, Span: s.g.span(r.from, r.to),
+		Kind: r.kind, Title: r.title(s, facts), Direction: r.line.direction, Span: s.g.span(r.from, r.to),
 		Selection: r.selection(s), Flows: a.flows, Reach: a.reach, Spike: facts, Limits: r.limits(in, s, a, unit),
 	}
-	f.Evidence = append(f.Evidence, in.Cite(r.countEvidence(in, s, facts, a, unit), r.tag))
+	f.Evidence = append(f.Evidence, in.Cite(r.countEvidence(in, s, facts, a), r.tag))
 	if r.kind == "spike" {
 		f.Evidence = append(f.Evidence, r.windowEvidence(in, s, facts))
 	}
@@ -34,7 +34,7 @@ func (r *rise) finding(in *Input, s *seriesSet) netcase.Finding {
 		f.Evidence = append(f.Evidence, r.shareEvidence(s, a))
 	}
 	if a.listed != nil {
-		f.Evidence = append(f.Evidence, r.listedEvidence(s, facts, a, unit))
+		f.Evidence = append(f.Evidence, r.listedEvidence(s, a, unit))
 	}
 	return f
 }
@@ -44,7 +44,7 @@ func (r *rise) facts(in *Input, s *seriesSet, a *attribution, unit string) *netc
 	f := &netcase.SpikeFacts{
 		Series: r.line.called(plural(unit)), Tier: e.tier.String(), Described: r.kind != "spike", Why: r.why,
 		BinMinutes: int(60 * s.g.hours), History: int(e.n), Window: s.g.span(r.from, r.to),
-		Observed: sum(r.line.x[r.from:r.to]), Contributors: a.stack, Listed: a.listed, Cells: a.cells,
+		Observed: sum(r.line.x[r.from:r.to]), Contributors: a.stack, Listed: a.listed, ListedPeers: a.each, Cells: a.cells,
 	}
 	r.compare(f)
 	if f.Support = f.Window; r.window.supportTo > 0 {
@@ -115,7 +115,7 @@ func (r *rise) points(s *seriesSet, a *attribution) []netcase.SpikePoint {
 }
 
 // title says it in one line, with its numbers.
-func (r *rise) title(s *seriesSet, f *netcase.SpikeFacts, unit string) string {
+func (r *rise) title(s *seriesSet, f *netcase.SpikeFacts) string {
 	name := f.Series
 	if r.kind == "spike" {
 		return fmt.Sprintf("%s reached %s in the %s, %s times the %s expected (excess %s, q = %s)", name,
@@ -166,12 +166,12 @@ func (r *rise) withPeers(n int) string {
 	return "from " + count(n, "address")
 }
 
-func (r *rise) countEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts, a *attribution, unit string) netcase.Evidence {
+func (r *rise) countEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts, a *attribution) netcase.Evidence {
 	e := netcase.Evidence{Selection: r.selection(s), Numbers: map[string]float64{
 		"observed": f.Observed, "bins": float64(r.present(s)), "addresses": float64(a.peers), "total": sum(r.line.x[s.g.from:]),
 	}}
 	if r.kind != "spike" {
-		e.Statement = r.describe(s, f, a, unit)
+		e.Statement = r.describe(s, f, a)
 		e.Method = fmt.Sprintf("spike: counts in bins of %s on the hour, ranked; tier %s", count(int(s.g.hours), "hour"), f.Tier)
 		return e
 	}
@@ -188,7 +188,7 @@ func (r *rise) countEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts, a *
 }
 
 // describe is rank, share and rate of the fullest bin.
-func (r *rise) describe(s *seriesSet, f *netcase.SpikeFacts, a *attribution, unit string) string {
+func (r *rise) describe(s *seriesSet, f *netcase.SpikeFacts, a *attribution) string {
 	total := sum(r.line.x[s.g.from:])
 	observed := sum(r.line.x[r.from:r.to])
 	rank := 1
@@ -272,7 +272,7 @@ func elementList(e []netcase.Contribution) string {
 	return strings.Join(parts, ", ")
 }
 
-func (r *rise) listedEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution, unit string) netcase.Evidence {
+func (r *rise) listedEvidence(s *seriesSet, a *attribution, unit string) netcase.Evidence {
 	l := a.listed
 	e := netcase.Evidence{
 		Selection: r.selection(s),

@@ -65,7 +65,7 @@ func read(ctx context.Context, cfg *Config, f File) (s *sink) {
 		s.rep.Error = err.Error()
 		return s
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // read only
 	hash := sha256.New()
 	tee := io.TeeReader(&contextReader{ctx, bounded(in, cfg.MaxBytes)}, hash)
 	if err := s.parse(tee); err != nil {

@@ -23,14 +23,14 @@ func openTIP() Format {
 }
 
 func (s *sink) openTIPAnswer(item int64, raw json.RawMessage) {
-	var d struct {
+	var d struct { // names match whatever their case
 		Zone          string
-		IpGeneralInfo struct {
-			Status, CountryCode, FirstSeen, Ip string
+		IPGeneralInfo struct {
+			Status, CountryCode, FirstSeen, IP string
 			HitsCount                          int
 			Categories                         []string
 		}
-		IpWhoIs struct {
+		IPWhoIs struct {
 			Asn []struct {
 				Number      uint32
 				Description []string
@@ -40,16 +40,16 @@ func (s *sink) openTIPAnswer(item int64, raw json.RawMessage) {
 	if !s.decode(item, raw, &d) {
 		return
 	}
-	g := &d.IpGeneralInfo
+	g := &d.IPGeneralInfo
 	c := claim{
-		address: g.Ip, scoreText: "zone " + d.Zone, categories: g.Categories, reports: g.HitsCount,
+		address: g.IP, scoreText: "zone " + d.Zone, categories: g.Categories, reports: g.HitsCount,
 		claim: openTIPClaim(d.Zone, g.Categories), geo: netcase.Geo{Country: countryCode(g.CountryCode)},
 	}
 	if c.claim == netcase.ClaimNothing {
 		c.categories = append(c.categories, categoryClean)
 	}
-	if len(d.IpWhoIs.Asn) > 0 {
-		a := d.IpWhoIs.Asn[0]
+	if len(d.IPWhoIs.Asn) > 0 {
+		a := d.IPWhoIs.Asn[0]
 		c.geo.ASN, c.geo.ASName = a.Number, clip(strings.Join(a.Description, " "), maxCategory)
 	}
 	c.first, _ = parseTime(g.FirstSeen)

@@ -209,7 +209,7 @@ func (d *draft) closePorts(s scope) []netcase.Action {
 		Risk:      "anyone on the Internet may go on trying passwords and unpatched services",
 		Collateral: "remote administration from outside ends; ask who uses it, and open the way through the VPN first " +
 			"(approved sources: " + prefixesText(d.site.Approved) + ")",
-		Rollback: "remove the deny rule; keep the rule it replaced on file", Verify: d.doorQuery(s, ports), Evidence: evidence,
+		Rollback: "remove the deny rule; keep the rule it replaced on file", Verify: d.doorQuery(ports), Evidence: evidence,
 	}}
 }
 
@@ -225,7 +225,7 @@ func prefixesText[T fmt.Stringer](ps []T) string {
 }
 
 // doorQuery shows whether anything still comes in on the ports.
-func (d *draft) doorQuery(s scope, ports []uint16) string {
+func (d *draft) doorQuery(ports []uint16) string {
 	if d.flowSource() == sourceNSG {
 		return lines("AzureNetworkAnalytics_CL",
 			`| where TimeGenerated > ago(1d) and SubType_s == "FlowLog" and FlowDirection_s == "I" and FlowType_s in ("ExternalPublic", "MaliciousFlow", "AzurePublic")`,
@@ -254,7 +254,7 @@ func (d *draft) restrictPorts(s scope) []netcase.Action {
 		Reason:    "what must stay reachable should be reachable for those who need it",
 		Selection: netcase.Selection{Hosts: hosts, Ports: ports, Direction: netcase.Inbound},
 		Risk:      "the door is opened again with the next change", Collateral: "users without VPN access lose the direct way; enrol them first",
-		Rollback: "restore the former rule", Verify: d.doorQuery(s, ports), Evidence: evidence,
+		Rollback: "restore the former rule", Verify: d.doorQuery(ports), Evidence: evidence,
 	}}
 }
 
@@ -350,7 +350,7 @@ func (d *draft) watch(s scope) []netcase.Action {
 		Kind: actDetect, Owner: ownerSOC, Due: dueSoon, Expiry: detectUntil,
 		Title:     fmt.Sprintf("Load %s into detection, alerting on answers and outbound flows only", count(len(peers), "address")),
 		Reason:    "a denied probe is no news; an answer, or a call from our side, is",
-		Selection: netcase.Selection{Peers: peers},
+		Selection: netcase.Selection{Peers: peers, Reaches: []netcase.Reach{netcase.ReachBidirectional, netcase.ReachAuthenticated}},
 		Risk:      "a later success of the same sources goes unnoticed", Collateral: "alerts only; nothing is blocked",
 		Rollback: "revoke the indicators and remove the rules by the case id", Verify: d.queryIfScoped(s, d.ownerQuery), Evidence: unique(evidence),
 	}}

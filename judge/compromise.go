@@ -197,8 +197,13 @@ func noLogin(d *draft, s *scene) answer {
 // unusualProcess takes over what the owner detector says of the host.
 func unusualProcess(d *draft, s *scene) answer {
 	worst, expected, unusable, doubtful := -1, -1, -1, -1
+	joint := -1 // records of several hosts from which nothing can be concluded
 	for i := range d.findings {
 		o := d.findings[i].Owner
+		if o != nil && !o.Host.Known() && o.Verdict != ownerExpected {
+			joint = i
+			continue
+		}
 		if o == nil || s.host.Known() && !d.sameHost(o.Host)(s.host) {
 			continue
 		}
@@ -227,6 +232,8 @@ func unusualProcess(d *draft, s *scene) answer {
 		return open("the process records do not say which socket or service it was: " + d.findings[unusable].Owner.Why)
 	case expected >= 0:
 		return no("the owner of the socket is the expected one", evidenceOf(&d.findings[expected])...)
+	case joint >= 0:
+		return open("the process records do not say which socket or service it was: " + d.findings[joint].Owner.Why)
 	case !d.in.Coverage.Has("process"):
 		return open("no process records are among the inputs")
 	}

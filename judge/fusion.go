@@ -118,21 +118,6 @@ func rank(late bool) int {
 	return 0
 }
 
-// combine is the arithmetic of Fuse on bare numbers: log-odds by origin group.
-func combine(prior float64, groups [][]float64) float64 {
-	total := logit(prior)
-	for _, g := range groups {
-		sorted := slices.Clone(g)
-		slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(math.Abs(b), math.Abs(a)) })
-		factor := 1.0
-		for _, w := range sorted {
-			total += w * factor
-			factor *= copyDiscount
-		}
-	}
-	return logistic(total)
-}
-
 func compareIndicators(a, b *netcase.Indicator) int {
 	return cmp.Or(
 		strings.Compare(a.Provider, b.Provider), strings.Compare(a.Feed, b.Feed), strings.Compare(a.ID, b.ID),

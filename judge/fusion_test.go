@@ -20,12 +20,27 @@ func TestDecay(t *testing.T) {
 	near(t, "OpenCTI base 53", openCTI(53, 14), 27.6, 0.05)
 }
 
+// combine is the arithmetic of Fuse on bare numbers: log-odds by origin group.
+func combine(groups [][]float64) float64 {
+	total := logit(abusePrior)
+	for _, g := range groups {
+		var votes []vote
+		for _, w := range g {
+			votes = append(votes, vote{listing: &netcase.Listing{}, alone: w})
+		}
+		for _, w := range echo(votes) {
+			total += w
+		}
+	}
+	return logistic(total)
+}
+
 func TestCombine(t *testing.T) {
 	l := math.Log(4)
-	near(t, "four origins", combine(.2, [][]float64{{l}, {l}, {l}, {l}}), .985, .0005)
-	near(t, "one origin", combine(.2, [][]float64{{l, l, l, l}}), .612, .0005)
-	near(t, "three and one", combine(.2, [][]float64{{l, l, l}, {l}}), .861, .0005)
-	fifth := combine(.2, [][]float64{{l, l, l, l, l}}) - combine(.2, [][]float64{{l, l, l, l}})
+	near(t, "four origins", combine([][]float64{{l}, {l}, {l}, {l}}), .985, .0005)
+	near(t, "one origin", combine([][]float64{{l, l, l, l}}), .612, .0005)
+	near(t, "three and one", combine([][]float64{{l, l, l}, {l}}), .861, .0005)
+	fifth := combine([][]float64{{l, l, l, l, l}}) - combine([][]float64{{l, l, l, l}})
 	if fifth <= 0 || fifth >= .01 {
 		t.Errorf("a fifth copy moves P by %.4f, want less than .01", fifth)
 	}

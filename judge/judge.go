@@ -93,7 +93,7 @@ func CaseID(in Input) string {
 	lines = append(lines, fmt.Sprintf("span %d %d", in.Span.Start, in.Span.End))
 	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV1)), "version "+netcase.Version)
 	for _, l := range lines {
-		fmt.Fprintln(h, l)
+		_, _ = fmt.Fprintln(h, l) // a hash never fails
 	}
 	return fmt.Sprintf("nc-%x", h.Sum(nil)[:6])
 }

@@ -24,9 +24,15 @@ func (d *draft) judgements(c *netcase.Case) []netcase.Judgement {
 	}
 	for i := range d.findings {
 		if s := d.findings[i].Spike; s != nil && !s.Described && s.Listed != nil {
+			text := fmt.Sprintf("The listed addresses explain %s of the excess over the baseline %s", explained(s), spikeNumbers(s))
+			if len(c.Groups) > 0 {
+				if part, ok := explainedBy(s, &c.Groups[0]); ok {
+					text += fmt.Sprintf("; those of %s explain %s", c.Groups[0].ID, part)
+				}
+			}
 			out = append(out, netcase.Judgement{
 				Claim: netcase.Sentence{
-					Text:     fmt.Sprintf("The listed addresses explain %s of the excess over the baseline %s.", explained(s), spikeNumbers(s)),
+					Text:     text + ".",
 					Evidence: evidenceOf(&d.findings[i]),
 				},
 				Word: "measured", Confidence: c.Confidence.Level, Change: "a longer history, or records that the inputs lack",

@@ -91,6 +91,21 @@ func explained(s *netcase.SpikeFacts) string {
 	return fmt.Sprintf("%s of %s", thousands(int64(math.Round(s.Listed.Observed-s.Listed.Expected))), count(int64(math.Round(s.Excess)), "flow"))
 }
 
+// explainedBy is the part of an excess that the sources of a group explain, where
+// they are listed; ok: at least one of them was looked at.
+func explainedBy(s *netcase.SpikeFacts, g *netcase.Group) (text string, ok bool) {
+	excess := 0.0
+	for i := range g.Sources {
+		for _, c := range s.ListedPeers {
+			if c.Name == g.Sources[i].Peer.String() {
+				excess += c.Observed - c.Expected
+				ok = true
+			}
+		}
+	}
+	return fmt.Sprintf("%s of %s", thousands(int64(math.Round(excess))), count(int64(math.Round(s.Excess)), "flow")), ok
+}
+
 // smallP writes a small probability.
 func smallP(p float64) string {
 	if p < 1e-12 {

@@ -244,7 +244,13 @@ func sayShare(c *netcase.Case) (string, []string) {
 		if f.Spike == nil || f.Spike.Listed == nil || f.Spike.Described {
 			continue
 		}
-		return fmt.Sprintf("; the listed addresses explain %s of the excess over the baseline %s", explained(f.Spike), spikeNumbers(f.Spike)), evidenceOf(f)
+		text := fmt.Sprintf("; the listed addresses explain %s of the excess over the baseline %s", explained(f.Spike), spikeNumbers(f.Spike))
+		if g := told(c); g != nil {
+			if part, ok := explainedBy(f.Spike, g); ok {
+				text += fmt.Sprintf(", those of %s %s", g.ID, part)
+			}
+		}
+		return text, evidenceOf(f)
 	}
 	return "", nil
 }

@@ -210,16 +210,6 @@ func table(caption string, head []string, rows [][]Cell, n int) Table {
 	return t
 }
 
-// orElse is the first list that is not empty.
-func orElse(lists ...[]string) []string {
-	for _, l := range lists {
-		if len(l) > 0 {
-			return l
-		}
-	}
-	return nil
-}
-
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
 	out := make([]K, 0, len(m))
 	for k := range m {

@@ -98,7 +98,7 @@ var nasty = []string{
 	"<script>alert(1)</script>", "[a](javascript:b)", "**bold** | cell",
 	"a;sid:1;) drop ip any any -> any any (msg:\"x\"", `back\slash\`, `quote"`, "$HOME_NET |41 42| (x)",
 	"x\ndrop ip any any -> any any (sid:2;)", "x\r\nadd rule inet filter input drop", "\"; } add table inet evil; #",
-	"\x1b[31mred\x1b[0m", "‮gpj.exe", "\x00nul", "\xff\xfe not utf-8", strings.Repeat("long ", 200), "", "Ünïcode – ok",
+	"\x1b[31mred\x1b[0m", "\u202egpj.exe", "\x00nul", "\xff\xfe not utf-8", strings.Repeat("long ", 200), "", "Ünïcode – ok",
 }
 
 // hostile is the sample with nasty text everywhere and a block list that would

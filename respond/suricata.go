@@ -127,7 +127,7 @@ func addressList(addrs []netip.Prefix) []byte {
 // listName is the name of the list of a rule: of the case and of what it holds.
 func listName(id string, w Rule) string {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s\x00%s\x00%v", id, w.Action, w.Prefixes)
+	_, _ = fmt.Fprintf(h, "%s\x00%s\x00%v", id, w.Action, w.Prefixes)
 	return fmt.Sprintf("netcase-%016x", h.Sum64())
 }
 
@@ -138,7 +138,7 @@ func numbered(id string, alerts []alert) {
 	for i := range alerts {
 		a := &alerts[i]
 		h := fnv.New64a()
-		fmt.Fprintf(h, "%s\x00%s\x00%t\x00%s\x00%v\x00%v", id, a.rule.Action, a.from, a.list, a.inline, a.rule.Ports)
+		_, _ = fmt.Fprintf(h, "%s\x00%s\x00%t\x00%s\x00%v\x00%v", id, a.rule.Action, a.from, a.list, a.inline, a.rule.Ports)
 		n := int(h.Sum64() % sidCount)
 		for taken[n] {
 			n = (n + 1) % sidCount

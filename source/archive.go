@@ -595,12 +595,13 @@ func (e *exactly) Read(p []byte) (int, error) {
 	}
 	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
 	e.left -= int64(n)
+	e.err = err
 	if err == io.EOF {
-		err = nil
+		e.err = nil
 		if e.left > 0 {
-			err = fmt.Errorf("the archive is cut off: %w", io.ErrUnexpectedEOF)
+			e.err = fmt.Errorf("the archive is cut off: %w", io.ErrUnexpectedEOF)
 		}
 	}
-	e.failed, e.err = err != nil, err
-	return n, err
+	e.failed = e.err != nil
+	return n, e.err
 }

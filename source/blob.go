@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -105,7 +106,7 @@ func (r *blobReader) documents(s *jsonScan) error {
 	for {
 		b, err := s.peek()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return err
@@ -173,7 +174,7 @@ func (r *blobReader) object(s *jsonScan, p blobPart) error {
 				return r.part(s, name, p)
 			}
 			h, err := r.hold(s, name)
-			if err == errJSONTooLong {
+			if errors.Is(err, errJSONTooLong) {
 				r.unexplained = true
 				return r.part(s, name, p)
 			}
@@ -316,7 +317,7 @@ func (r *blobReader) tuple(s *jsonScan, p *blobPart) error {
 	}
 	raw, escaped, err := s.text(maxTuple)
 	switch {
-	case err == errJSONTooLong:
+	case errors.Is(err, errJSONTooLong):
 		r.in.Reject(place.Line, place.Item, "", "the tuple is longer than 4 KiB", nil)
 		return nil
 	case err != nil:

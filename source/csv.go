@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -98,7 +99,7 @@ func (c *csvScan) Last() bool {
 
 // Err is the read error that ended the records, or nil at the end of the stream.
 func (c *csvScan) Err() error {
-	if c.readErr == io.EOF {
+	if errors.Is(c.readErr, io.EOF) {
 		return nil
 	}
 	return c.readErr
@@ -296,15 +297,16 @@ func makeRoom(buf []byte, start, end int) ([]byte, int) {
 	return to, copy(to, buf[start:end])
 }
 
-// readSome reads at least one byte or says why there is none.
+// readSome reads at least one byte or says why there is none. Its error is io.EOF
+// at the end alone: an io.EOF within another error is a failure of a layer below.
 func readSome(r io.Reader, p []byte) (int, error) {
 	if r == nil {
 		return 0, io.EOF
 	}
 	for range maxEmptyReads {
 		n, err := r.Read(p)
-		if n > 0 && errors.Is(err, io.EOF) {
-			return n, err
+		if err != io.EOF && errors.Is(err, io.EOF) {
+			return n, fmt.Errorf("%s: %w", err.Error(), io.ErrUnexpectedEOF)
 		}
 		if n > 0 || err != nil {
 			return n, err

@@ -240,7 +240,7 @@ func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason st
 		into  *uint16
 	}{{dfLocalPort, &row.local}, {dfRemotePort, &row.far}} {
 		var ok bool
-		if *p.into, _, ok = portIn(x.cells[p.field]); !ok {
+		if *p.into, ok = portIn(x.cells[p.field]); !ok {
 			return row, p.field, "not a port"
 		}
 	}

@@ -74,7 +74,7 @@ func (s *jsonScan) fill() bool {
 // fault is an error with its place. The end of the text where more was due is
 // io.ErrUnexpectedEOF, or what the reader said.
 func (s *jsonScan) fault(err error) error {
-	if err == io.ErrUnexpectedEOF && s.readErr != nil && s.readErr != io.EOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) && s.readErr != nil && !errors.Is(s.readErr, io.EOF) {
 		err = s.readErr
 	}
 	return fmt.Errorf("line %d, byte %d: %w", s.Line(), s.Offset(), err)
@@ -96,7 +96,7 @@ func (s *jsonScan) peek() (byte, error) {
 			}
 		}
 		if !s.fill() {
-			if s.readErr != io.EOF {
+			if !errors.Is(s.readErr, io.EOF) {
 				return 0, s.fault(s.readErr)
 			}
 			return 0, io.EOF
@@ -107,7 +107,7 @@ func (s *jsonScan) peek() (byte, error) {
 // must is peek where the text may not end.
 func (s *jsonScan) must() (byte, error) {
 	b, err := s.peek()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = s.fault(io.ErrUnexpectedEOF)
 	}
 	return b, err
@@ -190,7 +190,7 @@ func (s *jsonScan) capture(limit int) ([]byte, error) {
 	line := s.next
 	err := s.pass(limit)
 	raw := s.buf[s.keep:s.pos]
-	if err == errJSONTooLong {
+	if errors.Is(err, errJSONTooLong) {
 		s.pos, s.next = s.keep, line
 	}
 	s.keep = -1
@@ -210,7 +210,7 @@ func (s *jsonScan) pass(limit int) error {
 				return errJSONTooLong
 			}
 			if !s.fill() {
-				if depth == 0 && !inString && s.readErr == io.EOF && !empty {
+				if depth == 0 && !inString && errors.Is(s.readErr, io.EOF) && !empty {
 					return nil
 				}
 				return s.fault(io.ErrUnexpectedEOF)
@@ -304,7 +304,7 @@ func plainText(text []byte) bool {
 func (s *jsonScan) object(member func(key []byte) error) error {
 	return s.group('{', '}', func() error {
 		key, escaped, err := s.text(maxKey)
-		if err != nil && err != errJSONTooLong {
+		if err != nil && !errors.Is(err, errJSONTooLong) {
 			return err
 		}
 		if escaped {

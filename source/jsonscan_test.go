@@ -43,7 +43,7 @@ func TestJSONCapture(t *testing.T) {
 	var got []string
 	err := s.array(func() error {
 		raw, err := s.capture(10)
-		if err == errJSONTooLong {
+		if errors.Is(err, errJSONTooLong) {
 			got = append(got, "too long")
 			return s.skip()
 		}

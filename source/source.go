@@ -59,7 +59,7 @@ type Input struct {
 	// Zone is assumed where a time has none; nil is UTC.
 	Zone *time.Location
 	// Raw asks for Place, Raw and Context on every flow: the second pass.
-	Raw bool
+	Raw     bool
 	senders map[string]string // sensor -> its name as the sender's side
 
 	// Duplicate names records, by their natural key, that another input has

@@ -146,7 +146,7 @@ func readUpTo(r io.Reader, b []byte, n int) (all []byte, done bool, err error) {
 	for have < n {
 		k, err := readSome(r, all[have:])
 		have += k
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all[:have], true, nil
 		}
 		if err != nil && k == 0 {
@@ -456,7 +456,7 @@ func (t *table) objectRow(s *jsonScan) error {
 		t.rows++
 		return t.reject(&t.row, "", reasonOf(err))
 	}
-	if _, err := s.peek(); err != io.EOF {
+	if _, err := s.peek(); !errors.Is(err, io.EOF) {
 		t.rows++
 		return t.reject(&t.row, "", "more than one object")
 	}
@@ -529,7 +529,7 @@ func cellOf(s *jsonScan) ([]byte, error) {
 func (t *table) readJSON(s *jsonScan, shape tableShape) error {
 	for {
 		b, err := s.peek()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -571,7 +571,7 @@ func (t *table) captured(s *jsonScan, item *int32) error {
 	}
 	raw, err := s.capture(maxRecord)
 	t.begin(line, offset, n, raw)
-	if err == errJSONTooLong {
+	if errors.Is(err, errJSONTooLong) {
 		t.rows++
 		t.in.Reject(line, n, "", csvTooLong, raw[:min(len(raw), sampleLength)])
 		return s.skip()
@@ -685,7 +685,7 @@ func (t *table) rowList(s *jsonScan, rows *held) error {
 	rows.line, rows.offset = s.Line(), s.Offset()
 	raw, err := s.capture(maxHeldRows)
 	rows.raw = bytes.Clone(raw)
-	if err == errJSONTooLong {
+	if errors.Is(err, errJSONTooLong) {
 		return s.fault(fmt.Errorf("more than 128 MiB of rows stand before their columns"))
 	}
 	return err

@@ -307,7 +307,7 @@ func resolutionOf(start, end netcase.Time) netcase.Resolution {
 // what reads port, protocol, rule, sensor and direction.
 func (r *trafficReader) what(x *trafficRow) (int, string) {
 	f := &x.flow
-	port, _, ok := portIn(x.cells[trDestPort])
+	port, ok := portIn(x.cells[trDestPort])
 	if !ok {
 		return trDestPort, "not a port"
 	}

@@ -181,12 +181,12 @@ func countIn(cell []byte) (n int64, present, ok bool) {
 }
 
 // portIn reads a port, which may be written as a double.
-func portIn(cell []byte) (port uint16, present, ok bool) {
-	n, present, ok := countIn(cell)
+func portIn(cell []byte) (port uint16, ok bool) {
+	n, _, ok := countIn(cell)
 	if !ok || n > math.MaxUint16 {
-		return 0, present, false
+		return 0, false
 	}
-	return uint16(n), present, true
+	return uint16(n), true
 }
 
 // protocolIn reads a protocol as Azure, Defender and people write it. Zero, not

@@ -28,16 +28,9 @@ func readHistory(b []byte) (h history) {
 	return h
 }
 
-func letters(s string) (set uint32) {
-	for _, c := range []byte(s) {
-		set |= 1 << (c - 'a')
-	}
-	return set
-}
-
 // The letters that bear on the reach. Source: Zeek, base/protocols/conn/main.zeek.
 const (
-	letterA = 1 << ('a' - 'a') // pure ACK
+	letterA = 1 << 0           // pure ACK
 	letterD = 1 << ('d' - 'a') // payload
 	letterF = 1 << ('f' - 'a')
 	letterG = 1 << ('g' - 'a') // gap: payload that was missed

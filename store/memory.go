@@ -278,9 +278,9 @@ func (m *Memory) refoldOverlaps(ctx context.Context) error {
 			continue
 		}
 		seen := map[uint64]bool{}
-		for _, earlier := range m.inputs[:i] {
-			if earlier.report.Format == f.report.Format && len(earlier.keys) > 0 && earlier.report.Span.Overlaps(f.report.Span) {
-				shared(seen, earlier.keys, f.keys)
+		for k, other := range m.inputs {
+			if k != i && goesBefore(other, f, k < i) && other.report.Format == f.report.Format && other.report.Span.Overlaps(f.report.Span) {
+				shared(seen, other.keys, f.keys)
 			}
 		}
 		if len(seen) > 0 {
@@ -292,6 +292,16 @@ func (m *Memory) refoldOverlaps(ctx context.Context) error {
 		j := jobs[k]
 		m.inputs[j.i] = m.fold(ctx, m.inputs[j.i].stream, j.duplicate, meter)
 	})
+}
+
+// goesBefore tells whose account of a shared record stands: that of the longer
+// input, since of two downloads of one growing blob the later one knows more; of
+// equal ones, the first by hash.
+func goesBefore(a, b *folded, first bool) bool {
+	if a.report.Bytes != b.report.Bytes {
+		return a.report.Bytes > b.report.Bytes
+	}
+	return first
 }
 
 // shared adds the keys that both lists hold.

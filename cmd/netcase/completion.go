@@ -21,16 +21,18 @@ func (c *completionCmd) Help() string {
 // Run prints the script, made from the commands and flags themselves.
 func (c *completionCmd) Run(std streams, app *kong.Kong) error {
 	words := completions(app.Model.Node)
+	var b strings.Builder
 	switch c.Shell {
 	case "zsh":
-		fmt.Fprintln(std.out, "#compdef netcase\nautoload -U +X bashcompinit && bashcompinit")
-		bashScript(std.out, words)
+		fmt.Fprintln(&b, "#compdef netcase\nautoload -U +X bashcompinit && bashcompinit")
+		bashScript(&b, words)
 	case "fish":
-		fishScript(std.out, words)
+		fishScript(&b, words)
 	default:
-		bashScript(std.out, words)
+		bashScript(&b, words)
 	}
-	return nil
+	_, err := io.WriteString(std.out, b.String())
+	return err
 }
 
 // completions maps a command path ("" for the top) to the words that may follow.
@@ -56,7 +58,7 @@ func completions(top *kong.Node) map[string][]string {
 	return out
 }
 
-func bashScript(w io.Writer, words map[string][]string) {
+func bashScript(w *strings.Builder, words map[string][]string) {
 	fmt.Fprintln(w, "_netcase() {\n  local cur=${COMP_WORDS[COMP_CWORD]} path=\"\" i\n  for ((i=1; i<COMP_CWORD; i++)); do\n    case \"${COMP_WORDS[i]}\" in -*) ;; *) case \"$path ${COMP_WORDS[i]}\" in")
 	for _, p := range paths(words) {
 		if p != "" {
@@ -74,7 +76,7 @@ func bashScript(w io.Writer, words map[string][]string) {
 	fmt.Fprintln(w, "  esac\n}\ncomplete -o filenames -F _netcase netcase")
 }
 
-func fishScript(w io.Writer, words map[string][]string) {
+func fishScript(w *strings.Builder, words map[string][]string) {
 	for _, p := range paths(words) {
 		condition := "__fish_use_subcommand"
 		if p != "" {
