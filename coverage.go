@@ -91,7 +91,7 @@ func (r *InputReport) Unsound() string {
 	case r.Error != "":
 		return r.Error
 	case r.Cut != "":
-		return r.Cut
+		return "probably cut: " + r.Cut
 	case r.Read > 0 && float64(r.Rejected) > TooManyRejected*float64(r.Read):
 		return fmt.Sprintf("%d of %d records rejected", r.Rejected, r.Read)
 	}

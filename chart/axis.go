@@ -142,14 +142,14 @@ func swatch(fill Role) func(*Figure, Box) {
 
 const legendLine = 17.0
 
-// legend writes entries from the left edge at y on, breaking lines at width, and
+// legend writes entries from the left edge at y on, breaking lines at Width, and
 // returns the y below the last line.
-func legend(f *Figure, y, width float64, items []legendItem) float64 {
+func legend(f *Figure, y float64, items []legendItem) float64 {
 	at := 0.0
 	for _, it := range items {
-		label := Fit(it.label, small, width-20)
+		label := Fit(it.label, small, Width-20)
 		w := 19 + TextWidth(label, small) + 12
-		if at > 0 && at+w > width {
+		if at > 0 && at+w > Width {
 			at, y = 0, y+legendLine
 		}
 		it.draw(f, Box{at, y - 9, 14, 10})

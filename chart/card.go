@@ -63,7 +63,7 @@ func IntelCard(name string, card *netcase.Card, seen netcase.Span) Figure {
 	} else if axis.span.End > axis.span.Start {
 		axis.draw(&f, y+2, y+2)
 		y += 32
-		y = legend(&f, y+14, Width, cardLegend())
+		y = legend(&f, y+14, cardLegend())
 	}
 	f.H = places(&f, card, y) + 2
 	return f

@@ -48,7 +48,7 @@ func Coverage(name string, c *netcase.Coverage, span netcase.Span) Figure {
 		axis.draw(&f, y+2, y+2)
 		y += 32
 	}
-	f.H = legend(&f, y+16, Width, coverageLegend()) - 4
+	f.H = legend(&f, y+16, coverageLegend()) - 4
 	return f
 }
 

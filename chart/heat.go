@@ -73,8 +73,8 @@ func Heat(name string, sources []netcase.Profile, total int) Figure {
 		f.words(0, y+12, fmt.Sprintf("… and %s sources more, which the case does not list one by one.", Count(int64(rest))), small, Width, Muted, Left)
 		y += 18
 	}
-	y = legend(&f, y+18, Width, heatScale())
-	f.H = legend(&f, y+1, Width, heatLetters()) - 4
+	y = legend(&f, y+18, heatScale())
+	f.H = legend(&f, y+1, heatLetters()) - 4
 	return f
 }
 

@@ -39,7 +39,7 @@ func Hypotheses(name string, g *netcase.Group) Figure {
 		f.words(x, y+15, Number(float64(i)/4, 2), small, 0, Muted, Middle)
 	}
 	f.line(hypothesisLabel, y, hypothesisLabel+bar, y, Muted, 1)
-	f.H = legend(&f, y+34, Width, []legendItem{
+	f.H = legend(&f, y+34, []legendItem{
 		{"probability after the evidence, leading explanation", swatch(Series)},
 		{"its rivals", swatch(Other)},
 		{"before the evidence", func(f *Figure, b Box) { f.line(b.X+7, b.Y-2, b.X+7, b.Y+12, Mark, 2) }},

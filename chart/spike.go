@@ -41,7 +41,7 @@ func Spike(name string, s *netcase.SpikeFacts) Figure {
 	plot.marks()
 	bottom := spikeTop + spikeHeight
 	plot.axis.draw(&f, bottom, bottom)
-	f.H = legend(&f, bottom+50, Width, plot.legend()) - 4
+	f.H = legend(&f, bottom+50, plot.legend()) - 4
 	return f
 }
 

@@ -32,7 +32,7 @@ func glanceOf(c *netcase.Case) glance {
 	}
 	g.Lead, g.Rival = leadText(c)
 	for i := range c.Claims {
-		g.Claims = append(g.Claims, claimText(&c.Claims[i]))
+		g.Claims = append(g.Claims, claimText(&c.Claims[i])+ofLead(c, &c.Claims[i]))
 	}
 	if len(c.Groups) > 0 {
 		var reach netcase.Tally
@@ -101,6 +101,22 @@ func claimText(c *netcase.Claim) string {
 	return s
 }
 
+// ofLead adds what the claim is for the traffic of the leading group, where that
+// differs from what it is over everything that was read.
+func ofLead(c *netcase.Case, k *netcase.Claim) string {
+	if len(c.Groups) == 0 {
+		return ""
+	}
+	g := &c.Groups[0]
+	for i := range g.Claims {
+		if own := &g.Claims[i]; own.ID == k.ID && own.Standing != k.Standing {
+			_, text, _ := strings.Cut(claimText(own), ": ")
+			return fmt.Sprintf(" over all traffic; %s for %s", text, g.ID)
+		}
+	}
+	return ""
+}
+
 func confidenceText(c *netcase.Confidence) string {
 	if c.Level == "" {
 		return ""
@@ -124,10 +140,7 @@ func warnings(c *netcase.Case) []string {
 	}
 	for i := range c.Coverage.Inputs {
 		in := &c.Coverage.Inputs[i]
-		switch u := in.Unsound(); {
-		case in.Cut != "" && in.Error == "":
-			out = append(out, in.Name+": probably cut: "+u)
-		case u != "":
+		if u := in.Unsound(); u != "" {
 			out = append(out, in.Name+": "+u)
 		}
 	}

@@ -247,7 +247,7 @@ var codecs = map[kind]func(io.Reader) (io.Reader, func() error, error){
 		}
 		return z, func() error { z.Close(); return nil }, nil
 	},
-	kindBzip2: func(r io.Reader) (io.Reader, func() error, error) {
+	kindBzip2: func(r io.Reader) (io.Reader, func() error, error) { //nolint:unparam // the results are those of the others
 		return bzip2.NewReader(r), func() error { return nil }, nil
 	},
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"netcase"
@@ -40,7 +41,7 @@ var caps = [...]struct {
 func CutReason(rows int64, format string) (reason, query string) {
 	for _, c := range caps {
 		if rows == c.rows {
-			return fmt.Sprintf("the export has exactly %d rows, %s: it is probably cut", rows, c.who),
+			return fmt.Sprintf("the export has exactly %s rows, %s", grouped(rows), c.who),
 				countQuery(format, netcase.Span{})
 		}
 	}
@@ -51,10 +52,19 @@ func CutReason(rows int64, format string) (reason, query string) {
 func sizeCap(n int64) string {
 	for _, c := range [...]int64{rawCap, compressedCap} {
 		if n <= c && float64(n) > float64(c)*(1-capTolerance) {
-			return fmt.Sprintf("the export has %d bytes, just below the %d that one answer may have: it is probably cut", n, c)
+			return fmt.Sprintf("the export has %s bytes, just below the %s that one answer may have", grouped(n), grouped(c))
 		}
 	}
 	return ""
+}
+
+// grouped writes a number in groups of three digits.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // queryTable is what the queries need to know of a table.

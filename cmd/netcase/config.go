@@ -118,7 +118,7 @@ func sortedKeys(m map[string]any) []string {
 
 // instantLayouts are the spellings of an instant on the command line. One
 // without a zone is UTC.
-var instantLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
+var instantLayouts = []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
 // instant reads an instant from the command line.
 func instant(flag, s string) (netcase.Time, error) {

@@ -238,7 +238,8 @@ type summary struct {
 	Severity  netcase.Severity  `json:"severity"`
 	Lead      string            `json:"lead,omitempty"`
 	Posterior float64           `json:"posterior,omitempty"`
-	Claims    map[string]string `json:"claims"`
+	Claims    map[string]string `json:"claims"`      // over everything that was read
+	OfLead    map[string]string `json:"lead_claims"` // for the traffic of the leading group
 	Findings  int               `json:"findings"`
 	Flows     int64             `json:"flows"`
 	Sound     bool              `json:"sound"`
@@ -248,11 +249,14 @@ type summary struct {
 func printSummary(w io.Writer, k *netcase.Case, dir string) error {
 	sound, why := k.Coverage.Sound()
 	s := summary{
-		Case: k.ID, Dir: dir, Title: k.Title, Status: k.Status, Severity: k.Severity, Claims: map[string]string{},
+		Case: k.ID, Dir: dir, Title: k.Title, Status: k.Status, Severity: k.Severity, Claims: map[string]string{}, OfLead: map[string]string{},
 		Findings: len(k.Findings), Flows: k.Coverage.Flows(), Sound: sound, Why: why,
 	}
 	if len(k.Groups) > 0 {
 		s.Lead, s.Posterior = k.Groups[0].Lead().ID, k.Groups[0].Lead().Posterior
+		for _, c := range k.Groups[0].Claims {
+			s.OfLead[c.ID] = string(c.Standing)
+		}
 	}
 	for _, c := range k.Claims {
 		s.Claims[c.ID] = string(c.Standing)

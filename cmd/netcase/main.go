@@ -57,8 +57,8 @@ func main() {
 func run(ctx context.Context, args []string, std streams) int {
 	var c commands
 	parser, err := newParser(&c, std)
-	if err != nil {
-		return complain(std.err, err)
+	if err != nil { // a settings file that cannot be read
+		return complain(std.err, &exitError{code: exitUsage, err: err, hint: "docs/cli.md tells what a settings file may hold"})
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
