@@ -58,6 +58,8 @@ type PortCount struct {
 	Flows   int64  `json:"flows"`
 	Records int64  `json:"records"`
 	Reach   Tally  `json:"reach"`
+	// AnsweredHours is the number of hours in which a host answered on the port.
+	AnsweredHours int `json:"answered_hours,omitempty"`
 }
 
 // Bounds on the lists inside a profile; the counts beside them are of everything.

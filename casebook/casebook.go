@@ -21,6 +21,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"netcase"
 )
@@ -112,7 +115,8 @@ func contents(b Book) (map[string][]byte, error) {
 }
 
 // encode is JSON in the order of the struct, map keys sorted, indented by two
-// spaces, with a newline at the end: equal values are equal bytes.
+// spaces, with a newline at the end: equal values are equal bytes. It is printable
+// (printable).
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -120,7 +124,35 @@ func encode(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return printable(b.Bytes()), nil
+}
+
+// printable is JSON with every character escaped that would steer a terminal or
+// the direction of text and that JSON itself lets stand: people read these files
+// with cat, and the words in them are the attacker's.
+func printable(text []byte) []byte {
+	if !bytes.ContainsFunc(text, steers) {
+		return text
+	}
+	out := make([]byte, 0, len(text)+len(text)/8)
+	for _, r := range string(text) { // encoding/json writes valid UTF-8 only
+		switch {
+		case !steers(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
+// steers tells whether a character acts instead of being seen. Line ends are the
+// file's own: inside a text encoding/json escapes them.
+func steers(r rune) bool {
+	return r >= 0x7f && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
 }
 
 // decode is the inverse of encode. A key that v does not have is an error: it was
@@ -161,7 +193,7 @@ func encodeRecords(list []netcase.Record) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("record %s: %w", r.ID, err)
 		}
-		b.Write(line)
+		b.Write(printable(line))
 		b.WriteByte('\n')
 	}
 	return b.Bytes(), nil

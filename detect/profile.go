@@ -30,9 +30,10 @@ type portKey struct {
 
 type portTally struct {
 	netcase.PortCount
-	tried    bitset // hosts tried
-	answered bitset // hosts that answered
-	failed   bitset // hosts with an attempt that is known to have failed
+	tried    bitset             // hosts tried
+	answered bitset             // hosts that answered
+	failed   bitset             // hosts with an attempt that is known to have failed
+	hours    map[int64]struct{} // with an answer
 }
 
 type busyKey struct {
@@ -87,6 +88,10 @@ func (b *profiler) add(r *cube.Row, target netcase.Endpoint) {
 	t.tried.set(i)
 	if r.Reach >= netcase.ReachBidirectional {
 		t.answered.set(i)
+		if t.hours == nil {
+			t.hours = map[int64]struct{}{}
+		}
+		t.hours[r.Hour] = struct{}{}
 		if r.Resolution == netcase.ResolutionRaw || r.Resolution == netcase.ResolutionSampled {
 			b.busy[busyKey{target, k, r.Hour}] += r.Flows
 		}
@@ -148,7 +153,7 @@ func (b *profiler) portCounts() []netcase.PortCount {
 	out := make([]netcase.PortCount, 0, len(b.ports))
 	for _, t := range b.ports {
 		c := t.PortCount
-		c.Hosts = t.tried.count()
+		c.Hosts, c.AnsweredHours = t.tried.count(), len(t.hours)
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b netcase.PortCount) int {

@@ -174,18 +174,21 @@ func hostileZeek() []byte {
 // hostileName is a name of a file that is hostile itself.
 const hostileName = "\"><img src=x onerror=alert(1)> \x1b[2J\u202e |`" + mark + "`|](javascript:alert(1))\n=cmd.csv"
 
-func zipped(t *testing.T, name string, content []byte) []byte {
+// zipped is an archive of a content under several names.
+func zipped(t *testing.T, content []byte, names ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	f, err := w.Create(name)
-	if err == nil {
-		_, err = f.Write(content)
+	for _, name := range names {
+		f, err := w.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write(content); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -243,7 +246,7 @@ func hostileSite() netcase.Site {
 func hostileCase(t *testing.T, workers int) (*netcase.Case, string) {
 	t.Helper()
 	telemetry := map[string][]byte{
-		"PT1H.json": hostileBlob(t), "devices.csv": hostileDevices(t), "conn.zip": zipped(t, "../"+hostileName+".log", hostileZeek()),
+		"PT1H.json": hostileBlob(t), "devices.csv": hostileDevices(t), "conn.zip": zipped(t, hostileZeek(), hostileName, "../"+hostileName),
 		"junk\x1b[2J.csv": []byte(strings.Join(payloads(), "\n")),
 	}
 	name := hostileName
@@ -331,6 +334,11 @@ func checkArrival(t *testing.T, c *netcase.Case, files map[string]string) {
 			t.Errorf("%d records of %s were read", formats[f], f)
 		}
 	}
+	for _, f := range c.Coverage.Feeds {
+		if f.Usable < 10 {
+			t.Errorf("%s: %d of %d usable: %v %s", f.Name, f.Usable, f.Read, f.Reasons, f.Error)
+		}
+	}
 	for _, a := range []string{guesser, second, third} {
 		if s := sightingOf(c, a, netcase.Inbound); s == nil {
 			t.Errorf("%s is not met", a)
@@ -397,6 +405,7 @@ var (
 // checkMarkup reads HTML or SVG tag by tag: what is no tag of ours is from outside.
 func checkMarkup(t *testing.T, path, text string, elements []string) {
 	t.Helper()
+	ids := map[string]bool{}
 	for rest := text; ; {
 		open := strings.IndexByte(rest, '<')
 		if open < 0 {
@@ -417,6 +426,11 @@ func checkMarkup(t *testing.T, path, text string, elements []string) {
 				t.Errorf("%s: attribute %s of %s: %.100q", path, a[0], name, a[1])
 			case a[0] == "href" && !strings.HasPrefix(value, "#"):
 				t.Errorf("%s: link to %.100q", path, a[1])
+			case a[0] == "id" && ids[value]:
+				t.Errorf("%s: two elements are called %q", path, a[1])
+			}
+			if a[0] == "id" {
+				ids[value] = true
 			}
 		}
 		rest = after
@@ -629,7 +643,7 @@ func checkSuricata(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// checkQueries wants queries of addresses and times alone.
+// checkQueries wants queries of addresses, times and plain names alone.
 func checkQueries(t *testing.T, c *netcase.Case) {
 	queries := map[string]string{}
 	for _, q := range c.Queries {
@@ -648,11 +662,24 @@ func checkQueries(t *testing.T, c *netcase.Case) {
 		t.Error("no query")
 	}
 	for what, q := range queries {
-		if strings.Contains(q, mark) || strings.ContainsAny(q, "\x1b\x00") {
-			t.Errorf("%q holds a hostile word:\n%s", what, q)
+		for _, list := range aList.FindAllStringSubmatch(q, -1) {
+			for item := range strings.SplitSeq(list[1], ", ") {
+				if item != "" && !anItem.MatchString(item) {
+					t.Errorf("%q: no plain word in a list: %.80q", what, item)
+				}
+			}
+		}
+		if rest := aList.ReplaceAllString(q, ""); strings.Contains(rest, mark) || strings.ContainsAny(rest, "\x1b\x00") {
+			t.Errorf("%q holds a hostile word:\n%s", what, rest)
 		}
 	}
 }
+
+// The lists in a query, which may hold names of machines, and what may stand there.
+var (
+	aList  = regexp.MustCompile(`dynamic\(\[([^\]]*)\]\)`)
+	anItem = regexp.MustCompile(`^(?:"[A-Za-z0-9._:-]+"|[0-9]+)$`)
+)
 
 var anAddress = regexp.MustCompile(`[0-9a-fA-F]*[.:][0-9a-fA-F.:]*[0-9a-fA-F](?:/[0-9]+)?`)
 
@@ -677,6 +704,10 @@ func checkGuard(t *testing.T, c *netcase.Case, files map[string]string) {
 	for _, a := range c.Actions {
 		for _, r := range a.Refused {
 			told[r.Value] = r.Reason
+		}
+		n := fmt.Sprintf("%d address", len(a.Selection.Peers))
+		if (a.Kind == "block" || a.Kind == "detect") && !strings.Contains(a.Title, n) {
+			t.Errorf("%s is called %q and names %ses", a.ID, a.Title, n)
 		}
 		if a.Kind != "block" {
 			continue

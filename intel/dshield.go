@@ -44,28 +44,14 @@ func dshieldRow(line []byte) ([]string, bool) {
 }
 
 func parseDShield(s *sink, r io.Reader) error {
-	lines := newLineReader(r, s.cfg.MaxLine)
-	for {
-		line, long, err := lines.next()
-		if err != nil {
-			return endOfFile(err)
-		}
-		line = bytes.TrimSpace(line)
-		switch {
-		case len(line) == 0:
-		case isComment(line):
-			s.comment(string(line))
-		case bytes.HasPrefix(line, []byte("Start")):
-			s.skip(0, "header", "")
-		case long:
-			s.refused(lines.n, "", "line too long", string(line[:min(len(line), maxSample)]))
-		default:
-			s.dshieldLine(lines.n, line)
-		}
-	}
+	return s.eachEntry(r, s.dshieldLine)
 }
 
 func (s *sink) dshieldLine(n int64, line []byte) {
+	if bytes.HasPrefix(line, []byte("Start")) {
+		s.skip(0, "header", "")
+		return
+	}
 	f, ok := dshieldRow(line)
 	if !ok {
 		s.skip(n, "not an address", string(line))

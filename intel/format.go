@@ -63,12 +63,17 @@ type head struct {
 	markup   bool              // it begins like a web page
 }
 
+// textPerNUL is how many bytes a text has at least for each byte of zero. A
+// picture or a program has more of these; one alone in the comment of one line
+// must not cost the whole list.
+const textPerNUL = 64
+
 // maxHeadLines bounds the lines that are looked at.
 const maxHeadLines = 200
 
 func readHead(raw []byte) *head {
 	h := &head{raw: raw}
-	if bytes.IndexByte(raw, 0) >= 0 {
+	if bytes.Count(raw, []byte{0})*textPerNUL > len(raw) {
 		h.binary = true
 		return h
 	}

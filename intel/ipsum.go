@@ -1,7 +1,6 @@
 package intel
 
 import (
-	"bytes"
 	"io"
 	"strconv"
 	"strings"
@@ -42,23 +41,7 @@ func ipsumRow(line []byte) (address string, lists int, ok bool) {
 }
 
 func parseIPsum(s *sink, r io.Reader) error {
-	lines := newLineReader(r, s.cfg.MaxLine)
-	for {
-		line, long, err := lines.next()
-		if err != nil {
-			return endOfFile(err)
-		}
-		line = bytes.TrimSpace(line)
-		switch {
-		case len(line) == 0:
-		case isComment(line):
-			s.comment(string(line))
-		case long:
-			s.refused(lines.n, "", "line too long", string(line[:min(len(line), maxSample)]))
-		default:
-			s.ipsumLine(lines.n, line)
-		}
-	}
+	return s.eachEntry(r, s.ipsumLine)
 }
 
 func (s *sink) ipsumLine(n int64, line []byte) {

@@ -1,7 +1,6 @@
 package intel
 
 import (
-	"bytes"
 	"io"
 	"strings"
 )
@@ -30,23 +29,7 @@ func plainList() Format {
 }
 
 func parseList(s *sink, r io.Reader) error {
-	lines := newLineReader(r, s.cfg.MaxLine)
-	for {
-		line, long, err := lines.next()
-		if err != nil {
-			return endOfFile(err)
-		}
-		line = bytes.TrimSpace(line)
-		switch {
-		case long:
-			s.refused(lines.n, "", "line too long", string(line[:min(len(line), maxSample)]))
-		case len(line) == 0:
-		case isComment(line):
-			s.comment(string(line))
-		default:
-			s.listLine(lines.n, line)
-		}
-	}
+	return s.eachEntry(r, s.listLine)
 }
 
 func (s *sink) listLine(n int64, line []byte) {

@@ -187,15 +187,16 @@ func TestHostileLines(t *testing.T) {
 		textFile("long.txt", "62.4.5.6\n"+strings.Repeat("9", 1<<20)+"\n62.4.5.7\n62.4.5.8\n"),
 		textFile("utf16.txt", utf16le("62.4.6.1\r\n62.4.6.2 # \u00fc\r\n")),
 		textFile("quote.csv", "ip,comment\n62.4.7.1,\"open\n"+strings.Repeat("x\n", 100)+"62.4.7.2,ok\n"),
+		textFile("drop_v4.json", `{"cidr":"62.4.9.0/24","sblid":"SBL1"}`+"\n"+strings.Repeat(" ", 64<<10-9)+strings.Repeat("x", 99)+"\n"+`{"cidr":"62.4.10.0/24","sblid":"SBL2"}`+"\n"),
 		textFile("bom.csv", "\ufeffip,comment\n62.4.8.1,\"\x1b[31mred\xff\"\n"),
 	})
-	for _, a := range []string{"62.4.5.6", "62.4.5.7", "62.4.6.1", "62.4.6.2", "62.4.7.1", "62.4.7.2", "62.4.8.1"} {
+	for _, a := range []string{"62.4.5.6", "62.4.5.7", "62.4.6.1", "62.4.6.2", "62.4.7.1", "62.4.7.2", "62.4.8.1", "62.4.9.1", "62.4.10.1"} {
 		if len(set.Match(netip.MustParseAddr(a))) != 1 {
 			t.Errorf("%s was lost", a)
 		}
 	}
 	for _, f := range set.Feeds() {
-		if f.Read != f.Usable+f.Skipped+f.Refused+f.Duplicate {
+		if f.Read != f.Usable+f.Skipped+f.Refused+f.Duplicate || f.Error != "" {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -1,7 +1,6 @@
 package intel
 
 import (
-	"bytes"
 	"io"
 	"strings"
 
@@ -62,26 +61,14 @@ func geofeedRow(f []string, c claim) (claim, bool) {
 }
 
 func parsePlaces(s *sink, r io.Reader) error {
-	lines := newLineReader(r, s.cfg.MaxLine)
-	for {
-		line, long, err := lines.next()
-		if err != nil {
-			return endOfFile(err)
-		}
-		line = bytes.TrimSpace(line)
-		switch {
-		case len(line) == 0:
-		case isComment(line):
-			s.comment(string(line))
-		case long:
-			s.refused(lines.n, "", "line too long", string(line[:min(len(line), maxSample)]))
-		default:
-			c, ok := placeRow(splitRow(string(line), ','))
-			if !ok {
-				s.skip(lines.n, "not an address", string(line))
-				continue
-			}
-			s.add(lines.n, c)
-		}
+	return s.eachEntry(r, s.placeLine)
+}
+
+func (s *sink) placeLine(n int64, line []byte) {
+	c, ok := placeRow(splitRow(string(line), ','))
+	if !ok {
+		s.skip(n, "not an address", string(line))
+		return
 	}
+	s.add(n, c)
 }

@@ -49,6 +49,37 @@ func (l *lineReader) next() (line []byte, long bool, err error) {
 	}
 }
 
+// eachLine hands on every line that is not empty, without the white space around
+// it. A line longer than the bound is refused.
+func (s *sink) eachLine(r io.Reader, take func(n int64, line []byte)) error {
+	lines := newLineReader(r, s.cfg.MaxLine)
+	for {
+		line, long, err := lines.next()
+		if err != nil {
+			return endOfFile(err)
+		}
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+		case long:
+			s.refused(lines.n, "", "line too long", string(line[:min(len(line), maxSample)]))
+		default:
+			take(lines.n, line)
+		}
+	}
+}
+
+// eachEntry is eachLine for lists that may hold comments.
+func (s *sink) eachEntry(r io.Reader, take func(n int64, line []byte)) error {
+	return s.eachLine(r, func(n int64, line []byte) {
+		if isComment(line) {
+			s.comment(string(line))
+			return
+		}
+		take(n, line)
+	})
+}
+
 // errTooLarge is what a bounded reader answers beyond its bound.
 type errTooLarge int64
 

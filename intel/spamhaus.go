@@ -1,7 +1,6 @@
 package intel
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 
@@ -21,21 +20,7 @@ func spamhausDrop() Format {
 
 func parseDrop(s *sink, r io.Reader) error {
 	s.by("Spamhaus DROP", "Spamhaus DROP", netcase.ClaimHijacked, "A")
-	lines := newLineReader(r, s.cfg.MaxLine)
-	for {
-		line, long, err := lines.next()
-		if err != nil {
-			return endOfFile(err)
-		}
-		line = bytes.TrimSpace(line)
-		switch {
-		case len(line) == 0:
-		case long:
-			s.refused(lines.n, "", "line too long", string(line[:maxSample]))
-		default:
-			s.dropLine(lines.n, line)
-		}
-	}
+	return s.eachLine(r, s.dropLine)
 }
 
 func (s *sink) dropLine(n int64, line []byte) {

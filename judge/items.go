@@ -253,7 +253,8 @@ func followsUs(d *draft, c *cluster) answer {
 }
 
 // returns tells whether a source tried ports that failed about once a host, and
-// others that answered again and again.
+// came back to others that answered: again and again, and in another hour. Several
+// tries in a row are one visit.
 func returns(p *netcase.Profile) bool {
 	failed, again := 0, 0
 	for _, c := range p.Ports {
@@ -263,13 +264,13 @@ func returns(p *netcase.Profile) bool {
 			if c.Flows > int64(c.Hosts) {
 				return false
 			}
-		case c.Reach.Answered() > 0 && c.Flows >= returnTimes*int64(max(c.Hosts, 1)):
+		case c.Reach.Answered() > 0 && c.Flows >= returnTimes*int64(max(c.Hosts, 1)) && c.AnsweredHours > 1:
 			again++
 		default:
 			return false
 		}
 	}
-	return failed > 0 && again > 0 && p.ActiveHours > 1
+	return failed > 0 && again > 0
 }
 
 func overload(d *draft, c *cluster) answer {

@@ -44,8 +44,12 @@ func inputRow(in *netcase.InputReport) []Cell {
 	if in.CopyOf != "" {
 		format += ", copy of " + in.CopyOf
 	}
+	id := Cell{Text: in.ID}
+	if in.ID != "" { // what was refused has none, and nothing points at it
+		id.Anchor = anchor("input", in.ID)
+	}
 	return []Cell{
-		{Text: in.ID, Anchor: anchor("input", in.ID)}, quoted(in.Name), plain(format), num(in.Read), num(in.Accepted), num(in.Rejected), num(in.Skipped),
+		id, quoted(in.Name), plain(format), num(in.Read), num(in.Accepted), num(in.Rejected), num(in.Skipped),
 		num(in.Duplicate), plain(adds), num(in.Flows), num(in.Reaches.Total()),
 	}
 }

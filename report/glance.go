@@ -240,7 +240,9 @@ func reconciliation(c *netcase.Case) netcase.Sentence {
 		skipped, duplicate = skipped+in.Skipped, duplicate+in.Duplicate
 		flows, accounted = flows+in.Flows, accounted+in.Reaches.Total()
 		balanced = balanced && in.Balanced()
-		ids = append(ids, in.ID)
+		if in.ID != "" { // what was refused was not read, and has none
+			ids = append(ids, in.ID)
+		}
 	}
 	s := fmt.Sprintf("Records: %s read = %s accepted + %s rejected + %s skipped + %s duplicate; flows: %s in, %s accounted for.",
 		count(read), count(accepted), count(rejected), count(skipped), count(duplicate), count(flows), count(accounted))
