@@ -217,11 +217,13 @@ func hostileLists(t *testing.T) map[string][]byte {
 		t.Fatal(err)
 	}
 	poison := append([]string{guesser, second, third, control, ownInner, ownOuter, partner, "9.9.9.9", "0.0.0.0/0", "::/0", "10.0.0.0/8", "127.0.0.1"}, refused...)
+	var plain strings.Builder
+	for i, p := range payloads() {
+		fmt.Fprintf(&plain, "# %s\n%s\n%s # %s\n", p, poison[i%len(poison)], poison[(i+5)%len(poison)], p)
+	}
 	return map[string][]byte{
-		"words-2025-10-19.csv":   table(t, "address provider origin category score score_text first_seen last_seen country city as_name description", rows),
-		"abuse-2025-10-13.csv":   listOf(poison...),
-		"bundle-2025-10-14.json": stix,
-		"blocklist_de-ssh.txt":   []byte("# " + payloads()[0] + "\n" + strings.Join(poison, "\n") + "\n" + strings.Join(payloads(), "\n")),
+		"words-2025-10-19.csv": table(t, "address provider origin category score score_text first_seen last_seen country city as_name description", rows),
+		"abuse-2025-10-13.csv": listOf(poison...), "bundle-2025-10-14.json": stix, "blocklist_de-ssh.txt": []byte(plain.String()),
 	}
 }
 
@@ -335,7 +337,7 @@ func checkArrival(t *testing.T, c *netcase.Case, files map[string]string) {
 		}
 	}
 	for _, f := range c.Coverage.Feeds {
-		if f.Usable < 10 {
+		if f.Usable < 9 {
 			t.Errorf("%s: %d of %d usable: %v %s", f.Name, f.Usable, f.Read, f.Reasons, f.Error)
 		}
 	}

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -168,4 +169,25 @@ func BenchmarkCSV(b *testing.B) {
 		}
 	}
 	b.ReportMetric(100_000*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// TestEndWithinAnError: an io.EOF that a layer below wraps is its failure, never
+// the end of the stream.
+func TestEndWithinAnError(t *testing.T) {
+	broken := func(text string) io.Reader {
+		return io.MultiReader(strings.NewReader(text), iotest.ErrReader(fmt.Errorf("a layer: %w", io.EOF)))
+	}
+	c := newCSV(broken("1,2\n"), ',')
+	for c.Next() {
+	}
+	if !errors.Is(c.Err(), io.ErrUnexpectedEOF) {
+		t.Errorf("CSV ended with %v", c.Err())
+	}
+	s := newJSON(broken("{}\n"))
+	if err := s.skip(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.peek(); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("JSON ended with %v", err)
+	}
 }
