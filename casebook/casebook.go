@@ -268,7 +268,11 @@ func reservedName(part string) bool {
 
 // replaceable tells, by no error, that dir is free, empty, or the folder of a case
 // that holds nothing but what was written there.
-func replaceable(dir string) error {
+func replaceable(dir string) error { return Replaceable(filepath.Clean(dir)) }
+
+// Replaceable tells whether Write may make dir the folder of a case: it is not
+// there, is empty, or holds an earlier case and nothing else. Ask before long work.
+func Replaceable(dir string) error {
 	info, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -284,8 +288,8 @@ func replaceable(dir string) error {
 		return err
 	}
 	r, err := checkFiles(dir)
-	if err != nil {
-		return fmt.Errorf("%s: it exists and is not the folder of a case, so it is left alone: %w", dir, err)
+	if err != nil { // mostly that there is no manifest: nothing a user could act on
+		return fmt.Errorf("%s: it exists and is not the folder of a case, so it is left alone", dir)
 	}
 	for _, p := range r.Problems {
 		if p.Kind != Missing {
@@ -355,7 +359,7 @@ func exchange(fresh, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(old) }()
+	defer func() { _ = os.Remove(old) }() // fails while it still holds the former case, and must
 	kept := filepath.Join(old, base)
 	if err := os.Rename(dir, kept); err != nil {
 		return err
@@ -363,7 +367,7 @@ func exchange(fresh, dir string) error {
 	if err := os.Rename(fresh, dir); err != nil {
 		return errors.Join(err, os.Rename(kept, dir))
 	}
-	return nil
+	return os.RemoveAll(kept)
 }
 
 // Read is the case in a folder. Whether the folder is as it was written is

@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"netcase"
+	"netcase/casebook"
 	"netcase/cube"
 	"netcase/detect"
 	"netcase/intel"
@@ -62,10 +65,11 @@ func (c *Config) storeConfig() store.Config {
 	return store.Config{Workers: c.Workers, Zone: c.Zone, Span: c.Span, Assume: c.Assume, Progress: c.Progress}
 }
 
-// opened are the lists that were found.
+// opened are inputs that were found.
 type opened struct {
 	founds []source.Found
-	files  []intel.File
+	found  source.Found // of telemetry: all together
+	files  []intel.File // of intelligence
 }
 
 // Close removes what was made to read them.
@@ -75,34 +79,76 @@ func (o *opened) Close() {
 	}
 }
 
+// check refuses before any work what could only fail after it.
+func (c *Config) check() error {
+	if c.Out == "" {
+		return nil
+	}
+	return casebook.Replaceable(filepath.Clean(c.Out))
+}
+
 func (c *Config) options() source.Options {
 	return source.Options{Spool: c.Spool, Stdin: c.Stdin}
 }
 
-// openTelemetry finds the telemetry.
-func openTelemetry(c Config) (source.Found, error) {
-	found, err := source.Find(c.Paths, c.options())
-	if err != nil {
-		return source.Found{}, err
+// openTelemetry finds the telemetry. Of several paths one may be missing: that is
+// reported, and the others are read.
+func openTelemetry(c Config) (*opened, error) {
+	o := &opened{}
+	var missing []error
+	for _, path := range c.Paths {
+		found, err := source.Find([]string{path}, c.options())
+		if err != nil {
+			missing = append(missing, err)
+			o.found.Refused = append(o.found.Refused, source.Refusal{Name: path, Reason: err.Error()})
+			continue
+		}
+		o.founds = append(o.founds, found)
+		o.found.Streams = append(o.found.Streams, found.Streams...)
+		o.found.Refused = append(o.found.Refused, found.Refused...)
+		o.found.Skipped = append(o.found.Skipped, found.Skipped...)
 	}
-	if len(found.Streams) == 0 && len(found.Refused) == 0 {
-		return source.Found{}, errors.Join(fmt.Errorf("nothing to read in %s", strings.Join(c.Paths, ", ")), found.Close())
+	switch {
+	case len(missing) == len(c.Paths):
+		return nil, errors.Join(missing...)
+	case len(o.found.Streams) == 0 && len(o.found.Refused) == 0:
+		o.Close()
+		return nil, fmt.Errorf("nothing to read in %s", strings.Join(c.Paths, ", "))
 	}
-	return found, nil
+	return o, nil
 }
 
-// somethingRead is an error where not a single event could be read: there is
-// nothing to judge, and a case without a time cannot be dated.
-func somethingRead(c netcase.Coverage) error {
-	if len(c.Families) > 0 {
-		return nil
+// somethingToJudge is an error where not a single event could be read, lies in the
+// investigated span or concerns the focus: "nothing found" would be a lie.
+func (c *Config) somethingToJudge(answers *store.Memory) error {
+	cov := answers.Coverage()
+	if len(cov.Families) == 0 {
+		return nothingRead(&cov)
 	}
+	read := netcase.Span{}
+	for i := range cov.Inputs {
+		read = read.Join(cov.Inputs[i].Span)
+	}
+	if c.Span.Start.Known() && c.Span.Start >= read.End || c.Span.End.Known() && c.Span.End <= read.Start {
+		return fmt.Errorf("no event lies in the investigated span: the inputs speak of %s", read)
+	}
+	if c.Focus != "" && !seen(answers, c.Focus) {
+		return fmt.Errorf("--focus %s: no flow has such an address, host name or port", c.Focus)
+	}
+	return nil
+}
+
+// nothingRead says of each input why it gave no event.
+func nothingRead(c *netcase.Coverage) error {
 	lines := []string{"no event could be read"}
 	for i := range c.Inputs {
 		in := &c.Inputs[i]
 		why := in.Unsound()
 		if why == "" {
-			why = fmt.Sprintf("%d records, %d skipped", in.Read, in.Skipped)
+			why = fmt.Sprintf("%d records, none of them an event", in.Read)
+			for _, reason := range slices.Sorted(maps.Keys(in.Reasons)) {
+				why += "; " + reason
+			}
 		}
 		lines = append(lines, "  "+in.Name+": "+why)
 	}

@@ -1,12 +1,15 @@
 package hunt
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"netcase"
+	"netcase/cube"
+	"netcase/store"
 )
 
 // focused keeps the findings that concern an address, a host name or a port, and
@@ -18,7 +21,7 @@ func focused(findings []netcase.Finding, focus string, names map[netip.Addr]stri
 	concerns := concern(focus, names)
 	var out []netcase.Finding
 	for _, f := range findings {
-		if narrow(&f, concerns) {
+		if narrow(&f, concerns) && !besides(&f, focus) {
 			out = append(out, f)
 		}
 	}
@@ -46,6 +49,21 @@ func concern(focus string, names map[netip.Addr]string) func(*netcase.Profile) b
 	return func(p *netcase.Profile) bool { return named(p.Peer) || slices.ContainsFunc(p.Hosts, named) }
 }
 
+// seen tells whether any flow has to do with the focus.
+func seen(answers *store.Memory, focus string) bool {
+	concerns := concern(focus, answers.Names())
+	for r, err := range answers.Rows(context.Background(), cube.Question{}) {
+		if err != nil {
+			return false
+		}
+		p := netcase.Profile{Peer: r.Peer, Hosts: []netcase.Endpoint{r.Host}, Ports: []netcase.PortCount{{Port: r.Port}}}
+		if concerns(&p) {
+			return true
+		}
+	}
+	return false
+}
+
 // narrow trims a finding to the focus; false: nothing is left.
 func narrow(f *netcase.Finding, concerns func(*netcase.Profile) bool) bool {
 	switch {
@@ -65,4 +83,18 @@ func narrow(f *netcase.Finding, concerns func(*netcase.Profile) bool) bool {
 		return slices.ContainsFunc(f.Exposure.Sources, func(p netcase.Profile) bool { return concerns(&p) })
 	}
 	return true
+}
+
+// besides tells whether a finding about the whole has nothing to do with the focus:
+// an excess that consists of others, or the owner of another machine's socket.
+func besides(f *netcase.Finding, focus string) bool {
+	switch {
+	case f.Spike != nil:
+		named := func(c netcase.Contribution) bool { return strings.Contains(c.Name, focus) }
+		return !slices.ContainsFunc(f.Spike.ListedPeers, named) && !slices.ContainsFunc(f.Spike.Cells, named) &&
+			!slices.ContainsFunc(f.Spike.Attribution, func(a netcase.Attribution) bool { return slices.ContainsFunc(a.Elements, named) })
+	case f.Owner != nil && f.Owner.Host.Known():
+		return !strings.Contains(f.Title, focus)
+	}
+	return false
 }

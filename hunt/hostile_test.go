@@ -583,6 +583,12 @@ func isolated(tool string, args ...string) (*exec.Cmd, string) {
 	return exec.Command("unshare", append(append(words, tool), args...)...), ""
 }
 
+// What stands in a file for nft besides rules: texts, and the name of the table.
+var (
+	aString = regexp.MustCompile(`"[^"]*"`)
+	aTable  = regexp.MustCompile(`netcase_[A-Za-z0-9_]+`)
+)
+
 func checkNft(t *testing.T, dir string, files map[string]string) {
 	n := 0
 	for path, text := range files {
@@ -591,7 +597,8 @@ func checkNft(t *testing.T, dir string, files map[string]string) {
 		}
 		n++
 		for l := range strings.Lines(text) {
-			if code, _, _ := strings.Cut(l, "#"); strings.Contains(code, mark) || strings.Contains(code, "flush") {
+			code, _, _ := strings.Cut(aString.ReplaceAllString(l, ""), "#")
+			if code = aTable.ReplaceAllString(code, ""); strings.Contains(code, mark) || strings.Contains(code, "flush") {
 				t.Errorf("%s: a word became a rule: %s", path, l)
 			}
 		}
@@ -807,6 +814,68 @@ func checkBook(t *testing.T, c *netcase.Case, dir string) {
 	}
 	if back, err := casebook.Read(dir); err != nil || back.ID != c.ID {
 		t.Errorf("the case does not read back: %v", err)
+	}
+}
+
+// rewritten is a case whose own words were replaced: a folder that someone else
+// sent is rendered anew by people who trust the tool.
+func rewritten(t *testing.T) *netcase.Case {
+	c, _ := hostileCase(t, 2)
+	source := c.Groups[0].Sources[0]
+	c.ID, c.Title, c.Tool = `x"; } add rule inet `+mark, payloads()[31], payloads()[9]
+	c.Severity.WhyHigh, c.Severity.Decides, c.StatusWhy, c.Confidence.Capped = payloads()[0], payloads()[13], payloads()[9], payloads()[16]
+	for i, p := range payloads() {
+		source.Peer = netcase.At(netip.AddrFrom4([4]byte{11, 80, 0, byte(i + 1)}))
+		c.Actions = append(c.Actions, netcase.Action{
+			ID: fmt.Sprint(p, i), Kind: []string{"block", "detect"}[i%2], Title: p, Reason: p, Owner: p, Rollback: p, Verify: p, Risk: p, Collateral: p,
+			Selection: netcase.Selection{Peers: []netcase.Endpoint{source.Peer, {Name: p}}, Direction: netcase.Inbound},
+			Refused:   []netcase.Refusal{{Value: p, Reason: p}}, Evidence: c.Groups[0].Evidence,
+		})
+		g := c.Groups[0]
+		g.ID, g.Label, g.Class, g.Sources = p, p, p, []netcase.Profile{source}
+		c.Groups = append(c.Groups, g)
+		c.Summary = append(c.Summary, netcase.Sentence{Text: p, Evidence: c.Groups[0].Evidence})
+		c.Queries = append(c.Queries, netcase.QueryText{Title: p, Language: p, Text: p})
+		c.Coverage.Notes = append(c.Coverage.Notes, p)
+	}
+	return c
+}
+
+// TestHostileCase renders a case in which every word of its own is hostile too.
+func TestHostileCase(t *testing.T) {
+	c := rewritten(t)
+	rendered, err := hunt.Render(c, nil, hunt.Rendering{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, files := t.TempDir(), map[string]string{}
+	for path, content := range rendered {
+		files[path] = string(content)
+		full := filepath.Join(dir, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, text := range files {
+		checkText(t, path, text, strings.HasSuffix(path, ".csv"))
+	}
+	for _, path := range []string{"indicators/iocs.csv", "indicators/stix.json", "response/nftables/2-block.nft", "response/suricata/netcase.rules", "report.html"} {
+		if !strings.Contains(files[path], mark) {
+			t.Errorf("%s holds no hostile word", path)
+		}
+	}
+	checkTerminal(t, c)
+	checkMarkup(t, "report.html", files["report.html"], pageElements)
+	checkMarkdown(t, files["report.md"])
+	checkCells(t, files["indicators/iocs.csv"])
+	checkNft(t, dir, files)
+	checkSuricata(t, dir, files)
+	checkBlockSets(t, files)
+	if !json.Valid([]byte(files["indicators/stix.json"])) {
+		t.Error("stix.json is not JSON")
 	}
 }
 

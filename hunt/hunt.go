@@ -17,11 +17,14 @@ import (
 // An error means that there is no case; what could not be read, was cut or did
 // not run is in the case's coverage instead.
 func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	telemetry, err := openTelemetry(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = telemetry.Close() }() // temporary files only
+	defer telemetry.Close()
 	lists, err := openIntel(cfg)
 	if err != nil {
 		return nil, err
@@ -32,11 +35,11 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, telemetry)
+	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, telemetry.found)
 	if err != nil {
 		return nil, err
 	}
-	if err := somethingRead(answers.Coverage()); err != nil {
+	if err := cfg.somethingToJudge(answers); err != nil {
 		return nil, err
 	}
 	found, err := detect.Run(ctx, cfg.request(answers, known))

@@ -34,8 +34,8 @@ func ProposeSite(ctx context.Context, cfg Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = found.Close() }() // temporary files only
-	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, found)
+	defer found.Close()
+	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, found.found)
 	if err != nil {
 		return "", err
 	}

@@ -137,7 +137,7 @@ func TestSiteErrorsNameLineAndKey(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	good := "own: [10.0.0.0/8, 2001:db8::/32, 203.0.113.7]\nassets:\n  - {name: a, addresses: [10.0.0.1], os: x, criticality: 4, tags: [cde]}\nchanges:\n  - {start: 2025-10-20T10:00Z, end: 2025-10-20, reason: r}\n"
+	good := "own: [10.0.0.0/8, 2001:db8::/32, 203.0.113.7]\nassets:\n  - {name: a, addresses: [10.0.0.1], os: x, criticality: 4, tags: [cde]}\nchanges:\n  - {start: 2025-10-20T10:00Z, end: 2025-10-21, reason: r}\n"
 	if err := os.WriteFile(name, []byte(good), 0o600); err != nil {
 		t.Fatal(err)
 	}

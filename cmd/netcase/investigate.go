@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -286,9 +288,8 @@ func outcome(w io.Writer, k *netcase.Case, fail *netcase.Level, quiet bool) erro
 
 // runError adds the next step to an error that ended a run.
 func runError(err error) error {
-	hint := ""
-	if os.IsNotExist(err) {
-		hint = "netcase investigate takes files, folders, patterns, archives, or - for standard input"
+	if errors.Is(err, fs.ErrNotExist) {
+		return &exitError{code: exitUsage, err: err, hint: "netcase investigate takes files, folders, patterns, archives, or - for standard input"}
 	}
-	return &exitError{code: exitUnsound, err: err, hint: hint}
+	return &exitError{code: exitUnsound, err: err}
 }

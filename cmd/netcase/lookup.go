@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"netcase"
@@ -20,7 +22,7 @@ import (
 type lookupCmd struct {
 	What  []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
 	Intel []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." required:"" placeholder:"PATH[@DATE]" sep:"none"`
-	AsOf  string   `name:"as-of" help:"What was known then (default: everything in the lists)." placeholder:"TIME"`
+	AsOf  string   `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
 	JSON  bool     `name:"json" help:"Print one JSON object a line."`
 	Hits  bool     `help:"Only addresses that some list knows."`
 }
@@ -44,8 +46,19 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return runError(err)
 	}
+	if !asOf.Known() {
+		asOf = newest(set)
+	}
 	asked, bad := 0, 0
 	for _, what := range c.What {
+		if p, err := prefix(what); err == nil && !p.IsSingleIP() && !c.JSON {
+			n, err := c.network(std.out, set, p, asOf)
+			if err != nil {
+				return err
+			}
+			asked += n
+			continue
+		}
 		err := eachAddress(what, std.in, func(line int, text string, a netip.Addr, ok bool) error {
 			if !ok {
 				bad++
@@ -77,9 +90,60 @@ func (c *lookupCmd) end(w io.Writer, set *intel.Set, asked, bad int) error {
 	return nil
 }
 
-func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, asOf netcase.Time) error {
+// newest is when the newest list was learned; without a date to ask for, cards are
+// as of then.
+func newest(set *intel.Set) (t netcase.Time) {
+	for _, f := range set.Feeds() {
+		t = max(t, f.Learned)
+	}
+	return t
+}
+
+func cardOf(set *intel.Set, a netip.Addr, asOf netcase.Time) netcase.Card {
 	card := set.Card(intel.CardQuery{Address: a, First: asOf, Last: asOf, AsOf: asOf})
 	judge.Fuse(&card, judge.Behaviour{})
+	return card
+}
+
+// maxCards is how many cards of a network are shown whole.
+const maxCards = 10
+
+// network prints the cards of the listed addresses of a prefix, the worst first,
+// and what the others are in one line.
+func (c *lookupCmd) network(w io.Writer, set *intel.Set, p netip.Prefix, asOf netcase.Time) (asked int, err error) {
+	var listed []netcase.Card
+	named := 0
+	err = eachOf(p, p.String(), func(_ int, _ string, a netip.Addr, _ bool) error {
+		asked++
+		card := cardOf(set, a, asOf)
+		switch {
+		case card.Listed():
+			listed = append(listed, card)
+		case len(card.Listings) > 0:
+			named++
+		}
+		return nil
+	})
+	if err != nil {
+		return asked, err
+	}
+	slices.SortStableFunc(listed, func(a, b netcase.Card) int { return cmp.Compare(b.P, a.P) })
+	for i, card := range listed {
+		text := report.LookupCard(card, report.Style{Width: width(), Color: colour(w)})
+		if i >= maxCards {
+			text = card.Address.String() + ": " + strings.Join(card.Origins, ", ")
+		}
+		if _, err := fmt.Fprintln(w, text); err != nil {
+			return asked, err
+		}
+	}
+	_, err = fmt.Fprintf(w, "%s: %d addresses, %d listed, %d only named (ranges, benign knowledge), %d unknown\n",
+		p, asked, len(listed), named, asked-len(listed)-named)
+	return asked, err
+}
+
+func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, asOf netcase.Time) error {
+	card := cardOf(set, a, asOf)
 	if c.Hits && len(card.Listings) == 0 {
 		return nil
 	}

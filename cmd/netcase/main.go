@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 
 	"github.com/alecthomas/kong"
 )
@@ -60,8 +61,11 @@ func run(ctx context.Context, args []string, std streams) int {
 	if err != nil { // a settings file that cannot be read
 		return complain(std.err, &exitError{code: exitUsage, err: err, hint: "docs/cli.md tells what a settings file may hold"})
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	helped := false
 	parser.Exit = func(int) { helped = true }

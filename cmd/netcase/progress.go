@@ -28,6 +28,7 @@ type progress struct {
 	mu   sync.Mutex
 	last time.Time
 	used bool
+	read store.Progress // the latest of the first pass
 }
 
 func newProgress(w io.Writer, quiet bool) *progress {
@@ -41,6 +42,9 @@ func (p *progress) show(s store.Progress) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if s.Pass == 1 && s.Streams >= p.read.Streams {
+		p.read = s
+	}
 	every := lineEvery
 	if p.terminal {
 		every = barEvery
@@ -55,6 +59,9 @@ func (p *progress) draw(s store.Progress) {
 	what := "reading"
 	if s.Pass == 2 {
 		what = "fetching originals"
+	}
+	if s.Done == s.Streams {
+		return
 	}
 	rate := float64(s.Bytes) / max(time.Since(p.start).Seconds(), 0.001)
 	text := fmt.Sprintf("%s: %d of %d inputs, %s, %s/s", what, s.Done, s.Streams, size(s.Bytes), size(int64(rate)))
@@ -80,13 +87,21 @@ func bar(done, of int) string {
 	return string(b)
 }
 
-// finish clears the bar.
+// finish clears the bar and says what was read, if anything was shown.
 func (p *progress) finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.used && p.terminal {
+	if !p.used {
+		return
+	}
+	if p.terminal {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
+	inputs := "inputs"
+	if p.read.Done == 1 {
+		inputs = "input"
+	}
+	fmt.Fprintf(p.w, "netcase: read %d %s, %s, in %.1f s\n", p.read.Done, inputs, size(p.read.Bytes), time.Since(p.start).Seconds())
 }
 
 // isTerminal tells whether a writer is a terminal.

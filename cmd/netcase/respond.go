@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"netcase"
@@ -17,8 +19,13 @@ type respondCmd struct {
 	Case   string   `arg:"" optional:"" help:"Folder of the case."`
 	Target []string `help:"Which targets (default: all)." placeholder:"LIST"`
 	List   bool     `help:"List the targets."`
-	Out    string   `short:"o" help:"Folder to write to (default: the current one)." default:"." placeholder:"DIR"`
+	Out    string   `short:"o" help:"Write beside the case instead of into it." placeholder:"DIR"`
 	Now    string   `help:"Time at which expiries are judged (default: now)." placeholder:"TIME"`
+}
+
+// Help says what happens to rules that have expired.
+func (c *respondCmd) Help() string {
+	return "Writes response/ and indicators/ anew, and the manifest with them. Rules that have\nexpired are left out and listed in response/expired.txt; exit 3 if none is left."
 }
 
 // Run writes the response files of a case anew; what has expired is refused.
@@ -32,9 +39,9 @@ func (c *respondCmd) Run(std streams) error {
 	if c.Case == "" {
 		return usagef("netcase respond CASE, or netcase respond --list", "respond needs the folder of a case")
 	}
-	k, err := casebook.Read(c.Case)
+	book, err := casebook.Load(c.Case)
 	if err != nil {
-		return &exitError{code: exitUnsound, err: err, hint: "netcase respond takes the folder that netcase investigate wrote"}
+		return caseError(err, "respond")
 	}
 	now, err := instant("--now", c.Now)
 	if err != nil {
@@ -43,27 +50,60 @@ func (c *respondCmd) Run(std streams) error {
 	if !now.Known() {
 		now = netcase.TimeOf(time.Now())
 	}
-	files, err := respond.Respond(k, respond.Options{Targets: c.Target, Now: now})
-	if err != nil && !errors.Is(err, respond.ErrExpired) {
+	files, expired := respond.Respond(book.Case, respond.Options{Targets: c.Target, Now: now})
+	if expired != nil && !errors.Is(expired, respond.ErrExpired) {
+		return usagef("netcase respond --list shows the targets", "%v", expired)
+	}
+	if len(c.Target) == 0 {
+		maps.DeleteFunc(book.Files, func(name string, _ []byte) bool {
+			return strings.HasPrefix(name, "response/") || strings.HasPrefix(name, "indicators/")
+		})
+	}
+	if err := rewrite(std, c.Case, c.Out, book, files); err != nil {
 		return err
 	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
+	if expired != nil {
+		return &exitError{code: exitUnsound, err: expired, hint: "investigate again with newer telemetry, or name the time with --now"}
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		path := filepath.Join(c.Out, filepath.FromSlash(name))
+	return nil
+}
+
+// caseError is what a folder that is no sound case gets.
+func caseError(err error, verb string) error {
+	return &exitError{code: exitUnsound, err: err, hint: "netcase " + verb + " takes the folder that netcase investigate wrote; netcase verify says what is wrong with it"}
+}
+
+// rewrite puts rendered files into the case, with its manifest, or beside it.
+func rewrite(std streams, dir, beside string, book casebook.Book, files map[string][]byte) error {
+	to := dir
+	if beside != "" {
+		to = beside
+		if err := writeFiles(beside, files); err != nil {
+			return err
+		}
+	} else {
+		maps.Copy(book.Files, files)
+		if err := casebook.Write(dir, book); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if _, err := fmt.Fprintln(std.out, filepath.Join(to, filepath.FromSlash(name))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	for name, body := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, files[name], 0o644); err != nil {
+		if err := os.WriteFile(path, body, 0o644); err != nil {
 			return err
 		}
-		fmt.Fprintln(std.out, path)
-	}
-	if err != nil {
-		return &exitError{code: exitUnsound, err: err, hint: "investigate again with newer telemetry, or name the time with --now"}
 	}
 	return nil
 }

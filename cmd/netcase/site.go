@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -74,21 +73,31 @@ func readSite(name string) (netcase.Site, error) {
 	return s, checkSite(name, &s)
 }
 
+// checkSite finds what YAML cannot: all of it, so that one call suffices.
 func checkSite(name string, s *netcase.Site) error {
-	for _, a := range s.Assets {
+	var wrong []string
+	for i, a := range s.Assets {
 		if a.Criticality < 0 || a.Criticality > 4 {
-			return usagef("1 is low, 4 is what the business cannot do without", "%s: asset %s: criticality %d is not 1 to 4", name, a.Name, a.Criticality)
+			wrong = append(wrong, fmt.Sprintf("assets[%d] %q: criticality %d is not 1 (low) to 4", i, a.Name, a.Criticality))
 		}
 		if a.Name == "" && len(a.Addresses) == 0 {
-			return usagef("", "%s: an asset has neither a name nor an address", name)
+			wrong = append(wrong, fmt.Sprintf("assets[%d]: neither a name nor an address", i))
 		}
 	}
-	for key, value := range map[string]string{"mfa": s.Facts.MFA, "lockout": s.Facts.Lockout} {
-		if value != "" && !slices.Contains([]string{"yes", "no"}, value) {
-			return usagef("", "%s: facts: %s: %q is neither yes nor no", name, key, value)
+	for _, f := range []struct{ key, value string }{{"mfa", s.Facts.MFA}, {"lockout", s.Facts.Lockout}} {
+		if f.value != "" && f.value != "yes" && f.value != "no" {
+			wrong = append(wrong, fmt.Sprintf("facts.%s: %q is neither yes nor no", f.key, f.value))
 		}
 	}
-	return nil
+	for i, c := range s.Changes {
+		if c.End < c.Start {
+			wrong = append(wrong, fmt.Sprintf("changes[%d]: it ends before it starts", i))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return usagef("docs/site.md describes every key", "%s: %s", name, strings.Join(wrong, "\n  "))
 }
 
 // scalar is the text of a YAML scalar without quotes.
