@@ -124,13 +124,13 @@ func encode(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return printable(b.Bytes()), nil
+	return Printable(b.Bytes()), nil
 }
 
-// printable is JSON with every character escaped that would steer a terminal or
+// Printable is JSON with every character escaped that would steer a terminal or
 // the direction of text and that JSON itself lets stand: people read these files
 // with cat, and the words in them are the attacker's.
-func printable(text []byte) []byte {
+func Printable(text []byte) []byte {
 	if !bytes.ContainsFunc(text, steers) {
 		return text
 	}
@@ -193,7 +193,7 @@ func encodeRecords(list []netcase.Record) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("record %s: %w", r.ID, err)
 		}
-		b.Write(printable(line))
+		b.Write(Printable(line))
 		b.WriteByte('\n')
 	}
 	return b.Bytes(), nil

@@ -253,6 +253,12 @@ func comparePairs(a, b *Key) int {
 
 // Sort orders rows as a kind of question wants them.
 func Sort(rows []Row, k Kind) {
+	permute(rows, Order(rows, k))
+}
+
+// Order is the order in which a kind of question wants rows, as their indices. A row
+// is large: moving four bytes in its place is what makes sorting quick.
+func Order(rows []Row, k Kind) []int32 {
 	compare := compareKeys
 	switch k {
 	case Hosts:
@@ -260,7 +266,48 @@ func Sort(rows []Row, k Kind) {
 	case Pairs:
 		compare = comparePairs
 	}
-	slices.SortFunc(rows, func(a, b Row) int { return compare(&a.Key, &b.Key) })
+	order := make([]int32, len(rows))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(compare(&rows[a].Key, &rows[b].Key), cmp.Compare(a, b))
+	})
+	return order
+}
+
+// permute puts rows into the order of their indices, cycle by cycle. It uses up order.
+func permute(rows []Row, order []int32) {
+	for i := range order {
+		if order[i] < 0 || int(order[i]) == i {
+			continue
+		}
+		first, at := rows[i], i
+		for {
+			from := int(order[at])
+			order[at] = -1
+			if from == i {
+				rows[at] = first
+				break
+			}
+			rows[at] = rows[from]
+			at = from
+		}
+	}
+}
+
+// MergeEqual joins rows with equal keys. Rows come in the order of Peers; the result
+// takes their place.
+func MergeEqual(rows []Row) []Row {
+	out := rows[:0]
+	for i := range rows {
+		if n := len(out); n > 0 && out[n-1].Key == rows[i].Key {
+			out[n-1].Counts = out[n-1].Counts.Plus(rows[i].Counts)
+			continue
+		}
+		out = append(out, rows[i])
+	}
+	return out
 }
 
 // MergePairs joins the rows of a pair and reach over hours, resolutions and

@@ -16,19 +16,23 @@ import (
 // another sensor has is taken over; where both know and differ, that is a conflict.
 //
 // Shape: the order of the result is that of Peers.
+// Owner: the result takes the place of rows.
 func Reconcile(rows []Row) []Row {
-	Sort(rows, Peers)
-	slices.SortStableFunc(rows, func(a, b Row) int { return compareCells(&a.Key, &b.Key) })
-	out := make([]Row, 0, len(rows))
-	for len(rows) > 0 {
-		n := 1
-		for n < len(rows) && compareCells(&rows[0].Key, &rows[n].Key) == 0 {
-			n++
+	Sort(rows, Peers) // whose order begins with that of cells
+	out := rows[:0]
+	for from := 0; from < len(rows); {
+		to := from + 1
+		for to < len(rows) && compareCells(&rows[from].Key, &rows[to].Key) == 0 {
+			to++
 		}
-		out = append(out, settle(rows[:n])...)
-		rows = rows[n:]
+		if to == from+1 {
+			rows[from].Hours = 1
+			out = append(out, rows[from])
+		} else {
+			out = append(out, settle(slices.Clone(rows[from:to]))...)
+		}
+		from = to
 	}
-	Sort(out, Peers)
 	return out
 }
 
@@ -123,20 +127,6 @@ func proven(rows []Row, own, others netcase.Tally) []Row {
 		r.Conflict = conflict
 		out = append(out, r)
 	}
-	return mergeEqual(out)
-}
-
-// mergeEqual joins rows that have become equal in their keys.
-func mergeEqual(rows []Row) []Row {
-	Sort(rows, Peers)
-	out := rows[:1]
-	for _, r := range rows[1:] {
-		last := &out[len(out)-1]
-		if last.Key == r.Key {
-			last.Counts = last.Counts.Plus(r.Counts)
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
+	Sort(out, Peers)
+	return MergeEqual(out)
 }

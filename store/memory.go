@@ -34,6 +34,8 @@ type Memory struct {
 	procs   []netcase.Process
 	queries []netcase.Query
 	names   map[netip.Addr]string
+	once    sync.Once
+	byHost  []int32               // m.rows in the order of Hosts
 	refused []netcase.InputReport // what could not be opened, or need not be
 }
 
@@ -317,20 +319,26 @@ func shared(into map[uint64]bool, a, b []uint64) {
 	}
 }
 
-// join makes one fold of all.
+// join makes one fold of all. The folds are given up one by one, so that the rows
+// are not held twice.
 func (m *Memory) join() {
-	sums := map[cube.Key]cube.Counts{}
 	m.minutes, m.names = map[cube.MinuteKey]cube.MinuteCount{}, map[netip.Addr]string{}
+	n := 0
+	for _, f := range m.inputs {
+		n += len(f.rows)
+	}
+	m.rows = make([]cube.Row, 0, n)
 	for _, f := range m.inputs {
 		for k, c := range f.rows {
-			if old, ok := sums[k]; ok {
-				c = old.Plus(c)
-			}
-			sums[k] = c
+			m.rows = append(m.rows, cube.Row{Key: k, Counts: c, Hours: 1})
 		}
-		for k, n := range f.minutes {
-			old := m.minutes[k]
-			m.minutes[k] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
+		if len(m.minutes) == 0 {
+			m.minutes = f.minutes
+		} else {
+			for k, n := range f.minutes {
+				old := m.minutes[k]
+				m.minutes[k] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
+			}
 		}
 		for a, n := range f.names {
 			cube.LearnName(m.names, netcase.Endpoint{Addr: a, Name: n})
@@ -338,11 +346,8 @@ func (m *Memory) join() {
 		m.logins, m.procs, m.queries = append(m.logins, f.logins...), append(m.procs, f.procs...), append(m.queries, f.queries...)
 		f.rows, f.minutes, f.logins, f.procs, f.queries, f.keys = nil, nil, nil, nil, nil, nil
 	}
-	rows := make([]cube.Row, 0, len(sums))
-	for k, c := range sums {
-		rows = append(rows, cube.Row{Key: k, Counts: c, Hours: 1})
-	}
-	m.rows = cube.Reconcile(rows)
+	cube.Sort(m.rows, cube.Peers)
+	m.rows = cube.Reconcile(cube.MergeEqual(m.rows))
 	slices.SortStableFunc(m.logins, func(a, b netcase.Login) int { return cmp.Compare(a.Time, b.Time) })
 	slices.SortStableFunc(m.procs, func(a, b netcase.Process) int { return cmp.Compare(a.Time, b.Time) })
 	slices.SortStableFunc(m.queries, func(a, b netcase.Query) int { return cmp.Compare(a.Time, b.Time) })
@@ -350,19 +355,42 @@ func (m *Memory) join() {
 
 // Rows answers a question with rows.
 func (m *Memory) Rows(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
-	var rows []cube.Row
-	for _, r := range m.rows {
-		if cube.Asked(&r.Key, q.Directions, q.Span) {
-			rows = append(rows, r)
+	asked := func(r *cube.Row) bool { return cube.Asked(&r.Key, q.Directions, q.Span) }
+	switch q.Kind {
+	case cube.Pairs:
+		var rows []cube.Row
+		for i := range m.rows {
+			if asked(&m.rows[i]) {
+				rows = append(rows, m.rows[i])
+			}
+		}
+		return answer(ctx, cube.MergePairs(rows))
+	case cube.Hosts:
+		order := m.hostOrder()
+		return m.each(ctx, len(order), func(i int) *cube.Row { return &m.rows[order[i]] }, asked)
+	}
+	return m.each(ctx, len(m.rows), func(i int) *cube.Row { return &m.rows[i] }, asked)
+}
+
+// hostOrder is the order by host, worked out when it is first asked for.
+func (m *Memory) hostOrder() []int32 {
+	m.once.Do(func() { m.byHost = cube.Order(m.rows, cube.Hosts) })
+	return m.byHost
+}
+
+// each streams the rows that are asked for.
+func (m *Memory) each(ctx context.Context, n int, at func(int) *cube.Row, asked func(*cube.Row) bool) iter.Seq2[cube.Row, error] {
+	return func(yield func(cube.Row, error) bool) {
+		for i := range n {
+			if i%4096 == 0 && ctx.Err() != nil {
+				yield(cube.Row{}, ctx.Err())
+				return
+			}
+			if r := at(i); asked(r) && !yield(*r, nil) {
+				return
+			}
 		}
 	}
-	if q.Kind == cube.Pairs {
-		rows = cube.MergePairs(rows)
-	}
-	if q.Kind != cube.Peers { // m.rows is in the order of Peers
-		cube.Sort(rows, q.Kind)
-	}
-	return answer(ctx, rows)
 }
 
 // Timeline answers a question with points.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -263,9 +262,7 @@ func printSummary(w io.Writer, k *netcase.Case, dir string) error {
 	for _, c := range k.Claims {
 		s.Claims[c.ID] = string(c.Standing)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(s)
+	return writeJSON(w, s, "  ")
 }
 
 // outcome is the exit code that the case asks for, with the reasons on stderr.

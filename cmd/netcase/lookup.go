@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
@@ -62,7 +61,7 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 		err := eachAddress(what, std.in, func(line int, text string, a netip.Addr, ok bool) error {
 			if !ok {
 				bad++
-				fmt.Fprintf(std.err, "netcase: %s line %d: %q is not an address\n", what, line, text)
+				fmt.Fprintf(std.err, "netcase: %s line %d: %q is not an address\n", plainLines(what), line, text)
 				return nil
 			}
 			asked++
@@ -148,7 +147,7 @@ func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, asOf netcas
 		return nil
 	}
 	if c.JSON {
-		return json.NewEncoder(w).Encode(card)
+		return writeJSON(w, card, "")
 	}
 	_, err := io.WriteString(w, report.LookupCard(card, report.Style{Width: width(), Color: colour(w)})+"\n")
 	return err

@@ -109,10 +109,10 @@ func complain(w io.Writer, err error) int {
 		return exitInterrupt
 	}
 	if e.err != nil {
-		fmt.Fprintf(w, "netcase: %v\n", e.err)
+		fmt.Fprintf(w, "netcase: %s\n", plainLines(e.err.Error()))
 	}
 	if e.hint != "" {
-		fmt.Fprintf(w, "  %s\n", e.hint)
+		fmt.Fprintf(w, "  %s\n", plainLines(e.hint))
 	}
 	return e.code
 }

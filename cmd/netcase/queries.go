@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"netcase"
@@ -29,9 +28,7 @@ func (c *queriesCmd) Run(std streams) error {
 	}
 	queries := source.Queries(netcase.Span{Start: from, End: to})
 	if c.JSON {
-		enc := json.NewEncoder(std.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(queries)
+		return writeJSON(std.out, queries, "  ")
 	}
 	for _, q := range queries {
 		fmt.Fprintf(std.out, "// %s\n%s\n\n", q.Title, q.Text)

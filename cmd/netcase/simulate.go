@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -41,9 +40,7 @@ func (c *simulateCmd) Run(std streams) error {
 		return err
 	}
 	if c.JSON {
-		enc := json.NewEncoder(std.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(truth)
+		return writeJSON(std.out, truth, "  ")
 	}
 	_, err = fmt.Fprintf(std.out, "%s written to %s; the labels are in truth.json\n", c.Scenario, c.Out)
 	return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"netcase/casebook"
@@ -24,9 +23,7 @@ func (c *verifyCmd) Run(std streams) error {
 		return &exitError{code: exitUnsound, err: err, hint: "netcase verify takes the folder that netcase investigate wrote"}
 	}
 	if c.JSON {
-		enc := json.NewEncoder(std.out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(result); err != nil {
+		if err := writeJSON(std.out, result, "  "); err != nil {
 			return err
 		}
 	} else {
