@@ -378,3 +378,34 @@ func FuzzSVG(f *testing.F) {
 		checkSVG(t, SVG(Coverage(b, cov, netcase.Span{})))
 	})
 }
+
+// A relative clock must not stretch the axis over half a century.
+func TestCoverageOfARelativeClock(t *testing.T) {
+	day := func(n int64) netcase.Span {
+		start := netcase.Time(1760918400000) + netcase.Time(n)*netcase.Day
+		return netcase.Span{Start: start, End: start + netcase.Day}
+	}
+	replay := netcase.Span{Start: 3 * netcase.Second, End: 40 * netcase.Minute}
+	c := netcase.Coverage{Inputs: []netcase.InputReport{
+		{ID: "in-1", Name: "fw.csv", Format: "csv", Read: 10, Accepted: 10, Span: day(0)},
+		{ID: "in-2", Name: "conn.log", Format: "zeek", Read: 10, Accepted: 10, Span: replay},
+	}}
+	mixed := string(SVG(Coverage("c", &c, replay.Join(day(0)))))
+	if !strings.Contains(mixed, "clock is relative (1970), 39 min long") || strings.Contains(mixed, "1970-") || strings.Contains(mixed, "1980") {
+		t.Error("a relative clock is drawn beside real dates")
+	}
+	if !strings.Contains(mixed, "2025-10-20") {
+		t.Error("the real dates are lost")
+	}
+	c.Inputs = c.Inputs[1:]
+	if alone := string(SVG(Coverage("c", &c, replay))); strings.Contains(alone, "clock is relative") || !strings.Contains(alone, "00:30") {
+		t.Error("a relative clock alone has an axis of its own")
+	}
+}
+
+func TestNamesKeepTheirEnd(t *testing.T) {
+	got := fitMiddle("telemetry/exports/of/the/year/AzureNetworkAnalytics_CL-2025-10-17.csv", normal, 200)
+	if !strings.HasSuffix(got, "_CL-2025-10-17.csv") || !strings.HasPrefix(got, "tele") {
+		t.Errorf("%q", got)
+	}
+}

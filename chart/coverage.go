@@ -26,7 +26,9 @@ func Coverage(name string, c *netcase.Coverage, span netcase.Span) Figure {
 	f.bold(0, 14, f.Title, large, coverName, Ink, Left)
 	f.words(coverName, 14, "records", small, 0, Muted, Left)
 	f.words(coverSpanX, 14, "time covered (UTC)", small, 0, Muted, Left)
+	span = realPart(span)
 	axis := axisOf(coverageSpan(c, span), coverSpanX, Width-coverSpanX-4)
+	mixed := !relative(axis.span)
 	inputs := shownInputs(c)
 	y := 22.0
 	if span.Start.Known() && span.End > span.Start && len(inputs) > 0 {
@@ -34,7 +36,7 @@ func Coverage(name string, c *netcase.Coverage, span netcase.Span) Figure {
 		f.rect(Box{x1, y, x2 - x1, coverRow*float64(len(inputs)) + 2}, Window)
 	}
 	for _, in := range inputs {
-		coverageRow(&f, in, axis, y)
+		coverageRow(&f, in, axis, y, mixed && relative(in.Span))
 		y += coverRow
 	}
 	if rest := len(c.Inputs) - len(inputs); rest > 0 {
@@ -70,14 +72,44 @@ func shownInputs(c *netcase.Coverage) (out []*netcase.InputReport) {
 	return out
 }
 
+// coverageSpan is the stretch of the axis. Relative clocks only count where there
+// are no others: they must not stretch it over decades.
 func coverageSpan(c *netcase.Coverage, span netcase.Span) netcase.Span {
+	all, told := span, netcase.Span{}
 	for i := range c.Inputs {
-		span = span.Join(c.Inputs[i].Span)
+		own := c.Inputs[i].Span
+		all = all.Join(own)
+		if !relative(own) {
+			told = told.Join(own)
+		}
 	}
-	return span
+	if told.End <= told.Start {
+		return all
+	}
+	if relative(span) {
+		return told
+	}
+	return told.Join(span)
 }
 
-func coverageRow(f *Figure, in *netcase.InputReport, axis timeAxis, y float64) {
+// realClock is the instant before which a clock can only be relative, as that of a
+// replayed capture: March 1973.
+const realClock = netcase.Time(100_000_000_000)
+
+// relative tells whether a span was told by a clock that began at zero.
+func relative(s netcase.Span) bool {
+	return s.End > s.Start && s.End <= realClock && s.Start > -realClock
+}
+
+// realPart is a span without what a relative clock added to it.
+func realPart(s netcase.Span) netcase.Span {
+	if s.End > realClock && s.Start < realClock {
+		return netcase.Span{}
+	}
+	return s
+}
+
+func coverageRow(f *Figure, in *netcase.InputReport, axis timeAxis, y float64, elsewhere bool) {
 	f.words(0, y+13, fitMiddle(in.Name, normal, coverName-10), normal, coverName-10, Ink, Left)
 	mark, role := coverageMark(in)
 	f.words(0, y+27, mark, small, coverName-10, role, Left)
@@ -87,6 +119,10 @@ func coverageRow(f *Figure, in *netcase.InputReport, axis timeAxis, y float64) {
 		coverageParts(f, in, b)
 	}
 	f.words(coverName, y+28, recordsText(in), small, coverBar+coverGap-6, Muted, Left)
+	if elsewhere {
+		f.words(coverSpanX, y+14, "clock is relative (1970), "+lengthText(in.Span)+" long", small, Width-coverSpanX-4, Warn, Left)
+		return
+	}
 	if in.Span.End > in.Span.Start {
 		x1, x2 := axis.at(in.Span.Start), axis.at(in.Span.End)
 		f.rect(Box{x1, y + 6, math.Max(x2-x1, 2), 8}, Series)
@@ -94,6 +130,20 @@ func coverageRow(f *Figure, in *netcase.InputReport, axis timeAxis, y float64) {
 			f.words(math.Min(x2+4, Width-24), y+28, "cut", small, 0, Warn, Left)
 			f.line(x2, y+2, x2, y+18, Warn, 2)
 		}
+	}
+}
+
+// lengthText is how long a span is: "3 h", "12 min".
+func lengthText(s netcase.Span) string {
+	switch n := s.End - s.Start; {
+	case n >= 2*netcase.Day:
+		return fmt.Sprintf("%d days", n/netcase.Day)
+	case n >= 2*netcase.Hour:
+		return fmt.Sprintf("%d h", n/netcase.Hour)
+	case n >= 2*netcase.Minute:
+		return fmt.Sprintf("%d min", n/netcase.Minute)
+	default:
+		return fmt.Sprintf("%d s", (n+netcase.Second-1)/netcase.Second)
 	}
 }
 

@@ -103,7 +103,11 @@ func gridOf(sources []netcase.Profile) heatGrid {
 	at := map[port]int{}
 	for i, p := range shown {
 		at[p] = i
-		g.columns = append(g.columns, fmt.Sprintf("%d/%s", p.number, netcase.ProtoName(p.proto)))
+		name := netcase.ProtoName(p.proto)
+		if p.proto != netcase.ICMP && p.proto != netcase.ICMPv6 { // those have no ports
+			name = fmt.Sprintf("%d/%s", p.number, name)
+		}
+		g.columns = append(g.columns, name)
 	}
 	if len(ports) > len(shown) {
 		g.columns = append(g.columns, fmt.Sprintf("+%d ports", len(ports)-len(shown)))

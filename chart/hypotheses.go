@@ -18,6 +18,11 @@ const (
 func Hypotheses(name string, g *netcase.Group) Figure {
 	f := Figure{Name: name, W: Width, Title: "Explanations of " + Visible(g.ID+", "+g.Label, 80), Desc: hypothesesDesc(g)}
 	f.bold(0, 14, f.Title, large, Width, Ink, Left)
+	if len(g.Hypotheses) < 2 {
+		f.words(0, 38, notWeighed, normal, Width, Muted, Left)
+		f.H = 52
+		return f
+	}
 	bar := Width - hypothesisLabel - hypothesisValue
 	y := 30.0
 	for i, h := range g.Hypotheses {
@@ -47,6 +52,8 @@ func Hypotheses(name string, g *netcase.Group) Figure {
 	return f
 }
 
+const notWeighed = "No explanations were weighed against each other: they are asked for traffic that outside sources began."
+
 // bounded is p within 0 and 1; what is no number is 0.
 func bounded(p float64) float64 {
 	if !(p > 0) {
@@ -60,8 +67,8 @@ func hypothesesDesc(g *netcase.Group) string {
 	for _, h := range g.Hypotheses {
 		parts = append(parts, fmt.Sprintf("%s: %s, before the evidence %s", Visible(h.Name, 80), Chance(h.Posterior), Chance(h.Prior)))
 	}
-	if len(parts) == 0 {
-		return "No explanation was weighed."
+	if len(parts) < 2 {
+		return notWeighed
 	}
 	return strings.Join(parts, "; ") + "."
 }

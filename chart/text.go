@@ -168,14 +168,15 @@ func Fit(s string, size, width float64) string {
 	return s
 }
 
-// fitMiddle is s cut in its middle: of a path both ends matter.
+// fitMiddle is s cut before its middle: of a path both ends matter, and the end,
+// which names the file, more than the beginning.
 func fitMiddle(s string, size, width float64) string {
 	runes := []rune(Visible(s, 0))
 	if len(runes) > 400 {
 		runes = append(runes[:200], runes[len(runes)-200:]...)
 	}
 	for cut := 0; len(runes) > cut; cut++ {
-		head := (len(runes) - cut) / 2
+		head := (len(runes) - cut) / 4
 		t := string(runes)
 		if cut > 0 {
 			t = string(runes[:head]) + "…" + string(runes[head+cut:])

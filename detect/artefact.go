@@ -47,6 +47,7 @@ const (
 	equalGroups   = 8       // groups of equal tuples that are looked at
 	wholeTuples   = 64      // tuples in an explanation
 	mostReadings  = 10      // explanations listed
+	otherReadings = 2       // of another interval, where the source declares its own
 	mostArrivals  = 1 << 20 // records of one tuple beyond which the chance of no collision is not worked out
 )
 
@@ -400,8 +401,8 @@ func (t *trial) finding(in *Input) netcase.Finding {
 	for _, c := range t.group.peers {
 		f.Flows += c.flows
 		f.Reach = f.Reach.Plus(c.reach)
-		f.Span = f.Span.Extend(c.first).Extend(c.last)
 	}
+	f.Span = t.span()
 	for _, c := range t.group.peers[:min(len(t.group.peers), netcase.MaxSources)] {
 		f.Selection.Peers = append(f.Selection.Peers, c.peer)
 	}
@@ -419,19 +420,37 @@ func (t *trial) counts() []netcase.PeerCount {
 
 func (t *trial) title() string {
 	what := fmt.Sprintf("record counts of %s (%s)", t.peersText(), t.rangeText())
+	if len(t.group.peers) == 1 {
+		what = fmt.Sprintf("record count of %s (%s)", t.peersText(), t.rangeText())
+	}
 	switch t.verdict {
 	case artefactLikely:
 		switch {
 		case t.tests[testMetadata].Result == netcase.Pass:
-			return fmt.Sprintf("%s: %s", what, t.tests[testMetadata].Detail)
+			return fmt.Sprintf("%s: %s", what, t.standsFor())
 		case t.tests[testCounters].Result == netcase.Pass:
 			return fmt.Sprintf("%s: a record stands for several flows", what)
 		}
-		return what + ": likely those of the logging interval, not of the traffic"
+		return what + ": likely " + t.those() + " of the logging interval, not of the traffic"
 	case artefactPossible:
-		return what + ": possibly those of the logging interval, not of the traffic"
+		return what + ": possibly " + t.those() + " of the logging interval, not of the traffic"
 	}
 	return what + ": nothing points to a logging interval"
+}
+
+func (t *trial) those() string {
+	if len(t.group.peers) == 1 {
+		return "that"
+	}
+	return "those"
+}
+
+// standsFor says what a record is, where the source declares its interval.
+func (t *trial) standsFor() string {
+	if len(t.group.peers) == 1 {
+		return "the records of this source stand for intervals of " + intervalText(int64(60*t.finest.minutes))
+	}
+	return t.tests[testMetadata].Detail
 }
 
 func (t *trial) peersText() string {
@@ -468,7 +487,12 @@ func (t *trial) records() []int64 {
 func (t *trial) countEvidence(sel netcase.Selection) netcase.Evidence {
 	records := t.records()
 	lead := t.group.peers[0]
-	text := fmt.Sprintf("%s: %s records each, on %s between %s and %s.", t.peersText(), t.rangeText(), t.tuplesText(), lead.first.Short(), lead.last.Short())
+	each := " each"
+	if len(records) == 1 {
+		each = ""
+	}
+	span := t.span()
+	text := fmt.Sprintf("%s: %s records%s, on %s between %s and %s.", t.peersText(), t.rangeText(), each, t.tuplesText(), span.Start.Short(), (span.End - 1).Short())
 	if flows, n := t.flows(), recordsOf(t.group.peers); flows != n {
 		text += fmt.Sprintf(" They stand for %s.", count(flows, "flow"))
 	}
@@ -480,6 +504,14 @@ func (t *trial) countEvidence(sel netcase.Selection) netcase.Evidence {
 		},
 		Method: fmt.Sprintf("artefact: inbound records by address in the span; group: %s; at least %d records, or the busiest", t.group.why, leastRecords),
 	}
+}
+
+// span is from the first record of the group to the last.
+func (t *trial) span() (s netcase.Span) {
+	for _, c := range t.group.peers {
+		s = s.Extend(c.first).Extend(c.last)
+	}
+	return s
 }
 
 func (t *trial) flows() (n int64) {
@@ -532,8 +564,14 @@ func (t *trial) testEvidence(sel netcase.Selection) netcase.Evidence {
 
 func (t *trial) limits() []string {
 	var out []string
-	if t.verdict != notIndicated {
+	switch declared := t.tests[testMetadata].Result == netcase.Pass; {
+	case t.verdict == notIndicated:
+	case t.equal():
 		out = append(out, "The near-identical counts may come from the logging interval; raw records are needed.")
+	case declared && len(t.group.peers) == 1:
+		out = append(out, upperFirst(t.standsFor())+"; raw records are needed to count attempts.")
+	default:
+		out = append(out, "How many records there are may come from the logging interval; raw records are needed.")
 	}
 	if t.stamps == 0 {
 		out = append(out, "exact times were not available: only the grid of one hour was tested")

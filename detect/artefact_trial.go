@@ -451,7 +451,7 @@ func (t *trial) testSix() netcase.ArtefactTest {
 	switch {
 	case t.finest.minutes > 0:
 		x.Result = netcase.Pass
-		x.Detail = "the source writes one record per " + intervalText(int64(60*t.finest.minutes))
+		x.Detail = "the source writes one record per " + strings.TrimPrefix(intervalText(int64(60*t.finest.minutes)), "1 ")
 	case t.finest.raw:
 		x.Result, x.Detail = netcase.Fail, "the source writes single flows"
 	case t.finest.sampled:
@@ -481,16 +481,37 @@ func (t *trial) explanations() []string {
 	interval := max(t.grid/60, 0)
 	out := readings(observed, hours, interval, int64(len(lead.tuples)))
 	texts := t.declared()
-	for _, r := range out[:min(len(out), mostReadings)] {
+	for _, r := range t.consistent(out) {
 		texts = append(texts, t.readingText(r))
 	}
 	for _, r := range out {
-		if r.tuples == 1 && r.hours == hours {
+		if r.tuples == 1 && r.hours == hours && len(t.declared()) == 0 {
 			texts = append(texts, fmt.Sprintf("a query that did `summarize ... by bin(TimeGenerated, %dm)` over %s: %s bins", r.minutes, hoursText(r.hours), thousands(r.hours*60/r.minutes)))
 			break
 		}
 	}
+	if len(t.group.peers) == 1 {
+		return append(texts, "traffic that really had this rhythm, for example a tool on a schedule")
+	}
 	return append(texts, "sources that really did the same, for example one tool on one schedule")
+}
+
+// consistent is the readings worth telling: all where nothing is known of the
+// interval; else those of the declared interval, and few others.
+func (t *trial) consistent(all []reading) []reading {
+	if len(t.declared()) == 0 {
+		return all[:min(len(all), mostReadings)]
+	}
+	var out, others []reading
+	for _, r := range all {
+		if r.minutes == int64(t.finest.minutes) {
+			out = append(out, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	out = out[:min(len(out), mostReadings)]
+	return append(out, others[:min(len(others), otherReadings)]...)
 }
 
 // declared is what the source itself says: that comes before every arithmetic.
@@ -567,7 +588,7 @@ func hoursText(h int64) string { return fmt.Sprintf("%d h", h) }
 func (t *trial) readingText(r reading) string {
 	cells := r.hours * 60 / r.minutes
 	product := thousands(r.tuples * cells)
-	each := fmt.Sprintf("one record per %s over %s", intervalText(60*r.minutes), hoursText(r.hours))
+	each := fmt.Sprintf("one record per %s over %s", strings.TrimPrefix(intervalText(60*r.minutes), "1 "), hoursText(r.hours))
 	if hosts, ports := t.sides(); r.minutes == 60 && int64(hosts*ports) == r.tuples && r.tuples > 1 {
 		return fmt.Sprintf("hourly rows of %s: %s x %s x %s = %s", count(int(r.tuples), "tuple"), count(hosts, "host"), count(ports, "port"), hoursText(r.hours), product)
 	}

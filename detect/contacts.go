@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"math/bits"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func contacts(rows iter.Seq[cube.Row], kind cube.Kind) iter.Seq[*source] {
 			open = open[:0]
 			return true
 		}
-		for r := range rows {
+		for r := range unicast(rows) {
 			from, to := r.Peer, r.Host
 			if kind == cube.Hosts {
 				from, to = to, from
@@ -75,5 +76,24 @@ func (s *source) add(r *cube.Row, target netcase.Endpoint) {
 	for m := r.Minutes; m != 0 && len(s.events) < maxContacts; m &= m - 1 {
 		at := netcase.Time(r.Hour)*netcase.Hour + netcase.Time(bits.TrailingZeros64(m))*netcase.Minute
 		s.events = append(s.events, contact{at: at, host: host, port: port})
+	}
+}
+
+// toMany tells whether an address stands for many: a multicast group or the
+// broadcast of the local network. Nobody is met at such an address, so that it is
+// neither a target nor a member of the estate. The broadcast address of a subnet
+// cannot be told from a host without its mask.
+func toMany(e netcase.Endpoint) bool {
+	return e.Addr.IsMulticast() || e.Addr == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+// unicast leaves out the rows of which an end stands for many.
+func unicast(rows iter.Seq[cube.Row]) iter.Seq[cube.Row] {
+	return func(yield func(cube.Row) bool) {
+		for r := range rows {
+			if !toMany(r.Peer) && !toMany(r.Host) && !yield(r) {
+				return
+			}
+		}
 	}
 }

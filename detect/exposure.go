@@ -71,7 +71,7 @@ func (d *door) selection() netcase.Selection {
 // most flows first.
 func openDoors(in *Input) []*door {
 	doors := map[netcase.Endpoint]map[portKey]*door{}
-	for r := range in.Rows(0) {
+	for r := range unicast(in.Rows(0)) {
 		if !netcase.IsAdminPort(r.Port) || r.Reach < netcase.ReachBidirectional || welcome(in.Site, r.Peer) {
 			continue
 		}

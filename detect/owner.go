@@ -404,7 +404,11 @@ func unruledFinding(groups []*ownerGroup) netcase.Finding {
 		span = span.Join(g.span)
 	}
 	ports := slices.Sorted(maps.Keys(events))
-	why := fmt.Sprintf("No rule names the usual owner of these sockets: %s.", portList(ports, len(ports)))
+	var doors []portKey
+	for _, p := range ports {
+		doors = append(doors, portKey{port: p})
+	}
+	why := fmt.Sprintf("No rule names the usual owner of these sockets: %s.", portList(doors, len(doors)))
 	return netcase.Finding{
 		Kind: "owner", Title: fmt.Sprintf("%s on sockets without a rule for their owner", count(total, "process record")), Span: span,
 		Owner: &netcase.OwnerFacts{Verdict: ownerNotUsable, Why: why, Events: total},

@@ -117,7 +117,7 @@ func scanGroups(in *Input) []*scanGroup {
 func hostsIn(in *Input) func(func(netcase.Endpoint) bool) {
 	return func(yield func(netcase.Endpoint) bool) {
 		var last netcase.Endpoint
-		for r := range in.Rows(2) {
+		for r := range unicast(in.Rows(2)) {
 			if r.Host == last {
 				continue
 			}
@@ -490,7 +490,7 @@ func (g *scanGroup) facts() *netcase.ScanFacts {
 		Class: g.class, SourceCount: len(g.sources), Estate: g.limits.estate,
 		HostThreshold: g.limits.hosts, PortThreshold: g.limits.ports, Internal: g.dir != netcase.Inbound,
 	}
-	hosts, ports := map[netcase.Endpoint]bool{}, map[uint16]bool{}
+	hosts, ports, doors := map[netcase.Endpoint]bool{}, map[uint16]bool{}, g.doors()
 	for i, s := range g.sources {
 		if i < netcase.MaxSources {
 			facts.Sources = append(facts.Sources, s.profile)
@@ -506,7 +506,7 @@ func (g *scanGroup) facts() *netcase.ScanFacts {
 		}
 		facts.PortCount = max(facts.PortCount, s.profile.PortCount)
 	}
-	facts.HostCount, facts.PortCount = len(hosts), max(facts.PortCount, len(ports))
+	facts.HostCount, facts.PortCount = len(hosts), max(facts.PortCount, len(doors))
 	facts.Ports = sortedPorts(ports)
 	facts.Ports = facts.Ports[:min(len(facts.Ports), netcase.ProfilePorts)]
 	return facts
@@ -521,9 +521,41 @@ func (g *scanGroup) title(f *netcase.ScanFacts, flows int64) string {
 	case netcase.Outbound:
 		who, whom = count(f.SourceCount, "host")+" of ours", count(f.HostCount, "outside address")
 	}
-	verb := map[string]string{
-		classBlock: "tried many ports on", classHorizontal: "tried the same door on", classVertical: "tried many ports on",
-		classStrobe: "tried a fixed set of ports on", classProbe: "knocked, each below the thresholds of a scan, on",
-	}[g.class]
-	return fmt.Sprintf("%s %s %s: %s in %s (%s)", who, verb, whom, portList(f.Ports, f.PortCount), count(flows, "flow"), g.class)
+	deed, doors := g.deed(f.PortCount), ": "+portList(g.doors(), f.PortCount)
+	if doors == ": icmp" {
+		doors = ""
+	}
+	return fmt.Sprintf("%s %s %s%s in %s (%s)", who, deed, whom, doors, count(flows, "flow"), g.class)
+}
+
+// deed says what the sources of a group did, up to "on" the hosts.
+func (g *scanGroup) deed(ports int) string {
+	doors := g.doors()
+	numbers, others := doorNames(doors)
+	switch {
+	case len(numbers) == 0:
+		return "sent icmp to"
+	case g.class == classBlock, g.class == classVertical:
+		return "tried many ports on"
+	case g.class == classProbe:
+		return "knocked, each below the thresholds of a scan, on"
+	case len(numbers)+len(others) == 1 && ports <= len(doors):
+		return "tried the same port on"
+	case g.mixed:
+		return "tried a few ports each on"
+	case g.class == classStrobe:
+		return "tried a fixed set of ports on"
+	}
+	return "tried a few ports on"
+}
+
+// doors is the ports of the group with their protocols, in order.
+func (g *scanGroup) doors() []portKey {
+	set := map[portKey]bool{}
+	for i := range g.sources {
+		for _, c := range g.sources[i].profile.Ports {
+			set[portKey{c.Port, c.Proto}] = true
+		}
+	}
+	return sortedDoors(set)
 }

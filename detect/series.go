@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"netcase"
 	"netcase/cube"
@@ -56,6 +57,8 @@ type seriesSet struct {
 	tests   int     // series times bins
 	outside float64 // flows before or after the bins
 	dropped bool    // the last bin was incomplete and is left out
+	short   bool    // what was read spans less than an hour
+	began   netcase.Time
 }
 
 // newSeriesSet reads the time lines and judges every bin; nil: there are no flows.
@@ -259,12 +262,12 @@ func (s *seriesSet) total(d netcase.Direction) *line {
 	return nil
 }
 
-// totals is the series of the directions: inbound first; without inbound flows
-// the one with the most.
+// totals is the series of the directions with flows in the investigated span:
+// inbound first; without inbound flows the one with the most.
 func (s *seriesSet) totals() []*line {
 	var out []*line
 	for _, l := range s.lines {
-		if l.by == cube.ByDirection {
+		if l.by == cube.ByDirection && sum(l.x[s.g.from:]) > 0 {
 			out = append(out, l)
 		}
 	}
@@ -291,7 +294,8 @@ func (s *seriesSet) trim(in *Input) {
 	if i, ok := g.bin(in.Span.Start); ok {
 		g.from = i
 	}
-	if !s.wholeBins(in) {
+	s.short, s.began = in.History.Length() < time.Hour, in.History.Start
+	if !s.wholeBins(in) && !s.short {
 		slack := netcase.Time((1 - aliveShare) * float64(g.width()))
 		if in.History.Start > g.start(0)+slack && n > 1 {
 			g.missing[0] = true

@@ -68,7 +68,7 @@ func sightings(in *Input) []sightingSet {
 		return nil
 	}
 	sets := map[string]*sightingSet{}
-	for b := range byPeer(in.Rows(0)) {
+	for b := range byPeer(unicast(in.Rows(0))) {
 		if !b.p.Peer.Addr.IsValid() || welcome(in.Site, b.p.Peer) || !spokenOf(in.Intel, b.p.Peer.Addr) {
 			continue
 		}
@@ -157,7 +157,7 @@ func (s *sightingSet) finding(in *Input) netcase.Finding {
 		Kind: s.tag(), Direction: s.all[0].Profile.Direction, Selection: selectSightings(shown),
 		Sighting: &netcase.SightingFacts{Outcome: s.outcome, Sightings: shown, Count: len(s.all)},
 	}
-	hosts, ports := map[netcase.Endpoint]bool{}, map[uint16]bool{}
+	hosts, ports := map[netcase.Endpoint]bool{}, map[portKey]bool{}
 	for i := range s.all {
 		p := &s.all[i].Profile
 		f.Flows += p.Flows
@@ -167,7 +167,7 @@ func (s *sightingSet) finding(in *Input) netcase.Finding {
 			hosts[h] = true
 		}
 		for _, c := range p.Ports {
-			ports[c.Port] = true
+			ports[portKey{c.Port, c.Proto}] = true
 		}
 	}
 	f.Selection.Span = f.Span
@@ -177,13 +177,15 @@ func (s *sightingSet) finding(in *Input) netcase.Finding {
 	}
 	who := count(len(s.all), "listed address")
 	if !s.listed {
-		who = count(len(s.all), "address") + " named as research scanner,"
+		who = count(len(s.all), "address") + " named as research scanner"
 	}
-	f.Title = fmt.Sprintf("%s met in traffic, %s: %s with %s on %s",
-		who, s.outcome, count(f.Flows, "flow"), count(len(hosts), "host"), count(len(ports), "port"))
+	f.Title = fmt.Sprintf("%s with %s on %s", s.told(who, &f), count(len(hosts), "host"), doorCount(ports))
 	f.Evidence = append(f.Evidence, in.Cite(netcase.Evidence{
 		Statement: f.Title + "; " + reachText(f.Reach) + "; first " + f.Span.Start.Short() + ", last " + f.Span.End.Short() + " UTC",
-		Numbers:   map[string]float64{"addresses": float64(len(s.all)), "flows": float64(f.Flows), "hosts": float64(len(hosts)), "ports": float64(len(ports))},
+		Numbers: map[string]float64{
+			"addresses": float64(len(s.all)), "flows": float64(f.Flows), "with_outcome": float64(s.withOutcome(f.Reach)),
+			"hosts": float64(len(hosts)), "ports": float64(len(ports)),
+		},
 		Selection: f.Selection,
 		Method:    "sighting: longest-prefix match, valid as of the traffic",
 	}, s.tag()))
@@ -191,6 +193,46 @@ func (s *sightingSet) finding(in *Input) netcase.Finding {
 		f.Limits = append(f.Limits, "the outcome of "+count(f.Reach.Open(), "flow")+" is not recorded")
 	}
 	return f
+}
+
+// withOutcome is how many flows had the outcome that the set is named after. The
+// others of the same addresses may have had a milder one.
+func (s *sightingSet) withOutcome(t netcase.Tally) int64 {
+	switch s.outcome {
+	case netcase.OutcomeTwoWay:
+		return t.Answered()
+	case netcase.OutcomeUndecided:
+		return t.Open()
+	case netcase.OutcomeNoReply:
+		return t[netcase.ReachNoReply] + t[netcase.ReachRefused]
+	case netcase.OutcomeDenied:
+		return t[netcase.ReachDenied]
+	}
+	return t.Total() - t.Failed()
+}
+
+// told says who was met with which outcome, and how many of the flows had it.
+func (s *sightingSet) told(who string, f *netcase.Finding) string {
+	n := s.withOutcome(f.Reach)
+	of := fmt.Sprintf("%s of %s", thousands(n), count(f.Flows, "flow"))
+	each := ""
+	if len(s.all) > 1 {
+		each = " each"
+	}
+	if s.all[0].Profile.Direction == netcase.Outbound {
+		who += " called from our side"
+	}
+	switch s.outcome {
+	case netcase.OutcomeTwoWay:
+		return fmt.Sprintf("%s, at least one two-way flow%s: %s two-way,", who, each, of)
+	case netcase.OutcomeUndecided:
+		return fmt.Sprintf("%s, at least one flow of unknown outcome%s: %s,", who, each, of)
+	case netcase.OutcomeNoReply:
+		return fmt.Sprintf("%s, no answer, at least one flow let through%s: %s without reply or refused by the host,", who, each, of)
+	case netcase.OutcomeDenied:
+		return fmt.Sprintf("%s, every flow denied: %s", who, count(n, "flow"))
+	}
+	return fmt.Sprintf("%s: %s not known to have failed,", who, of)
 }
 
 // sortedPorts lists a set of ports in order.

@@ -31,10 +31,10 @@ func (r *rise) finding(in *Input, s *seriesSet) netcase.Finding {
 		f.Evidence = append(f.Evidence, r.windowEvidence(in, s, facts))
 	}
 	if !facts.Described {
-		f.Evidence = append(f.Evidence, r.shareEvidence(s, a))
+		f.Evidence = append(f.Evidence, r.shareEvidence(s, facts, a))
 	}
 	if a.listed != nil {
-		f.Evidence = append(f.Evidence, r.listedEvidence(s, a, unit))
+		f.Evidence = append(f.Evidence, r.listedEvidence(s, facts, a, unit))
 	}
 	return f
 }
@@ -69,7 +69,9 @@ func (r *rise) compare(f *netcase.SpikeFacts) {
 		f.Expected = e.mu
 	}
 	if f.Expected > 0 {
-		f.Ratio, f.Excess = f.Observed/f.Expected, f.Observed-f.Expected
+		// Whole flows, so that the excess is the difference of the two numbers that
+		// every text shows.
+		f.Ratio, f.Excess = f.Observed/f.Expected, math.Round(f.Observed)-math.Round(f.Expected)
 	}
 }
 
@@ -122,13 +124,19 @@ func (r *rise) title(s *seriesSet, f *netcase.SpikeFacts) string {
 			amount(f.Observed), period(s.g, r.from, r.to), ratio(f.Ratio), amount(f.Expected), amount(f.Excess), small(f.Q))
 	}
 	total := sum(r.line.x[s.g.from:])
-	text := fmt.Sprintf("%s: %s in %s, at most %s in the %s", name, amount(total), count(r.present(s), s.binNoun()),
+	text := fmt.Sprintf("%s: %s in %s, at most %s in the %s", name, amount(total), r.compared(s),
 		amount(f.Observed), period(s.g, r.from, r.to))
+	if s.short {
+		text = fmt.Sprintf("%s: %s in less than an hour from %s", name, amount(total), minute(s.began))
+	}
 	if f.Expected > 0 {
 		text += fmt.Sprintf(" (%s expected)", amount(f.Expected))
 	}
 	return text
 }
+
+// compared is how many bins of the investigated span there are, in words.
+func (r *rise) compared(s *seriesSet) string { return count(max(r.present(s), 1), s.binNoun()) }
 
 func (s *seriesSet) binNoun() string {
 	if s.g.hours == 1 {
@@ -196,8 +204,15 @@ func (r *rise) describe(s *seriesSet, f *netcase.SpikeFacts, a *attribution) str
 		rank += b2i(r.line.x[i] > r.line.x[r.from] && i != r.from)
 	}
 	text := fmt.Sprintf("%s: %s in the %s, rank %d of %s, %s of the %s in the span, %s a minute, %s.", f.Series,
-		amount(observed), period(s.g, r.from, r.to), rank, count(r.present(s), s.binNoun()), percent(observed/max(total, 1)),
+		amount(observed), period(s.g, r.from, r.to), rank, r.compared(s), percent(observed/max(total, 1)),
 		amount(total), rate(observed/float64(60*s.g.hours*int64(r.to-r.from))), r.withPeers(a.peers))
+	if s.short {
+		part := ""
+		if observed < total {
+			part = fmt.Sprintf("; %s of them in the %s", amount(observed), period(s.g, r.from, r.to))
+		}
+		text = fmt.Sprintf("%s: %s in less than an hour from %s%s, %s.", f.Series, amount(total), minute(s.began), part, r.withPeers(a.peers))
+	}
 	if seconds := int64(math.Ceil(float64(a.span.End-a.span.Start) / 1000)); seconds > 0 && seconds < 1800 {
 		text += fmt.Sprintf(" The first and the last of them lie %s apart.", count(seconds, "second"))
 	}
@@ -237,8 +252,8 @@ func (r *rise) kustoScore(s *seriesSet) float64 {
 }
 
 // shareEvidence says what the excess consists of.
-func (r *rise) shareEvidence(s *seriesSet, a *attribution) netcase.Evidence {
-	excess := r.window.observed - r.window.expected
+func (r *rise) shareEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution) netcase.Evidence {
+	excess := f.Excess
 	fresh := a.fresh.in / excess
 	var parts []string
 	for _, x := range a.answers {
@@ -246,9 +261,9 @@ func (r *rise) shareEvidence(s *seriesSet, a *attribution) netcase.Evidence {
 			parts = append(parts, x.Dimension+" do not explain it")
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("%s explain %s of it (%s)", x.Dimension, percent(x.Share), elementList(x.Elements)))
+		parts = append(parts, fmt.Sprintf("%s explain %s (%s)", x.Dimension, partOf(x.Share, excess), elementList(x.Elements, excess)))
 	}
-	text := fmt.Sprintf("The excess of %s: %s. ", amount(excess), strings.Join(parts, "; "))
+	text := fmt.Sprintf("The excess of %s flows: %s. ", amount(excess), strings.Join(parts, "; "))
 	text += fmt.Sprintf("Not met in the hours it is compared with: %s of %s, with %s flows.",
 		thousands(int64(a.freshN)), count(a.peers, "address"), amount(a.fresh.in))
 	return netcase.Evidence{
@@ -260,19 +275,24 @@ func (r *rise) shareEvidence(s *seriesSet, a *attribution) netcase.Evidence {
 	}
 }
 
-func elementList(e []netcase.Contribution) string {
+// partOf is a share of an excess with its counts: "718 of 4,178 flows, 17 %".
+func partOf(share, excess float64) string {
+	return fmt.Sprintf("%s of %s flows, %s", amount(math.Round(share*excess)), amount(excess), percent(share))
+}
+
+func elementList(e []netcase.Contribution, excess float64) string {
 	const shown = 4
 	var parts []string
 	for _, c := range e[:min(len(e), shown)] {
-		parts = append(parts, fmt.Sprintf("%s %s", c.Name, percent(c.Share)))
+		parts = append(parts, fmt.Sprintf("%s: %s, %s", c.Name, count(int64(math.Round(c.Share*excess)), "flow"), percent(c.Share)))
 	}
 	if len(e) > shown {
 		parts = append(parts, fmt.Sprintf("%d more", len(e)-shown))
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, "; ")
 }
 
-func (r *rise) listedEvidence(s *seriesSet, a *attribution, unit string) netcase.Evidence {
+func (r *rise) listedEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution, unit string) netcase.Evidence {
 	l := a.listed
 	e := netcase.Evidence{
 		Selection: r.selection(s),
@@ -280,8 +300,8 @@ func (r *rise) listedEvidence(s *seriesSet, a *attribution, unit string) netcase
 		Numbers:   map[string]float64{"observed": l.Observed, "expected": l.Expected, "share": l.Share},
 	}
 	observed := sum(r.line.x[r.from:r.to])
-	if r.window.expected > 0 {
-		e.Statement = fmt.Sprintf("%s had %s of the %s %s: %s of the excess.", l.Name, amount(l.Observed), amount(observed), plural(unit), percent(l.Share))
+	if !f.Described {
+		e.Statement = fmt.Sprintf("%s had %s of the %s %s; of the excess that is %s.", l.Name, amount(l.Observed), amount(observed), plural(unit), partOf(l.Share, f.Excess))
 	} else {
 		e.Statement = fmt.Sprintf("%s had %s of the %s %s (%s).", l.Name, amount(l.Observed), amount(observed), plural(unit), percent(l.Observed/max(observed, 1)))
 	}

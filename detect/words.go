@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,24 +38,75 @@ func thousands(n int64) string {
 	return sign + s
 }
 
-// portList is the first ports of a list, in words.
-func portList(ports []uint16, total int) string {
-	const shown = 8
-	var parts []string
-	for i, p := range ports {
-		if i == shown {
-			break
+// portless tells whether a protocol has no ports.
+func portless(proto uint8) bool { return proto == netcase.ICMP || proto == netcase.ICMPv6 }
+
+// sortedDoors lists a set of ports by number and protocol.
+func sortedDoors(set map[portKey]bool) []portKey {
+	out := make([]portKey, 0, len(set))
+	for k := range set {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b portKey) int { return cmp.Or(cmp.Compare(a.port, b.port), cmp.Compare(a.proto, b.proto)) })
+	return out
+}
+
+// doorNames is the ports as words, each once; what has no ports is named after its
+// protocol and comes last.
+func doorNames(doors []portKey) (ports, others []string) {
+	for _, k := range doors {
+		if portless(k.proto) {
+			if !slices.Contains(others, "icmp") {
+				others = append(others, "icmp")
+			}
+			continue
 		}
-		parts = append(parts, strconv.Itoa(int(p)))
+		if name := strconv.Itoa(int(k.port)); !slices.Contains(ports, name) {
+			ports = append(ports, name)
+		}
 	}
-	text := strings.Join(parts, ", ")
-	if total > len(parts) {
-		text += fmt.Sprintf(" and %s more", thousands(int64(total-len(parts))))
+	return ports, others
+}
+
+// portList is the first ports of a list, in words; total is how many ports with
+// their protocols there are beside those that are listed, and those.
+func portList(doors []portKey, total int) string {
+	const shown = 8
+	ports, others := doorNames(doors)
+	more := max(total-len(doors), 0) + max(len(ports)-shown, 0)
+	text := strings.Join(ports[:min(len(ports), shown)], ", ")
+	switch {
+	case len(ports) == 0:
+		return strings.Join(others, ", ")
+	case len(ports) == 1 && more == 0:
+		text = "port " + text
+	default:
+		text = "ports " + text
 	}
-	if total == 1 {
-		return "port " + text
+	if more > 0 {
+		text += fmt.Sprintf(" and %s more", thousands(int64(more)))
 	}
-	return "ports " + text
+	if len(others) > 0 {
+		text += ", and icmp"
+	}
+	return text
+}
+
+// doorCount is how many ports there are, in words.
+func doorCount(set map[portKey]bool) string {
+	ports, others := doorNames(sortedDoors(set))
+	if len(ports) == 0 {
+		return strings.Join(others, ", ")
+	}
+	return strings.Join(append([]string{count(len(ports), "port")}, others...), " and ")
+}
+
+// upperFirst is a text with its first letter in upper case.
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // reachText says what became of flows, strongest proof first.

@@ -104,16 +104,34 @@ func feeds(c *netcase.Case) []Block {
 	}
 	var rows [][]Cell
 	var usable, total int64
+	var none []string
+	lists := 0
 	for _, f := range c.Coverage.Feeds {
+		if noList(&f) {
+			none = append(none, f.Name)
+			continue
+		}
+		if f.Format != "" {
+			lists++
+		}
 		usable, total = usable+f.Usable, total+f.Read
 		rows = append(rows, []Cell{
 			quoted(f.Name), quoted(f.Provider), plain(f.Format), num(f.Read), num(f.Usable), num(f.Skipped), num(f.Refused), num(f.Duplicate),
 			quoted(whyNot(&f)), plain(learnedText(&f)),
 		})
 	}
-	return []Block{table(fmt.Sprintf("Feeds: %s of %s entries usable, and why not the rest.", count(usable), count(total)),
+	blocks := []Block{table(fmt.Sprintf("%s: %s of %s entries usable, and why not the rest.", plural(lists, "feed was read", "feeds were read"), count(usable), count(total)),
 		[]string{"Feed", "Provider", "Format", "Read", "Usable", "Skipped", "Refused", "Duplicate", "Why not the rest", "Learned"}, rows, tableRows)}
+	if len(none) > 0 {
+		blocks = append(blocks, Note{fmt.Sprintf("%s given with the feeds held no list and %s not counted: %s.", plural(len(none), "file", "files"),
+			map[bool]string{true: "is", false: "are"}[len(none) == 1], strings.Join(capped(none, 8), ", "))})
+	}
+	return blocks
 }
+
+// noList tells whether a file among the feeds is none, such as a licence. One that
+// could not be read is not known to be none.
+func noList(f *netcase.FeedReport) bool { return f.Format == "" && f.Error == "" }
 
 func whyNot(f *netcase.FeedReport) string {
 	var parts []string
@@ -191,14 +209,22 @@ func evidenceAppendix(c *netcase.Case, cited map[string]bool) []Block {
 	})
 }
 
+// How many inputs and kept records of a piece of evidence are named; the others
+// stand in case.json.
+const (
+	shownInputs  = 2
+	shownRecords = 2
+)
+
 func evidenceRow(e *netcase.Evidence) []Cell {
 	records := count(e.Total)
 	if len(e.Records) > 0 {
-		records += ", kept " + countOf(len(e.Records)) + ": " + strings.Join(capped(e.Records, 3), ", ")
+		records += ", kept " + countOf(len(e.Records)) + ": " + strings.Join(e.Records[:min(len(e.Records), shownRecords)], ", ")
+		records = rest(records, min(len(e.Records), shownRecords), len(e.Records))
 	}
 	return []Cell{
 		{Text: e.ID, Anchor: anchor("ev", e.ID)}, {Text: stop(e.Statement), Evidence: []string{e.ID}}, quoted(e.Method),
-		{Text: rest(strings.Join(e.Inputs[:min(len(e.Inputs), 4)], ", "), min(len(e.Inputs), 4), len(e.Inputs)), Quoted: true},
+		{Text: rest(strings.Join(e.Inputs[:min(len(e.Inputs), shownInputs)], ", "), min(len(e.Inputs), shownInputs), len(e.Inputs)), Quoted: true},
 		quoted(selectionText(&e.Selection)), plain(records),
 	}
 }

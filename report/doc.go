@@ -19,6 +19,7 @@ type Doc struct {
 	Dangling []string          // cited ids that the case does not hold, sorted
 	anchors  map[string]string // id -> anchor, for every id that can be cited
 	said     map[string]string // id of evidence -> its statement
+	home     map[string]string // id of evidence -> anchor of the finding that it belongs to
 }
 
 // Block is one part of the document.
@@ -110,10 +111,12 @@ func (Code) block()    {}
 // Bounds of the report; what is beyond them is in case.json.
 const (
 	tableRows      = 30   // rows of a table that grows with the traffic
+	sourceRows     = 10   // sources or listed addresses one by one
+	mostRows       = 200  // rows that others point at
 	toldGroups     = 3    // groups told in full
-	toldCards      = 12   // addresses told in full
-	toldFindings   = 40   // findings told in full
-	listedIDs      = 8    // evidence ids after one sentence
+	toldCards      = 6    // addresses told in full
+	toldFindings   = 40   // findings told in full; scans are told a line each
+	listedIDs      = 3    // evidence ids after one sentence
 	pageOneQueries = 3    // queries for cut inputs on page one
 	evidenceRows   = 400  // of the evidence appendix, besides what is cited
 	textRunes      = 2000 // of one text
@@ -125,7 +128,12 @@ const inCase = "the full list is in case.json"
 
 // Build composes the report of a case.
 func Build(c *netcase.Case) Doc {
-	d := Doc{Title: title(c), anchors: anchorsOf(c), said: map[string]string{}}
+	d := Doc{Title: title(c), anchors: anchorsOf(c), said: map[string]string{}, home: map[string]string{}}
+	for i := range c.Findings {
+		for _, id := range findingIDs(&c.Findings[i]) {
+			d.home[id] = d.anchors[c.Findings[i].ID]
+		}
+	}
 	for e := range c.AllEvidence {
 		if _, ok := d.said[e.ID]; !ok {
 			d.said[e.ID] = e.Statement

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"netcase"
@@ -13,21 +14,45 @@ func findings(c *netcase.Case) []Block {
 		return []Block{Note{nothingFound(c)}}
 	}
 	var blocks []Block
+	var rows [][]Cell
+	scans, told := scansByClass(c), 0
 	for i := range c.Findings {
-		if i == toldFindings {
-			break
+		f := &c.Findings[i]
+		switch {
+		case f.Scan != nil && scans[classOf(f)][0] == f:
+			blocks = append(blocks, scanBlocks(c, scans[classOf(f)])...)
+		case f.Scan != nil: // a row of the table of its class
+		case told < toldFindings:
+			blocks = append(blocks, finding(c, f))
+			told++
+		default:
+			rows = append(rows, []Cell{
+				{Text: f.ID, Anchor: anchor("finding", f.ID)}, {Text: f.Title, Evidence: findingIDs(f), Claim: true}, num(f.Flows), plain(spanText(f.Span)),
+			})
 		}
-		blocks = append(blocks, finding(c, &c.Findings[i]))
 	}
-	if len(c.Findings) > toldFindings {
-		var rows [][]Cell
-		for i := range c.Findings[toldFindings:] {
-			f := &c.Findings[toldFindings+i]
-			rows = append(rows, []Cell{plain(f.ID), {Text: f.Title, Evidence: findingIDs(f), Claim: true}, num(f.Flows), plain(spanText(f.Span))})
-		}
-		blocks = append(blocks, table("The other findings, a line each.", []string{"Id", "Finding", "Flows", "Span"}, rows, tableRows))
+	if len(rows) > 0 {
+		blocks = append(blocks, table("The other findings, a line each.", []string{"Id", "Finding", "Flows", "Span"}, rows, mostRows))
 	}
 	return blocks
+}
+
+// scanClass is what scans have in common that are told in one table.
+type scanClass struct {
+	class     string
+	direction netcase.Direction
+}
+
+func classOf(f *netcase.Finding) scanClass { return scanClass{f.Scan.Class, f.Direction} }
+
+func scansByClass(c *netcase.Case) map[scanClass][]*netcase.Finding {
+	out := map[scanClass][]*netcase.Finding{}
+	for i := range c.Findings {
+		if f := &c.Findings[i]; f.Scan != nil {
+			out[classOf(f)] = append(out[classOf(f)], f)
+		}
+	}
+	return out
 }
 
 // nothingFound keeps apart "looked and found nothing" and "did not look".
@@ -50,11 +75,7 @@ func finding(c *netcase.Case, f *netcase.Finding) Block {
 	for i := range f.Evidence {
 		says = append(says, netcase.Sentence{Text: stop(f.Evidence[i].Statement), Evidence: []string{f.Evidence[i].ID}})
 	}
-	facts := Facts{Items: []Fact{
-		{Label: "Direction", Value: f.Direction.String()},
-		{Label: "Span", Value: spanText(f.Span)},
-		{Label: "Flows", Value: count(f.Flows) + ": " + reachText(f.Reach)},
-	}}
+	facts := Facts{Items: factsOf(f)}
 	own := particulars(c, f)
 	if len(own) > 0 {
 		if more, ok := own[0].(Facts); ok {
@@ -72,13 +93,26 @@ func finding(c *netcase.Case, f *netcase.Finding) Block {
 	return Finding{ID: f.ID, Title: f.Title, Blocks: append(blocks, tail)}
 }
 
+// factsOf is what is known of any finding: its direction, its span and its flows.
+// Findings from process records and login logs have no flows.
+func factsOf(f *netcase.Finding) (items []Fact) {
+	if f.Direction != netcase.DirectionUnknown {
+		items = append(items, Fact{Label: "Direction", Value: f.Direction.String()})
+	}
+	if f.Span.Start.Known() || f.Span.End.Known() {
+		items = append(items, Fact{Label: "Span", Value: spanText(f.Span)})
+	}
+	if f.Flows > 0 {
+		items = append(items, Fact{Label: "Flows", Value: count(f.Flows) + ": " + reachText(f.Reach)})
+	}
+	return items
+}
+
 // particulars is what belongs to the kind of the finding.
 func particulars(c *netcase.Case, f *netcase.Finding) []Block {
 	switch {
 	case f.Spike != nil:
 		return spikeBlocks(f.ID, f.Spike)
-	case f.Scan != nil:
-		return scanBlocks(c, f.Scan)
 	case f.Sighting != nil:
 		return []Block{sightingTable(c, f.Sighting)}
 	case f.Exposure != nil:
@@ -100,47 +134,135 @@ func spikeBlocks(id string, s *netcase.SpikeFacts) []Block {
 	}
 	blocks := []Block{Figure{chart.Spike("timeline-"+id, s), caption}}
 	var rows [][]Cell
+	line, title := contribution, fmt.Sprintf("What the excess of %s flows consists of. A share says what explains the excess, not what caused it.", chart.Number(s.Excess, 0))
+	head := []string{"Dimension", "Element", "Observed", "Expected", "Share of the excess", "Listed"}
+	if s.Described {
+		line, title = partOf(s.Observed), fmt.Sprintf("What the %s flows consist of.", chart.Number(s.Observed, 0))
+		head = []string{"Dimension", "Element", "Flows", "Share of the flows", "Listed"}
+	}
 	for _, a := range s.Attribution {
 		for _, e := range a.Elements {
-			rows = append(rows, contribution(a.Dimension, &e))
+			rows = append(rows, line(a.Dimension, &e))
 		}
-		if len(a.Elements) == 0 {
-			rows = append(rows, []Cell{plain(a.Dimension), plain("does not explain it"), plain(""), plain(""), plain(""), plain("")})
+		if len(a.Elements) == 0 && !s.Described {
+			rows = append(rows, []Cell{plain(a.Dimension), plain("does not explain it")})
 		}
 	}
 	for i := range s.Cells {
-		rows = append(rows, contribution("source, port and host", &s.Cells[i]))
+		rows = append(rows, line("source, port and host", &s.Cells[i]))
 	}
 	if s.Listed != nil {
-		rows = append(rows, contribution("all listed addresses together", s.Listed))
+		rows = append(rows, line("all listed addresses together", s.Listed))
 	}
 	if len(rows) > 0 {
-		blocks = append(blocks, table(fmt.Sprintf("What the excess of %s flows consists of. A share says what explains the excess, not what caused it.", chart.Number(s.Excess, 0)),
-			[]string{"Dimension", "Element", "Observed", "Expected", "Share of the excess", "Listed"}, rows, tableRows))
+		blocks = append(blocks, table(title, head, rows, tableRows))
 	}
 	return blocks
 }
 
-func contribution(dimension string, e *netcase.Contribution) []Cell {
-	listed := "no"
-	if e.Listed {
-		listed = "yes"
-	}
-	return []Cell{
-		plain(dimension), quoted(e.Name), {Text: chart.Number(e.Observed, 0), Number: true},
-		{Text: chart.Number(e.Expected, 1), Number: true}, {Text: chart.Number(e.Share, 2), Number: true}, plain(listed),
+// partOf is the line of an element of which nothing says how much was to be
+// expected: its part of all flows.
+func partOf(all float64) func(string, *netcase.Contribution) []Cell {
+	return func(dimension string, e *netcase.Contribution) []Cell {
+		return []Cell{
+			plain(dimension), quoted(e.Name), {Text: chart.Number(e.Observed, 0), Number: true},
+			{Text: chart.Number(e.Observed/max(all, 1), 2), Number: true}, plain(yesNo(e.Listed)),
+		}
 	}
 }
 
-func scanBlocks(c *netcase.Case, s *netcase.ScanFacts) []Block {
-	facts := Facts{Items: []Fact{
-		{Label: "Class", Value: s.Class + ", seen within " + durationText(s.Horizon)},
-		{Label: "Sources", Value: countOf(s.SourceCount)},
-		{Label: "Ports", Value: portsText(s.Ports, s.PortCount, 20)},
-		{Label: "Hosts", Value: fmt.Sprintf("%s of %s own addresses that received an attempt from outside", countOf(s.HostCount), countOf(s.Estate))},
-		{Label: "Thresholds", Value: fmt.Sprintf("%d hosts or %d ports", s.HostThreshold, s.PortThreshold)},
-	}}
-	return []Block{facts, sourceTable(c, s.Sources, s.SourceCount)}
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func contribution(dimension string, e *netcase.Contribution) []Cell {
+	return []Cell{
+		plain(dimension), quoted(e.Name), {Text: chart.Number(e.Observed, 0), Number: true},
+		{Text: chart.Number(e.Expected, 1), Number: true}, {Text: chart.Number(e.Share, 2), Number: true}, plain(yesNo(e.Listed)),
+	}
+}
+
+// scanBlocks tells the scans of one class in one table, a line for each group of
+// sources that did the same. Their sources stand in the scope of the groups that
+// are told in full, and in case.json.
+func scanBlocks(c *netcase.Case, all []*netcase.Finding) []Block {
+	class := classOf(all[0])
+	var rows [][]Cell
+	var tail []Fact
+	for _, f := range all {
+		rows = append(rows, scanRow(c, f))
+		tail = append(tail, Fact{Label: "Method", Value: f.Method})
+	}
+	for _, f := range all {
+		for _, l := range f.Limits {
+			if !strings.HasPrefix(l, "the outcome of ") { // a column says so
+				tail = append(tail, Fact{Label: "Limit", Value: l})
+			}
+		}
+		if len(f.Technique) > 0 {
+			tail = append(tail, Fact{Label: "MITRE ATT&CK", Value: strings.Join(f.Technique, ", ")})
+		}
+	}
+	s := all[0].Scan
+	caption := fmt.Sprintf("A line for each group of sources that did the same, %s. Thresholds: %d hosts or %d ports; %s an attempt from outside.",
+		class.direction, s.HostThreshold, s.PortThreshold, plural(s.Estate, "own address received", "own addresses received"))
+	return []Block{
+		Heading{3, anchor("scans", class.class+"-"+class.direction.String()), fmt.Sprintf("%s, %s: %s", scanTitle(class.class), class.direction, plural(len(all), "group of sources", "groups of sources"))},
+		table(caption, []string{"Id", "Sources", "Ports", "Hosts", "Flows", "How far they got", "First (UTC)", "Last (UTC)", "Evidence"}, rows, mostRows),
+		Facts{Items: onceEach(tail, scanFacts)},
+	}
+}
+
+// scanTitle is a class of scans in words.
+func scanTitle(class string) string {
+	switch class {
+	case "block":
+		return "Scans of many ports on many hosts (block)"
+	case "horizontal":
+		return "Scans of few ports on many hosts (horizontal)"
+	case "vertical":
+		return "Scans of many ports on one host (vertical)"
+	case "strobe":
+		return "Scans of a fixed set of ports on several hosts (strobe)"
+	case "probe":
+		return "Probes below the thresholds of a scan, never answered"
+	}
+	return "Scans (" + class + ")"
+}
+
+// scanFacts is how many different methods and limits of scans are told below
+// their table.
+const scanFacts = 6
+
+// onceEach leaves out facts that were said before, and those after the first n.
+func onceEach(items []Fact, n int) (out []Fact) {
+	for _, f := range items {
+		said := slices.ContainsFunc(out, func(o Fact) bool { return o.Label == f.Label && o.Value == f.Value })
+		if !said && len(out) < n && f.Value != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func scanRow(c *netcase.Case, f *netcase.Finding) []Cell {
+	const shown = 3
+	s := f.Scan
+	var sources []netcase.Endpoint
+	for i := range s.Sources[:min(len(s.Sources), shown)] {
+		sources = append(sources, s.Sources[i].Peer)
+	}
+	who := hostsText(c, sources, s.SourceCount, shown)
+	if s.SourceCount > 1 {
+		who = countOf(s.SourceCount) + ": " + who
+	}
+	return []Cell{
+		{Text: f.ID, Anchor: anchor("finding", f.ID)}, quoted(who), plain(portsOf(s.Ports, s.PortCount, 12, s.Sources)), num(int64(s.HostCount)), num(f.Flows),
+		plain(reachText(f.Reach)), plain(f.Span.Start.Short()), plain((f.Span.End - 1).Short()), {Evidence: findingIDs(f), Claim: true},
+	}
 }
 
 // sourceTable is a line per source, most flows first.
@@ -150,11 +272,11 @@ func sourceTable(c *netcase.Case, sources []netcase.Profile, total int) Table {
 		p := &sources[i]
 		rows = append(rows, []Cell{
 			quoted(named(c, p.Peer)), num(p.Flows), num(p.Records), num(int64(p.HostCount)),
-			plain(portsText(p.PortSet(), p.PortCount, 8)), plain(reachText(p.Reach)), plain(p.First.Short()), plain(p.Last.Short()),
+			plain(doorsText(p, 8)), plain(reachText(p.Reach)), plain(p.First.Short()), plain(p.Last.Short()),
 		})
 	}
 	t := table("Sources, most flows first. Flows are what the records stand for; a record may stand for several.",
-		[]string{"Source", "Flows", "Records", "Hosts", "Ports", "How far they got", "First (UTC)", "Last (UTC)"}, rows, tableRows)
+		[]string{"Source", "Flows", "Records", "Hosts", "Ports", "How far they got", "First (UTC)", "Last (UTC)"}, rows, sourceRows)
 	if rest := total - len(t.Rows); rest > 0 {
 		t.More, t.Where = rest, inCase
 	}
@@ -167,11 +289,11 @@ func sightingTable(c *netcase.Case, s *netcase.SightingFacts) Table {
 		x := &s.Sightings[i]
 		rows = append(rows, []Cell{
 			quoted(named(c, netcase.At(x.Card.Address))), plain(chart.ListingsText(&x.Card)), quoted(categories(&x.Card, 4)),
-			plain(portsText(x.Profile.PortSet(), x.Profile.PortCount, 8)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), quoted(knownText(&x.Card)),
+			plain(doorsText(&x.Profile, 8)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), quoted(knownText(&x.Card)),
 		})
 	}
 	t := table(fmt.Sprintf("Listed addresses in this traffic, outcome “%s”. %s of %s indicators were usable for matching.", s.Outcome, count(s.Usable), count(s.Total)),
-		[]string{"Address", "Listings", "Their words", "Ports", "Flows", "How far they got", "Known"}, rows, tableRows)
+		[]string{"Address", "Listings", "Their words", "Ports", "Flows", "How far they got", "Known"}, rows, sourceRows)
 	if rest := s.Count - len(t.Rows); rest > 0 {
 		t.More, t.Where = rest, inCase
 	}
@@ -232,15 +354,25 @@ func artefactBlocks(a *netcase.ArtefactFacts) []Block {
 }
 
 func ownerFacts(c *netcase.Case, o *netcase.OwnerFacts) Facts {
+	host, port, records := "", "", count(o.Events)
+	if o.Host.Known() {
+		host = named(c, o.Host)
+	}
+	if o.Port > 0 {
+		port = fmt.Sprint(o.Port)
+	}
+	if o.Peers > 0 {
+		records += ", with " + plural(o.Peers, "peer", "peers")
+	}
 	items := []Fact{
-		{Label: "Host", Value: strings.Join(nonEmpty(named(c, o.Host), o.OS), ", "), Quoted: true},
+		{Label: "Host", Value: strings.Join(nonEmpty(host, o.OS), ", "), Quoted: true},
 		{Label: "Role", Value: strings.Join(nonEmpty(string(o.Role), o.Action), ", ")},
-		{Label: "Port", Value: fmt.Sprint(o.Port)},
+		{Label: "Port", Value: port},
 		{Label: "Process", Value: strings.Join(nonEmpty(o.Image, o.CommandLine), " · "), Quoted: true},
 		{Label: "Service", Value: strings.Join(nonEmpty(o.Group, o.Service), " / "), Quoted: true},
 		{Label: "Parent", Value: o.Parent, Quoted: true},
 		{Label: "Result", Value: strings.Join(nonEmpty(o.Verdict, o.Why), ": ")},
-		{Label: "Records", Value: count(o.Events) + ", with " + plural(o.Peers, "peer", "peers")},
+		{Label: "Records", Value: records},
 	}
 	return Facts{Items: filled(items)}
 }

@@ -39,7 +39,7 @@ func glanceOf(c *netcase.Case) glance {
 		for i := range c.Groups {
 			reach = reach.Plus(c.Groups[i].Reach)
 		}
-		g.Reach = reachText(reach)
+		g.Reach = reachText(reach) + fmt.Sprintf(", of the %s flows told in groups", count(reach.Total()))
 	}
 	if a := firstAction(c); a != nil {
 		g.Action = a.Title
@@ -66,18 +66,33 @@ func rulesText(s *netcase.Severity) string {
 // leadText is the leading explanation of the group that the case is judged by,
 // and its best rival.
 func leadText(c *netcase.Case) (lead, rival string) {
-	if len(c.Groups) == 0 || len(c.Groups[0].Hypotheses) == 0 {
+	if len(c.Groups) == 0 {
 		return "no explanation was weighed", ""
 	}
-	h := c.Groups[0].Hypotheses
-	lead = likelihoodText(h[0])
+	g := &c.Groups[0]
+	lead = leadOf(g)
 	if len(c.Groups) > 1 {
-		lead += fmt.Sprintf(", for %s, the first of %s groups", c.Groups[0].ID, countOf(len(c.Groups)))
+		lead += fmt.Sprintf(", for %s, the first of %s groups", g.ID, countOf(len(c.Groups)))
 	}
-	if len(h) > 1 {
-		rival = likelihoodText(h[1])
+	if hasRivals(g) {
+		rival = likelihoodText(g.Hypotheses[1])
 	}
 	return lead, rival
+}
+
+// hasRivals tells whether explanations of a group were weighed against each other.
+// What a source outside is after is not asked of traffic that our own side began.
+func hasRivals(g *netcase.Group) bool { return len(g.Hypotheses) > 1 }
+
+// leadOf is the leading explanation of a group, or that none was weighed.
+func leadOf(g *netcase.Group) string {
+	switch {
+	case hasRivals(g):
+		return likelihoodText(g.Hypotheses[0])
+	case g.Direction == netcase.Outbound || g.Direction == netcase.Lateral:
+		return "not weighed: our side began this traffic"
+	}
+	return "not weighed"
 }
 
 // likelihoodText is "background scanning: very likely (0.85)".
@@ -101,17 +116,16 @@ func claimText(c *netcase.Claim) string {
 	return s
 }
 
-// ofLead adds what the claim is for the traffic of the leading group, where that
-// differs from what it is over everything that was read.
+// ofLead adds that the claim is impossible for the traffic of the leading group,
+// where it is not over everything that was read.
 func ofLead(c *netcase.Case, k *netcase.Claim) string {
-	if len(c.Groups) == 0 {
+	if len(c.Groups) == 0 || k.Standing == netcase.Gated {
 		return ""
 	}
 	g := &c.Groups[0]
 	for i := range g.Claims {
-		if own := &g.Claims[i]; own.ID == k.ID && own.Standing != k.Standing {
-			_, text, _ := strings.Cut(claimText(own), ": ")
-			return fmt.Sprintf(" over all traffic; %s for %s", text, g.ID)
+		if own := &g.Claims[i]; own.ID == k.ID && own.Standing == netcase.Gated {
+			return fmt.Sprintf(" over all traffic; %s for %s", own.Standing, g.ID)
 		}
 	}
 	return ""

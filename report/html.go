@@ -104,9 +104,9 @@ func (w *htmlWriter) block(b Block) {
 	case Table:
 		w.table(b)
 	case Figure:
-		w.put("<figure>")
+		w.put(`<figure><div class="drawing" tabindex="0" role="group" aria-label="` + hText(b.Caption, 120) + `">`)
 		w.b.Write(chart.Inline(b.Figure))
-		w.put("<figcaption>" + hText(b.Caption, textRunes) + "</figcaption></figure>\n")
+		w.put("</div><figcaption>" + hText(b.Caption, textRunes) + "</figcaption></figure>\n")
 	case Finding:
 		w.put(`<article><h3 id="` + anchor("finding", b.ID) + `">` + hText(b.ID+": "+b.Title, cellRunes) + "</h3>\n")
 		w.blocks(b.Blocks)
@@ -124,7 +124,7 @@ func (w *htmlWriter) sentence(s netcase.Sentence) {
 func (w *htmlWriter) cites(ids []string) {
 	for i, id := range ids {
 		if i == listedIDs {
-			fmt.Fprintf(&w.b, ` <span class="e">[+%d]</span>`, len(ids)-i)
+			fmt.Fprintf(&w.b, ` <a class="e" href="#%s" title="further evidence">[+%d]</a>`, w.doc.restAnchor(ids[i:]), len(ids)-i)
 			break
 		}
 		a, ok := w.doc.anchors[id]
@@ -184,10 +184,11 @@ func numberClass(number bool) string {
 	return ""
 }
 
-// Cells whose text is short stay on one line; those with a word too long for a
-// column may break inside it.
+// Cells whose text is short stay on one line; those with much text get room, and
+// those with a word too long for a column may break inside it.
 const (
 	shortCell = 10
+	longCell  = 160
 	longWord  = 26
 )
 
@@ -195,6 +196,8 @@ func cellClass(c Cell) string {
 	switch {
 	case c.Number:
 		return numberClass(true)
+	case len(c.Text) > longCell:
+		return ` class="l"`
 	case len(c.Text) <= shortCell:
 		return ` class="k"`
 	case slices.ContainsFunc(strings.Fields(c.Text[:min(len(c.Text), 4*cellRunes)]), func(w string) bool { return len(w) > longWord }):

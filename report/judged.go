@@ -13,7 +13,14 @@ import (
 func judgements(c *netcase.Case) []Block {
 	var rows [][]Cell
 	for _, j := range c.Judgements {
-		rows = append(rows, []Cell{claim(j.Claim), plain(j.Word), plain(j.Range), plain(j.Confidence), plain(j.Change)})
+		word, confidence := j.Word, j.Confidence
+		if word == "" {
+			word = "not weighed"
+		}
+		if word == "not weighed" || word == string(netcase.NotDeterminable) {
+			confidence = "—" // there is no statement to be confident of
+		}
+		rows = append(rows, []Cell{claim(j.Claim), plain(word), plain(j.Range), plain(confidence), plain(j.Change)})
 	}
 	if len(rows) == 0 {
 		return []Block{Note{"No judgement was made."}}
@@ -118,13 +125,10 @@ func alternatives(c *netcase.Case) []Block {
 // weighed tells how the explanations of a group were weighed.
 func weighed(g *netcase.Group) []Block {
 	blocks := []Block{Heading{3, anchor("group", g.ID), strings.Join(nonEmpty(g.ID, g.Label), ": ")}}
-	if len(g.Hypotheses) == 0 {
-		return append(blocks, Note{"No explanation of this group was weighed."})
+	if !hasRivals(g) {
+		return append(blocks, Note{"Explanations of this group: " + leadOf(g) + "."})
 	}
-	s := fmt.Sprintf("Leading explanation: %s.", likelihoodText(g.Hypotheses[0]))
-	if len(g.Hypotheses) > 1 {
-		s += fmt.Sprintf(" Best rival: %s.", likelihoodText(g.Hypotheses[1]))
-	}
+	s := fmt.Sprintf("Leading explanation: %s. Best rival: %s.", likelihoodText(g.Hypotheses[0]), likelihoodText(g.Hypotheses[1]))
 	return append(blocks,
 		Para{[]netcase.Sentence{{Text: s, Evidence: g.Evidence}}},
 		Figure{chart.Hypotheses("hypotheses-"+g.ID, g), "How probable each explanation is after the evidence; the tick is where it stood before."},
@@ -224,11 +228,10 @@ func otherGroups(c *netcase.Case) []Block {
 	var rows [][]Cell
 	for i := range c.Groups[toldGroups:] {
 		g := &c.Groups[toldGroups+i]
-		lead := g.Lead()
 		rows = append(rows, []Cell{
 			{Text: strings.Join(nonEmpty(g.ID, g.Label), ": "), Evidence: g.Evidence, Claim: true},
 			num(int64(g.SourceCount)), num(g.Flows), plain(reachText(g.Reach)),
-			plain(likelihoodText(lead)), plain(g.Severity.String()),
+			plain(leadOf(g)), plain(g.Severity.String()),
 		})
 	}
 	return []Block{table("The other groups, a line each.", []string{"Group", "Sources", "Flows", "How far they got", "Leading explanation", "Severity"}, rows, tableRows)}

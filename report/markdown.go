@@ -90,7 +90,7 @@ func (w *markdownWriter) cites(ids []string) string {
 	var b strings.Builder
 	for i, id := range ids {
 		if i == listedIDs {
-			fmt.Fprintf(&b, " \\[+%d\\]", len(ids)-i)
+			fmt.Fprintf(&b, " [\\[+%d\\]](#%s)", len(ids)-i, w.doc.restAnchor(ids[i:]))
 			break
 		}
 		if a, ok := w.doc.anchors[id]; ok {

@@ -18,7 +18,7 @@ func anchorsOf(c *netcase.Case) map[string]string {
 		out[c.Coverage.Inputs[i].ID] = anchor("input", c.Coverage.Inputs[i].ID)
 	}
 	for i := range c.Findings {
-		if i < toldFindings {
+		if i < mostRows {
 			out[c.Findings[i].ID] = anchor("finding", c.Findings[i].ID)
 		}
 	}
@@ -41,6 +41,17 @@ func anchor(kind, id string) string {
 		}
 	}
 	return b.String()
+}
+
+// restAnchor is where the evidence is found that is cited but not shown one by one:
+// the finding that holds the first of it, else the appendix.
+func (d *Doc) restAnchor(ids []string) string {
+	for _, id := range ids {
+		if a := d.home[id]; a != "" {
+			return a
+		}
+	}
+	return "evidence"
 }
 
 // pruner leaves out what cites no evidence, and notes what is cited.
@@ -97,7 +108,11 @@ func (p *pruner) table(t Table) Table {
 	for _, r := range t.Rows {
 		bare := slices.IndexFunc(r, func(c Cell) bool { return c.Claim && len(c.Evidence) == 0 })
 		if bare >= 0 {
-			p.doc.Dropped = append(p.doc.Dropped, r[bare].Text)
+			text := r[bare].Text
+			if text == "" {
+				text = r[0].Text
+			}
+			p.doc.Dropped = append(p.doc.Dropped, text)
 			continue
 		}
 		for _, c := range r {

@@ -247,7 +247,7 @@ func TestManySourcesAreCapped(t *testing.T) {
 	if len(out) > 1<<20 {
 		t.Errorf("%d bytes", len(out))
 	}
-	if !bytes.Contains(out, []byte("… and 1,470 more; the full list is in case.json.")) {
+	if !bytes.Contains(out, []byte("… and 1,490 more; the full list is in case.json.")) {
 		t.Error("the sources left out are not counted")
 	}
 	for name, c := range fixtures() {
@@ -537,4 +537,133 @@ func Example_terminal() {
 	c := quietCase()
 	fmt.Print(strings.SplitN(Terminal(c, Style{Width: 40}), "\n", 2)[0])
 	// Output: Case case-00000001
+}
+
+// Traffic that our own side began has no explanations of frame A.
+func TestGroupThatWasNotWeighed(t *testing.T) {
+	for name, pseudo := range map[string][]netcase.Hypothesis{
+		"none": {}, "one": {{ID: "NW", Name: "not weighed"}},
+	} {
+		c := seedCase()
+		g := &c.Groups[0]
+		g.Direction, g.Hypotheses, g.Items = netcase.Outbound, pseudo, nil
+		c.Judgements[0].Word, c.Judgements[0].Range = "", ""
+		want := "not weighed: our side began this traffic"
+		md, page := plainMarkdown(Markdown(c)), Terminal(c, Style{})
+		if !strings.Contains(page, want) || strings.Contains(page, "Best rival") {
+			t.Errorf("%s: the terminal: %s", name, page)
+		}
+		if strings.Count(md, want) < 2 || strings.Contains(md, "< 0.01") || strings.Contains(md, "decibans (10") {
+			t.Errorf("%s: the report weighs what was not weighed", name)
+		}
+		HTML(c)
+		for i := range 4 { // groups that are told a line each
+			more := *g
+			more.ID = fmt.Sprintf("G%d", i+2)
+			c.Groups = append(c.Groups, more)
+		}
+		if md := plainMarkdown(Markdown(c)); strings.Contains(md, ": (&lt; 0.01)") || strings.Contains(md, ": (< 0.01)") {
+			t.Errorf("%s: a group in the table has a likelihood", name)
+		}
+	}
+}
+
+func TestClaimOfTheLeadingGroup(t *testing.T) {
+	for _, c := range []struct {
+		of, own netcase.Standing
+		want    string
+	}{
+		{netcase.NotDeterminable, netcase.Gated, "compromise: not determinable over all traffic; gated out for G1"},
+		{netcase.NotDeterminable, netcase.Assessed, "compromise: not determinable"},
+		{netcase.Gated, netcase.NotDeterminable, "compromise: gated out"},
+	} {
+		k := seedCase()
+		k.Claims = slices.Clone(k.Claims)
+		k.Claims[0].Standing, k.Groups[0].Claims[0].Standing = c.of, c.own
+		if got := glanceOf(k).Claims[0]; got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestWarningsEndAtAWord(t *testing.T) {
+	c := quietCase()
+	c.Coverage.Inputs[0].Cut = strings.Repeat("it lacks the columns of Traffic Analytics, ", 20)
+	lines := strings.Split(Terminal(c, Style{Width: 90}), "\n")
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "! Not seen") })
+	if at < 0 || !strings.HasSuffix(lines[at+2], " …") || !strings.Contains(lines[at+3], "auth.log") {
+		t.Fatalf("%s", strings.Join(lines, "\n"))
+	}
+	last := strings.Fields(strings.TrimSuffix(lines[at+2], " …"))
+	if w := strings.TrimRight(last[len(last)-1], ","); !slices.Contains(strings.Fields("it lacks the columns of Traffic Analytics"), w) {
+		t.Errorf("cut inside %q", w)
+	}
+}
+
+func TestScansOfAClassAreOneTable(t *testing.T) {
+	c := seedCase()
+	for i := range 20 {
+		f := c.Findings[0]
+		f.ID = fmt.Sprintf("F-1%02d", i)
+		f.Evidence = []netcase.Evidence{{ID: fmt.Sprintf("E-1%02d", i), Statement: "the same"}}
+		c.Findings = append(c.Findings, f)
+	}
+	c.Severity.Evidence = []string{"E-101", "E-102", "E-103", "E-104", "E-105"}
+	md := string(Markdown(c))
+	if n := strings.Count(md, "### Scans of a fixed set of ports"); n != 1 {
+		t.Errorf("%d tables of scans", n)
+	}
+	if !strings.Contains(md, `<a id="finding-f-119"></a>`) {
+		t.Error("a scan cannot be pointed at")
+	}
+	if !strings.Contains(md, `[\[+2\]](#finding-f-104)`) {
+		t.Error("evidence that is not shown one by one does not lead to its finding")
+	}
+}
+
+func TestProcessFindingSaysOnlyWhatIsKnown(t *testing.T) {
+	c := seedCase()
+	c.Findings = []netcase.Finding{{ID: "F-01", Title: "873 process records have their usual owner", Evidence: []netcase.Evidence{{ID: "E-1", Statement: "s"}},
+		Owner: &netcase.OwnerFacts{Verdict: "expected", Why: "system", Events: 873}}}
+	md := plainMarkdown(Markdown(c))
+	from := strings.Index(md, "### F-01")
+	part := md[from:strings.Index(md, "## Not seen")]
+	for _, bad := range []string{"unknown", "no flows", "Flows:", "Port:", "Host:", "peers", "not known"} {
+		if strings.Contains(part, bad) {
+			t.Errorf("%q in %s", bad, part)
+		}
+	}
+	if !strings.Contains(part, "873") {
+		t.Error("the records are not counted")
+	}
+}
+
+func TestFilesThatAreNoLists(t *testing.T) {
+	c := seedCase()
+	c.Coverage.Feeds = append(c.Coverage.Feeds, netcase.FeedReport{Name: "ti/LICENSE", Read: 21, Skipped: 21, Reasons: map[string]int64{"not intelligence": 21}})
+	md := plainMarkdown(Markdown(c))
+	if !strings.Contains(md, "1 feed was read: 18,211 of 19,004 entries") || !strings.Contains(md, "1 file given with the feeds held no list and is not counted: ti/LICENSE") {
+		t.Error("a licence is counted as a list")
+	}
+}
+
+func TestPortsOfICMP(t *testing.T) {
+	p := netcase.Profile{Ports: []netcase.PortCount{{Port: 0, Proto: netcase.ICMP}, {Port: 53, Proto: netcase.UDP}}, PortCount: 2}
+	if got := doorsText(&p, 8); got != "53, icmp" {
+		t.Errorf("%q", got)
+	}
+	p.Ports, p.PortCount = p.Ports[:1], 1
+	if got := withPorts(doorsText(&p, 8)); got != "icmp" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestDescribedSpikeSpeaksOfFlows(t *testing.T) {
+	c := seedCase()
+	s := c.Findings[2].Spike
+	s.Described, s.Expected, s.Excess, s.Ratio = true, 0, 0, 0
+	md := plainMarkdown(Markdown(c))
+	if strings.Contains(md, "What the excess of 0") || strings.Contains(md, "Share of the excess") || !strings.Contains(md, "What the 5,400 flows consist of.") {
+		t.Error("a description speaks of an excess")
+	}
 }

@@ -31,10 +31,7 @@ func scope(c *netcase.Case) []Block {
 
 // extent says who, where, how much and when.
 func extent(c *netcase.Case, g *netcase.Group) netcase.Sentence {
-	ports := "ports " + portsText(g.Ports, len(g.Ports), 12)
-	if len(g.Ports) == 1 {
-		ports = "port " + portsText(g.Ports, 1, 1)
-	}
+	ports := withPorts(portsOf(g.Ports, len(g.Ports), 12, g.Sources))
 	return sentence(g.Evidence, "%s, %s: %s on %s of %s (%s), %s flows in %s records, from %s UTC.", g.ID, g.Direction,
 		plural(g.SourceCount, "source", "sources"), ports, plural(g.HostCount, "host", "hosts"),
 		hostsText(c, g.Hosts, g.HostCount, 6), count(g.Flows), count(g.Records), strings.TrimSuffix(spanText(g.Span), " UTC"))

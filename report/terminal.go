@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"netcase"
 	"netcase/chart"
@@ -69,7 +70,7 @@ func Terminal(c *netcase.Case, s Style) string {
 		if i == 0 {
 			label = "! Not seen"
 		}
-		t.row(label, w, sgrYellow)
+		t.short(label, w, sgrYellow, warningLines)
 	}
 	t.row("Case", strings.Join(nonEmpty(c.ID, spanText(c.Span)), " · "), sgrDim)
 	return t.b.String()
@@ -143,19 +144,23 @@ type terminalWriter struct {
 }
 
 func (t *terminalWriter) title(s string) {
-	for _, l := range wrap(terminalText(s), t.style.width()) {
+	for _, l := range firstLines(wrap(terminalText(s), t.style.width()), rowLines, t.style.width()) {
 		t.b.WriteString(t.style.paint(sgrBold, l) + "\n")
 	}
 	t.b.WriteString(t.style.paint(sgrDim, strings.Repeat("─", t.style.width())) + "\n")
 }
 
 // row writes a label and a text with a hanging indent; an empty text is no row.
-func (t *terminalWriter) row(label, text, code string) {
-	text = terminalText(text)
-	if text == "" {
-		return
-	}
-	for i, l := range wrap(text, t.style.width()-labelWidth) {
+func (t *terminalWriter) row(label, text, code string) { t.short(label, text, code, rowLines) }
+
+// Lines of one row; a text that needs more is cut at the end of a word.
+const (
+	rowLines     = 8
+	warningLines = 3
+)
+
+func (t *terminalWriter) short(label, text, code string, most int) {
+	for i, l := range firstLines(wrap(terminalText(text), t.style.width()-labelWidth), most, t.style.width()-labelWidth) {
 		if i > 0 {
 			label = ""
 		}
@@ -163,8 +168,31 @@ func (t *terminalWriter) row(label, text, code string) {
 	}
 }
 
+// firstLines is at most so many lines; where some are left out, the last one ends
+// with an ellipsis after a whole word.
+func firstLines(all []string, most, width int) []string {
+	if len(all) <= most {
+		return all
+	}
+	out := append([]string{}, all[:most]...)
+	last := out[most-1]
+	for columns(last)+2 > width {
+		at := strings.LastIndexByte(last, ' ')
+		if at < 0 {
+			_, size := utf8.DecodeLastRuneInString(last)
+			at = len(last) - size
+		}
+		last = last[:at]
+	}
+	out[most-1] = strings.TrimRight(last, " ,;:(") + " …"
+	return out
+}
+
+// terminalRunes bounds one text; what is longer is cut where its lines end.
+const terminalRunes = 2000
+
 // terminalText is one line that holds no control of a terminal.
-func terminalText(s string) string { return strings.TrimSpace(chart.Visible(s, 300)) }
+func terminalText(s string) string { return strings.TrimSpace(chart.Visible(s, terminalRunes)) }
 
 // wrap breaks a line at spaces, and words that are too long anywhere.
 func wrap(s string, width int) (out []string) {

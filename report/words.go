@@ -96,6 +96,53 @@ func portsText(ports []uint16, total, n int) string {
 	return rest(strings.Join(parts, ", "), len(parts), max(total, len(ports)))
 }
 
+// portless tells whether a protocol has no ports.
+func portless(proto uint8) bool { return proto == netcase.ICMP || proto == netcase.ICMPv6 }
+
+// doorsText is the ports of one profile, at most n of them; what has no ports is
+// named after its protocol.
+func doorsText(p *netcase.Profile, n int) string {
+	return portsOf(p.PortSet(), p.PortCount, n, []netcase.Profile{*p})
+}
+
+// portsOf is a list of ports of which the profiles know the protocols.
+func portsOf(ports []uint16, total, n int, profiles []netcase.Profile) string {
+	numbered, icmp := false, 0 // of port 0
+	for i := range profiles {
+		for _, c := range profiles[i].Ports {
+			if c.Port == 0 && portless(c.Proto) {
+				icmp++
+			} else if c.Port == 0 {
+				numbered = true
+			}
+		}
+	}
+	if icmp == 0 {
+		return portsText(ports, total, n)
+	}
+	total = max(total, len(ports))
+	if !numbered {
+		all := len(ports)
+		ports = slices.DeleteFunc(slices.Clone(ports), func(p uint16) bool { return p == 0 })
+		total -= all - len(ports)
+	}
+	if len(ports) == 0 {
+		return "icmp"
+	}
+	return portsText(ports, total, n) + ", icmp"
+}
+
+// withPorts is a list of ports after its noun: "port 22", "ports 22, 80", "icmp".
+func withPorts(list string) string {
+	switch {
+	case list == "icmp":
+		return list
+	case strings.ContainsAny(list, ", "):
+		return "ports " + list
+	}
+	return "port " + list
+}
+
 // rest adds how many more there are than shown.
 func rest(s string, shown, total int) string {
 	if total > shown {
