@@ -131,6 +131,9 @@ type Group struct {
 	Severity    Severity     `json:"severity"`
 	Findings    []string     `json:"findings"`
 	Evidence    []string     `json:"evidence"`
+	// Joined is the number of groups that this one stands for, where it only counts
+	// what is not told.
+	Joined int `json:"joined,omitempty"`
 }
 
 // Lead is the most probable hypothesis.
@@ -307,6 +310,15 @@ type Case struct {
 	Names        map[string]string `json:"names,omitempty"` // address -> machine name, as the inputs say
 	Coverage     Coverage          `json:"coverage"`
 	Site         Site              `json:"site"`
+}
+
+// GroupCount is the number of groups of sources, those included that one entry
+// only counts.
+func (c *Case) GroupCount() (n int) {
+	for i := range c.Groups {
+		n += max(c.Groups[i].Joined, 1)
+	}
+	return n
 }
 
 // AllEvidence calls yield for the evidence of findings and of the judgement, in order.

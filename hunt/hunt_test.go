@@ -93,6 +93,9 @@ func checkSeed(t *testing.T, c *netcase.Case, truth simulate.Truth) {
 	if g == nil {
 		t.Fatalf("%s is in no group", truth.Addresses[0].Address)
 	}
+	if g.ID != c.Groups[0].ID {
+		t.Errorf("the group of the three addresses is %s, not told first: %s", g.ID, c.Title)
+	}
 	for _, a := range truth.Addresses[1:] {
 		if other := groupOf(c, a.Address.String()); other == nil || other.ID != g.ID {
 			t.Errorf("%s is not in the group of the first address", a.Address)

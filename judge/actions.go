@@ -39,12 +39,17 @@ const (
 // actions lists what to do, in the order in which it helps: the data that decides,
 // then closing the door, which stops all sources, then narrowing it, then looking
 // at machines that warrant it, then watching, and blocking last.
+//
+// What the title speaks of is asked for first: where our own side began it, its
+// owner and its process come before everything but a login.
 func (d *draft) actions() []netcase.Action {
 	s := d.scope()
 	out := []netcase.Action{}
-	for _, step := range []func(scope) []netcase.Action{
-		d.askForLogin, d.fetchData, d.closePorts, d.restrictPorts, d.hardenLogins, d.askInsiders, d.reviewHosts, d.watch, d.block,
-	} {
+	steps := []func(scope) []netcase.Action{d.askForLogin, d.fetchData, d.closePorts, d.restrictPorts, d.hardenLogins, d.reviewHosts, d.watch, d.askOwnSide, d.block}
+	if full := d.full(); len(full) > 0 && full[0].ownSide() {
+		steps = []func(scope) []netcase.Action{d.askForLogin, d.askOwnSide, d.fetchData, d.closePorts, d.restrictPorts, d.hardenLogins, d.reviewHosts, d.watch, d.block}
+	}
+	for _, step := range steps {
 		out = append(out, step(s)...)
 	}
 	number(out)
@@ -92,13 +97,13 @@ func (d *draft) fetchData(s scope) []netcase.Action {
 	var c *cluster
 	unknown, replies := false, false
 	for _, g := range d.full() {
-		if !g.undecided() {
+		if !g.undecided() && d.assumed() == "" {
 			continue
 		}
 		if c == nil {
 			c = g
 		}
-		unknown = unknown || g.reach[netcase.ReachUnknown] > 0
+		unknown = unknown || g.reach[netcase.ReachUnknown] > 0 || d.assumed() != ""
 		replies = replies || g.reach[netcase.ReachAllowed] > 0
 	}
 	logins := !d.in.Coverage.Has("login") && d.loginsMatter()
@@ -115,16 +120,16 @@ func (d *draft) fetchData(s scope) []netcase.Action {
 	if logins {
 		want = append(want, loginLogs(s.ports))
 	}
-	text, reason := d.verdictQuery(s), "this decides the severity and whether anyone got in; nothing else on this list does"
+	reason := "this decides the severity and whether anyone got in; nothing else on this list does (the queries stand beside the gaps)"
 	if c == nil {
-		text, reason = d.loginQuery(s), "this decides whether anyone got in; nothing else on this list does"
+		reason = "this decides whether anyone got in; nothing else on this list does (the queries stand beside the gaps)"
 	}
 	return []netcase.Action{{
 		Kind: actData, Owner: ownerSOC, Due: dueData,
 		Title:  "Get " + series(want, len(want)) + " for the touched hosts",
 		Reason: reason,
 		Risk:   "the case stays open between its two ends", Collateral: "none: queries only", Rollback: "nothing to undo",
-		Verify: text, Evidence: d.cited(),
+		Evidence: d.cited(),
 	}}
 }
 
@@ -157,7 +162,7 @@ func (d *draft) fetchRaw(s scope) []netcase.Action {
 	return []netcase.Action{{
 		Kind: actData, Owner: ownerSOC, Due: dueSoon, Title: "Get the raw flow records of the span",
 		Reason: "the near-equal counts may come from the logging interval; raw records tell", Risk: "counts stay unusable as evidence",
-		Collateral: "none: queries only", Rollback: "nothing to undo", Verify: d.verdictQuery(s), Evidence: evidenceOf(f),
+		Collateral: "none: queries only", Rollback: "nothing to undo", Evidence: evidenceOf(f),
 	}}
 }
 
@@ -268,29 +273,8 @@ func (d *draft) hardenLogins(s scope) []netcase.Action {
 		Title:  "Check that lockout (at most 10 tries) and a second factor guard every login from outside",
 		Reason: "neither is on record for the touched hosts", Risk: "one weak password is enough",
 		Collateral: "lockout can be abused to lock people out; use smart lockout or per-source limits",
-		Rollback:   "relax the policy for the account concerned", Verify: d.queryIfScoped(s, d.loginQuery), Evidence: evidence,
+		Rollback:   "relax the policy for the account concerned", Evidence: evidence,
 	}}
-}
-
-// askInsiders asks the owner of a source of ours what it was doing.
-func (d *draft) askInsiders(scope) []netcase.Action {
-	var out []netcase.Action
-	for _, c := range d.full() {
-		if !c.internal {
-			continue
-		}
-		var who []netcase.Endpoint
-		for _, a := range c.sources {
-			who = append(who, a.profile.Peer)
-		}
-		out = append(out, netcase.Action{
-			Kind: actReview, Owner: ownerAsset, Due: dueSoon,
-			Title:  "Ask the owner of " + d.hostsText(who, c.sourceCount()) + " what asked " + portsText(portsOf(c.ports), c.portCount),
-			Reason: "a source of ours is a misconfiguration or an inventory more often than a guest, and its owner knows",
-			Risk:   "a machine that somebody else uses goes on looking around", Collateral: "none", Rollback: "nothing to undo", Evidence: c.evidence,
-		})
-	}
-	return out
 }
 
 // reviewHosts asks for a look at machines only where a process finding warrants it.
@@ -315,7 +299,7 @@ func (d *draft) reviewHosts(s scope) []netcase.Action {
 		Kind: actReview, Owner: ownerAsset, Due: dueSoon, Title: "Review " + d.hostsText(hosts, 0) + ": who owns the listening socket",
 		Reason: series(why[:min(len(why), shownHosts)], len(why)), Risk: "a foreign listener stays in place",
 		Collateral: "read-only queries; collect volatile data before any isolation", Rollback: "nothing to undo",
-		Verify: d.queryIfScoped(s, d.ownerQuery), Evidence: unique(evidence),
+		Evidence: unique(evidence),
 	}}
 }
 
@@ -325,7 +309,7 @@ func (d *draft) hostile() (out []*cluster) {
 		if c.internal || c.standing == standingWelcome || c.standing == standingScanner {
 			continue
 		}
-		if explanation(c.lead().ID).Hostile && len(c.peers()) > 0 {
+		if (explanation(c.lead().ID).Hostile || c.calledHarm()) && len(c.peers()) > 0 {
 			out = append(out, c)
 		}
 	}
@@ -348,11 +332,11 @@ func (d *draft) watch(s scope) []netcase.Action {
 	}
 	return []netcase.Action{{
 		Kind: actDetect, Owner: ownerSOC, Due: dueSoon, Expiry: detectUntil,
-		Title:     fmt.Sprintf("Load %s into detection, alerting on answers and outbound flows only", count(len(peers), "address")),
+		Title:     detectTitle(len(peers)),
 		Reason:    "a denied probe is no news; an answer, or a call from our side, is",
 		Selection: netcase.Selection{Peers: peers, Reaches: []netcase.Reach{netcase.ReachBidirectional, netcase.ReachAuthenticated}},
 		Risk:      "a later success of the same sources goes unnoticed", Collateral: "alerts only; nothing is blocked",
-		Rollback: "revoke the indicators and remove the rules by the case id", Verify: d.queryIfScoped(s, d.ownerQuery), Evidence: unique(evidence),
+		Rollback: "revoke the indicators and remove the rules by the case id", Evidence: unique(evidence),
 	}}
 }
 
@@ -381,14 +365,23 @@ func (d *draft) block(s scope) []netcase.Action {
 			a.Selection.Peers = append(a.Selection.Peers, p)
 		}
 		a.Title = blockTitle(&a)
-		a.Reason = "stops these addresses for as long as they are used"
-		if c.lead().ID == "BG" || c.lead().ID == "REC" {
+		switch {
+		case c.direction == netcase.Outbound:
+			a.Reason = "our machines cannot call the place while the block lasts; find the process first, or it will call another"
+			a.Risk = "a program that takes commands from there goes on"
+		case c.lead().ID == "BG" || c.lead().ID == "REC":
 			a.Reason = lasting
+		default:
+			a.Reason = "stops these addresses for as long as they are used"
 		}
 		a.Verify = d.hitsQuery(a.Selection.Peers)
 		out = append(out, a)
 	}
 	return out
+}
+
+func detectTitle(addresses int) string {
+	return fmt.Sprintf("Load %s into detection, alerting on answers and outbound flows only", count(addresses, "address"))
 }
 
 func blockTitle(a *netcase.Action) string {
@@ -421,11 +414,38 @@ func (d *draft) neverBlock(c *cluster, p netcase.Endpoint) string {
 		return "named by the owner"
 	}
 	for _, a := range c.sources {
-		if a.profile.Peer == p && a.card != nil && SharedEdge(a.card) {
+		if a.profile.Peer != p {
+			continue
+		}
+		if a.card != nil && SharedEdge(a.card) {
 			return "shared edge: many use this address"
+		}
+		if why := weakCard(a.card); c.standing == standingListed && why != "" {
+			return why
 		}
 	}
 	return ""
+}
+
+// weakCard tells why what lists say of an address does not carry a block: it is on
+// none, or what they say weighs nothing at the time. Empty: it does.
+func weakCard(card *netcase.Card) string {
+	if card == nil || !listed(card) {
+		return "no list that bears on the traffic names it"
+	}
+	weight := 0.0
+	for i := range card.Listings {
+		weight += card.Listings[i].Weight
+	}
+	if weight <= 0 || card.P < abusePrior {
+		return "what lists say of it weighs nothing here: undated, stale or no more than a listing"
+	}
+	return ""
+}
+
+// calledHarm tells whether our side called a place that is listed for harm.
+func (c *cluster) calledHarm() bool {
+	return c.direction == netcase.Outbound && !c.internal && slices.ContainsFunc(c.sources, calledForHarm)
 }
 
 func (d *draft) hitsQuery(peers []netcase.Endpoint) string {
@@ -444,27 +464,43 @@ func (d *draft) hitsQuery(peers []netcase.Endpoint) string {
 		"| summarize flows = sum(EventCount) by DvcAction, bin(TimeGenerated, 1h)")
 }
 
-// settleActions finishes the actions after they were screened. A block with
-// nothing left to block becomes a note, since an empty selection selects all.
+// settleActions finishes the actions after they were screened. Those with nothing
+// left to act on become one note at the end, since an empty selection selects all.
 func settleActions(c *netcase.Case) {
-	for i := range c.Actions {
-		a := &c.Actions[i]
-		if a.Kind != actBlock && a.Kind != actDetect {
-			continue
-		}
-		if len(a.Selection.Peers)+len(a.Selection.Prefixes) > 0 {
-			if a.Kind == actBlock && !strings.HasPrefix(a.Title, blockTitle(a)) {
-				a.Title = blockTitle(a)
+	var note *netcase.Action
+	kept := []netcase.Action{}
+	for _, a := range c.Actions {
+		if a.Kind != actBlock && a.Kind != actDetect || len(a.Selection.Peers)+len(a.Selection.Prefixes) > 0 {
+			switch {
+			case a.Kind == actBlock && !strings.HasPrefix(a.Title, blockTitle(&a)):
+				a.Title = blockTitle(&a)
+			case a.Kind == actDetect && len(a.Selection.Peers) > 0:
+				a.Title = detectTitle(len(a.Selection.Peers))
 			}
+			kept = append(kept, a)
 			continue
 		}
-		a.Title = "Block nothing: every candidate was refused"
-		if a.Kind == actDetect {
-			a.Title = "Watch for nothing: every candidate was refused"
+		if note == nil {
+			note = &netcase.Action{
+				Kind: actReview, Owner: a.Owner, Due: a.Due, Risk: a.Risk, Title: "Block nothing: every candidate was refused",
+				Reason: "each refused address is listed with its reason", Collateral: "none", Rollback: "nothing to undo",
+			}
+			if a.Kind == actDetect {
+				note.Title = "Watch for nothing: every candidate was refused"
+			}
 		}
-		a.Kind, a.Expiry, a.Verify, a.Selection = actReview, 0, "", netcase.Selection{}
-		a.Reason = "each refused address is listed with its reason"
-		a.Collateral, a.Rollback = "none", "nothing to undo"
+		if a.Kind == actBlock {
+			note.Title = "Block nothing: every candidate was refused"
+		}
+		note.Refused = append(note.Refused, a.Refused...)
+		note.Evidence = unique(append(note.Evidence, a.Evidence...))
 	}
+	if slices.ContainsFunc(kept, func(a netcase.Action) bool { return a.Kind == actBlock }) && note != nil {
+		note.Title = "Block no further address: the other candidates were refused"
+	}
+	if note != nil {
+		kept = append(kept, *note)
+	}
+	c.Actions = kept
 	number(c.Actions)
 }

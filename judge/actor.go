@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"netcase"
@@ -64,15 +65,50 @@ func actorsOf(findings []netcase.Finding) []*actor {
 			}
 		}
 	}
+	cards := cardsByAddress(findings)
 	out := make([]*actor, 0, len(at))
 	for _, a := range at {
 		a.settle()
+		a.borrowCard(cards)
 		out = append(out, a)
 	}
 	slices.SortFunc(out, func(a, b *actor) int {
 		return cmp.Or(a.profile.Peer.Compare(b.profile.Peer), cmp.Compare(a.profile.Direction, b.profile.Direction), cmp.Compare(rank(a.internal), rank(b.internal)))
 	})
 	return out
+}
+
+// cardsByAddress are the cards of all sightings, one for each address: the first
+// in the order of the findings' ids, whatever the direction of the traffic.
+func cardsByAddress(findings []netcase.Finding) map[netip.Addr]*netcase.Card {
+	out, from := map[netip.Addr]*netcase.Card{}, map[netip.Addr]string{}
+	for i := range findings {
+		s := findings[i].Sighting
+		if s == nil {
+			continue
+		}
+		for j := range s.Sightings {
+			a := s.Sightings[j].Card.Address
+			if id, ok := from[a]; !ok || findings[i].ID < id {
+				out[a], from[a] = &s.Sightings[j].Card, findings[i].ID
+			}
+		}
+	}
+	return out
+}
+
+// borrowCard gives a source without a card the one of its other direction, with
+// its claims weighed for what the source did here. Else a listed address would be
+// called unlisted.
+func (a *actor) borrowCard(cards map[netip.Addr]*netcase.Card) {
+	known := cards[a.profile.Peer.Addr]
+	if a.internal || a.card != nil || known == nil || !a.profile.Peer.Addr.IsValid() {
+		return
+	}
+	own := *known
+	own.Listings = slices.Clone(known.Listings)
+	Fuse(&own, BehaviourOf(&a.profile))
+	a.card = &own
 }
 
 // see takes over a profile of everything the source did. Of two the fuller one
@@ -169,6 +205,7 @@ const (
 	standingListed   = "listed"
 	standingUnlisted = "unlisted"
 	standingOther    = "listed for other things" // by claims that do not bear on what was seen
+	standingEdge     = "shared edge"             // listed, but many share the address
 	standingUnasked  = "no list asked"
 	standingWelcome  = "named by the owner"
 	standingOwn      = "own"
@@ -185,7 +222,9 @@ func (d *draft) standing(a *actor) string {
 		return standingScanner
 	case listed(a.card):
 		return standingListed
-	case a.card != nil && a.card.Listed() && !SharedEdge(a.card):
+	case a.card != nil && SharedEdge(a.card):
+		return standingEdge
+	case a.card != nil && a.card.Listed():
 		return standingOther
 	case len(d.in.Coverage.Feeds) == 0 && a.card == nil:
 		return standingUnasked

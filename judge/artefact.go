@@ -14,12 +14,18 @@ const (
 func (d *draft) artefact() *netcase.Finding {
 	for _, verdict := range []string{artefactLikely, artefactPossible, artefactNone} {
 		for i := range d.findings {
-			if a := d.findings[i].Artefact; a != nil && a.Verdict == verdict {
+			if a := d.findings[i].Artefact; a != nil && a.Verdict == verdict && comparesCounts(a) {
 				return &d.findings[i]
 			}
 		}
 	}
 	return nil
+}
+
+// comparesCounts tells whether a verdict on near-equal counts has counts to compare:
+// one address is equal to itself and proves nothing.
+func comparesCounts(a *netcase.ArtefactFacts) bool {
+	return a.Verdict == artefactNone || len(a.Counts) >= 2
 }
 
 // doubted is the artefact finding where it puts the counts in doubt.

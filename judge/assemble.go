@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -64,14 +65,95 @@ func (d *draft) title() string {
 		return "Nothing found that asks for more"
 	}
 	c := d.clusters[0]
-	verb, whom := "tried", count(c.hostCount, "host")
-	switch {
-	case c.direction == netcase.Outbound && !c.internal:
-		return fmt.Sprintf("Our side called %s on %s", c.who(), portsText(portsOf(c.ports), c.portCount))
-	case c.class == classSessions:
-		verb = "reached"
+	if text := d.manyProbed(c); text != "" {
+		return text
 	}
-	return fmt.Sprintf("%s %s %s on %s", c.who(), verb, portsText(portsOf(c.ports), c.portCount), whom)
+	ports := portsText(portsOf(c.ports), c.portCount)
+	switch {
+	case c.internal:
+		return d.insiderTitle(c, ports)
+	case c.direction == netcase.Outbound:
+		return fmt.Sprintf("Our side called %s on %s", c.who(), ports)
+	case c.class == classSessions:
+		return fmt.Sprintf("%s reached %s on %s", c.who(), ports, count(c.hostCount, "host"))
+	}
+	return fmt.Sprintf("%s tried %s on %s", c.who(), ports, count(c.hostCount, "host"))
+}
+
+// insiderTitle names machines of ours and what they asked, with the excess that
+// they made.
+func (d *draft) insiderTitle(c *cluster, ports string) string {
+	whom := count(c.hostCount, "host")
+	if c.direction == netcase.Outbound {
+		whom = count(c.hostCount, "outside address")
+	}
+	text := fmt.Sprintf("Our own %s asked %s for %s in %s", d.hostsText(c.peersInOrder(), c.sourceCount()), whom, ports, count(c.flows, "flow"))
+	if f, share := excessOf(d.findings, c.direction, c.sourceNames()); share >= mostOfIt {
+		text += fmt.Sprintf(", most of an excess of %s over the baseline (ratio %.1f, q %s)", count(int64(math.Round(f.Spike.Excess)), "flow"), f.Spike.Ratio, smallP(f.Spike.Q))
+	}
+	return text
+}
+
+// manySources stands in a title that tells the sources of several groups together.
+const manySources = " outside sources probed "
+
+// fewOf is the part of all sources and flows below which the leading group does
+// not stand for the case.
+// Source: set by experts.
+const fewOf = 4
+
+// manyProbed is the title where the leading group is but a few of many sources
+// that came from outside with the same lead and nothing graver: they are told
+// together. Empty: the leading group stands for itself.
+func (d *draft) manyProbed(c *cluster) string {
+	if c.ownSide() || c.severity.High > netcase.Low {
+		return ""
+	}
+	sources, flows, hosts := 0, int64(0), 0
+	var named []netcase.Endpoint
+	for _, o := range d.crowd {
+		if o.direction != netcase.Inbound || !o.rest && !sameNoise(o, c) {
+			continue
+		}
+		sources, flows = sources+o.sourceCount(), flows+o.flows
+		named, hosts = union(named, o.hosts), max(hosts, o.hostCount)
+	}
+	if c.sourceCount()*fewOf > sources || c.flows*fewOf > flows {
+		return ""
+	}
+	text := fmt.Sprintf("%s%s%s", thousands(int64(sources)), manySources, count(max(hosts, len(named)), "host"))
+	text += " in " + count(flows, "flow")
+	if n := min(listedInbound(d.findings), sources); n > 0 {
+		text += fmt.Sprintf("; lists name %s of the sources", thousands(int64(n)))
+	}
+	return text
+}
+
+// listedInbound counts the outside sources that lists accuse, as the sightings do.
+func listedInbound(findings []netcase.Finding) (n int) {
+	for i := range findings {
+		f := &findings[i]
+		if f.Sighting == nil || f.Direction != netcase.Inbound {
+			continue
+		}
+		if s := f.Sighting.Sightings; len(s) > 0 && Scanner(&s[0].Card) {
+			continue
+		}
+		n += max(f.Sighting.Count, len(f.Sighting.Sightings))
+	}
+	return n
+}
+
+// sameNoise tells whether two groups are led by the same explanation; scanning of
+// everyone and research scanners are both probing.
+func sameNoise(a, b *cluster) bool {
+	fold := func(id string) string {
+		if id == "BSC" {
+			return "BG"
+		}
+		return id
+	}
+	return fold(a.lead().ID) == fold(b.lead().ID)
 }
 
 // names are the machine names of the hosts that the case speaks of.

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -73,11 +74,17 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 			missing = append(missing, item.decides)
 		}
 	}
+	if d.assumed() != "" && s.c != nil {
+		missing = append([]string{recordedOutcome}, missing...)
+	}
 	out.Weights = withoutContained(out.Weights)
 	out.Posterior = odds(out.Prior, sumWeights(out.Weights, family, d.weights.GroupCap))
 	settleClaim(&out, missing)
 	return out
 }
+
+// recordedOutcome is what decides where the caller assumed an outcome.
+const recordedOutcome = "the outcome of each flow as recorded, not assumed"
 
 // settleClaim chooses the standing: what is not known and would decide comes
 // before a low number.
@@ -251,17 +258,75 @@ func (d *draft) judgeClaims() {
 	lonely := d.lonelyHosts()
 	for i, rule := range Claims() {
 		var all []netcase.Claim
-		for _, c := range d.clusters {
-			if len(c.claims) > 0 {
-				all = append(all, c.claims[i])
+		for n, c := range d.clusters {
+			if len(c.claims) == 0 {
+				continue
 			}
+			claim := c.claims[i]
+			if claim.Standing == netcase.Gated {
+				claim.Why = groupID(n) + ": " + claim.Why
+			}
+			all = append(all, claim)
 		}
 		for _, h := range lonely {
 			all = append(all, d.decide(rule, &scene{host: h}))
 		}
 		all = append(all, d.unseenSide(rule, all)...)
-		d.claims = append(d.claims, strongest(all))
+		best := strongest(all)
+		if best.Standing == netcase.Gated {
+			best.Why = gatedEverywhere(all)
+		}
+		d.claims = append(d.claims, best)
 	}
+}
+
+// gatedEverywhere says why a claim is impossible for every group of a case, the
+// first groups of each reason by name.
+func gatedEverywhere(all []netcase.Claim) string {
+	if len(all) == 1 {
+		return all[0].Why
+	}
+	const shown = 3
+	groups := map[string][]string{}
+	var reasons []string
+	for _, c := range all {
+		id, why, _ := strings.Cut(c.Why, ": ")
+		if groups[why] == nil {
+			reasons = append(reasons, why)
+		}
+		groups[why] = append(groups[why], id)
+	}
+	if len(reasons) == 1 {
+		return "every group: " + reasons[0]
+	}
+	var parts []string
+	told := 0
+	for _, why := range reasons[:min(len(reasons), shown)] {
+		ids := groups[why]
+		told += len(ids)
+		parts = append(parts, series(ids[:min(len(ids), shown)], len(ids))+": "+why)
+	}
+	text := strings.Join(parts, "; ")
+	if n := len(all) - told; n > 0 {
+		text += fmt.Sprintf("; and for like reasons %s", count(n, "further group"))
+	}
+	return text
+}
+
+// unjudged counts the flows of the inputs that met something other than a denial
+// and that no group holds. Several sensors may report one flow, so the number is
+// an upper bound. Zero too where the inputs give no tally.
+func (d *draft) unjudged() int64 {
+	var seen, held netcase.Tally
+	for i := range d.in.Coverage.Inputs {
+		if r := &d.in.Coverage.Inputs[i]; r.CopyOf == "" {
+			seen = seen.Plus(r.Reaches)
+		}
+	}
+	for _, c := range d.clusters {
+		held = held.Plus(c.reach)
+	}
+	return max(seen.Total()-seen[netcase.ReachDenied]-(held.Total()-held[netcase.ReachDenied]), 0)
 }
 
 // lonelyHosts are hosts with an unusual process that no group touched.
@@ -285,22 +350,34 @@ func (d *draft) unseenSide(rule Claim, all []netcase.Claim) []netcase.Claim {
 		return []netcase.Claim{d.decide(rule, &scene{})}
 	}
 	if rule.ID == claimCompromise {
-		return nil
+		return d.restOpen(rule, all)
 	}
 	if d.outbound() == netcase.True {
 		return []netcase.Claim{d.decide(rule, &scene{})}
 	}
 	gated := ""
-	for _, c := range all {
-		if c.Standing == netcase.Gated {
-			gated = "gated out for what was seen (" + c.Why + "); "
-		}
+	if !slices.ContainsFunc(all, func(c netcase.Claim) bool { return c.Standing != netcase.Gated }) {
+		gated = "gated out for what was seen (" + gatedEverywhere(all) + "); "
 	}
 	return []netcase.Claim{{
 		ID: rule.ID, Name: rule.Name, Standing: netcase.NotDeterminable, Prior: d.weights.Claims[rule.ID].Prior,
 		Posterior: d.weights.Claims[rule.ID].Prior, Items: []netcase.Item{}, Missing: []string{outboundData},
 		Why: gated + "missing: " + outboundData, Evidence: []string{d.coverage},
 	}}
+}
+
+// restOpen keeps a claim open for the traffic that no group holds, where every
+// group gates it out: silence on other flows is no answer.
+func (d *draft) restOpen(rule Claim, all []netcase.Claim) []netcase.Claim {
+	n := d.unjudged()
+	if n == 0 || slices.ContainsFunc(all, func(c netcase.Claim) bool { return c.Standing != netcase.Gated }) {
+		return nil
+	}
+	rest := d.decide(rule, &scene{})
+	if rest.Standing == netcase.NotDeterminable {
+		rest.Why = "gated out for " + gatedEverywhere(all) + "; open for " + count(n, "flow") + " that no group holds; " + rest.Why
+	}
+	return []netcase.Claim{rest}
 }
 
 const outboundData = "flows that our side began"

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -38,8 +39,10 @@ type cluster struct {
 	hypotheses []netcase.Hypothesis
 	claims     []netcase.Claim
 	severity   netcase.Severity
-	text       string // the label, once it was asked for
-	weighing   string // id of the evidence on the weighing
+	text       string  // the label, once it was asked for
+	weighing   string  // id of the evidence on the weighing
+	joined     int     // groups that the rest stands for
+	share      float64 // of a judged excess
 }
 
 // clusterKey is what sources of one group have in common beside their ports.
@@ -74,10 +77,86 @@ func (d *draft) clustersOf(actors []*actor) []*cluster {
 	for _, k := range keys {
 		out = append(out, joinAlike(kinds[k], d.config.Overlap)...)
 	}
+	out = joinNeighbours(out, d.config.Overlap)
 	for _, c := range out {
 		d.fill(c)
 	}
 	return out
+}
+
+// network is the /24 or /48 of a source, as its lists of neighbours go.
+func network(e netcase.Endpoint) netip.Prefix {
+	bits := 48
+	if e.Addr.Unmap().Is4() {
+		bits = 24
+	}
+	p, _ := e.Addr.Unmap().Prefix(bits) // no address: the zero prefix
+	return p
+}
+
+// joinNeighbours lets sources that no list names join a listed group that did the
+// same from the same network: same direction, class, outcome and ports.
+func joinNeighbours(all []*cluster, overlap float64) []*cluster {
+	type place struct {
+		key clusterKey
+		net netip.Prefix
+	}
+	listed := map[place][]*cluster{}
+	for _, c := range all {
+		if c.standing != standingListed {
+			continue
+		}
+		for _, a := range c.sources {
+			p := place{c.key(), network(a.profile.Peer)}
+			if at := listed[p]; p.net.IsValid() && !slices.Contains(at, c) {
+				listed[p] = append(at, c)
+			}
+		}
+	}
+	out := all[:0:0]
+	for _, c := range all {
+		if c.standing == standingUnlisted || c.standing == standingOther {
+			c.sources = slices.DeleteFunc(c.sources, func(a *actor) bool {
+				for _, home := range listed[place{c.key(), network(a.profile.Peer)}] {
+					if jaccard(home.set, c.set) >= overlap {
+						home.sources = append(home.sources, a)
+						return true
+					}
+				}
+				return false
+			})
+		}
+		if len(c.sources) > 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// key is what the sources of a group have in common, apart from their standing.
+func (c *cluster) key() clusterKey {
+	return clusterKey{direction: c.direction, class: c.class, fate: c.fate, internal: c.internal}
+}
+
+// listedFlows is the number of flows of the sources that a list names: unlisted
+// neighbours in a group do not move it up.
+func (c *cluster) listedFlows() (n int64) {
+	for _, a := range c.sources {
+		if listed(a.card) {
+			n += a.profile.Flows
+		}
+	}
+	return n
+}
+
+// listedSources is the number of sources that a list names.
+func (c *cluster) listedSources() (n int) {
+	for _, a := range c.sources {
+		if listed(a.card) {
+			n++
+		}
+	}
+	return n
 }
 
 // joinAlike lets near-equal port sets of one kind join the busiest one.
@@ -217,12 +296,23 @@ func (c *cluster) peers() []netcase.Endpoint {
 func (c *cluster) who() string {
 	n := c.sourceCount()
 	switch {
+	case c.internal && n == 1:
+		return "1 machine of ours"
 	case c.internal:
-		return count(n, "source") + " of ours"
-	case c.direction == netcase.Outbound:
-		return count(n, strings.TrimSpace(c.adjective()+" outside address"))
+		return count(n, "machine") + " of ours"
 	}
-	return count(n, strings.TrimSpace(c.adjective()+" address"))
+	noun := "address"
+	if c.direction == netcase.Outbound {
+		noun = "outside address"
+	}
+	if c.standing == standingListed && c.listedSources() < len(c.sources) {
+		return fmt.Sprintf("%s (%d listed)", count(n, noun), c.listedSources())
+	}
+	text := count(n, strings.TrimSpace(c.adjective()+" "+noun))
+	if c.standing == standingOther {
+		text += " on other lists"
+	}
+	return text
 }
 
 func (c *cluster) adjective() string {
@@ -233,6 +323,8 @@ func (c *cluster) adjective() string {
 		return "known scanner"
 	case standingWelcome:
 		return "approved"
+	case standingEdge:
+		return "widely shared"
 	}
 	return ""
 }
@@ -247,7 +339,10 @@ func (c *cluster) label() string {
 
 func (c *cluster) describe() string {
 	if c.rest {
-		return fmt.Sprintf("%s in further groups, counted and not told", count(c.sourceCount(), "source"))
+		if c.joined > 1 {
+			return fmt.Sprintf("%s in %s, counted and not told", count(c.sourceCount(), "source"), count(c.joined, "further group"))
+		}
+		return fmt.Sprintf("%s of further groups, counted and not told", count(c.sourceCount(), "source"))
 	}
 	return fmt.Sprintf("%s, %s, %s, %s", c.who(), c.class, portsText(portsOf(c.ports), c.portCount), c.fate)
 }

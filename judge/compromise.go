@@ -29,17 +29,12 @@ func compromise() Claim {
 			{id: "B-NEW", text: "source or account new to the host", family: "login", ask: newSource},
 			{id: "B-NOLOGIN", text: "complete login log, and no login from these sources", family: "login", ask: noLogin},
 			{id: "B-PROC", text: "an unusual process owns the socket", ask: unusualProcess,
-				required: contactPossible, decides: "process records with ActionType, LocalPort and operating system"},
+				required: always, decides: "process records with ActionType, LocalPort and operating system"},
 		},
 	}
 }
 
 func always(*draft, *scene) bool { return true }
-
-// contactPossible tells whether a service on the host may have answered.
-func contactPossible(d *draft, s *scene) bool {
-	return s.c == nil || s.c.reach.Answered()+s.c.reach.Open() > 0
-}
 
 // loginPossible tells whether somebody may have been asked for a password.
 func loginPossible(d *draft, s *scene) bool {
@@ -70,10 +65,13 @@ func deniedThroughout(d *draft, s *scene) string {
 	if total == 0 || s.c.reach[netcase.ReachDenied] != total {
 		return ""
 	}
-	if ok, _ := d.in.Coverage.Sound(); !ok {
-		return ""
+	if ok, _ := d.in.Coverage.Sound(); !ok || d.assumed() != "" {
+		return "" // what is missing or assumed gates nothing
 	}
-	return fmt.Sprintf("a control denied all %s, so nobody came in this way", count(total, "flow"))
+	if total == 1 {
+		return "a control denied its only flow, so nobody came in this way"
+	}
+	return fmt.Sprintf("a control denied all of its %s, so nobody came in this way", count(total, "flow"))
 }
 
 // adminAnswered asks for an answer on an administration port of this host.
@@ -91,7 +89,7 @@ func adminAnswered(d *draft, s *scene) answer {
 	case t.Answered() > 0 && (s.alone || len(s.c.doors) == 0):
 		return yes(fmt.Sprintf("%s with administration ports", count(t.Answered(), "two-way flow")), s.c.evidence...)
 	case t.Open() > 0 || s.c.rest && s.c.reach.Answered()+s.c.reach.Open() > 0:
-		return open(fmt.Sprintf("the outcome of %s is not recorded", count(t.Open(), "flow to administration ports")))
+		return open(fmt.Sprintf("the outcome of %s is not recorded", count(t.Open(), "flow")+" to administration ports"))
 	case s.c.truncated() && s.c.reach.Open()+s.c.reach.Answered() > t.Answered():
 		return open("more ports were asked for than the summary lists")
 	case t.Total() == 0:

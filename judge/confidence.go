@@ -51,6 +51,9 @@ func (d *draft) confidence() netcase.Confidence {
 	if d.openReach() {
 		capped = append(capped, "low for every claim of success: "+d.openText()+" not recorded")
 	}
+	if r := d.assumed(); r != "" {
+		capped = append(capped, "low for every claim of success: the outcome is "+assumedNote+" ("+r+") where none is recorded")
+	}
 	c.Capped = strings.Join(capped, "; ")
 	return c
 }
@@ -63,7 +66,7 @@ func (d *draft) openText() string {
 			open, total = open+c.reach.Open(), total+c.reach.Total()
 		}
 	}
-	return fmt.Sprintf("the outcome of %s of %s is", thousands(open), count(total, "flow"))
+	return fmt.Sprintf("the outcome of %s of %s of the told groups is", thousands(open), count(total, "flow"))
 }
 
 func levelOf(points int) string {
@@ -142,7 +145,7 @@ func (c *cluster) undecided() bool {
 func (d *draft) openReach() bool { return slices.ContainsFunc(d.full(), (*cluster).undecided) }
 
 func (d *draft) settled() bool {
-	return len(d.full()) > 0 && !d.openReach() && d.site.Stated()
+	return len(d.full()) > 0 && !d.openReach() && d.assumed() == "" && d.site.Stated()
 }
 
 // noRival tells whether the leading group has no rival explanation of weight, and
@@ -170,7 +173,7 @@ func (d *draft) countsReal() bool {
 
 // claimConfidence is the confidence in what is said of a claim.
 func (d *draft) claimConfidence(level string) string {
-	if d.openReach() {
+	if d.openReach() || d.assumed() != "" {
 		return confidenceLow
 	}
 	return level

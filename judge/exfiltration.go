@@ -18,18 +18,30 @@ func exfiltration() Claim {
 		ID:       claimExfiltration,
 		Name:     "Exfiltration",
 		Question: "whether data left",
-		Gate: func(d *draft, s *scene) string {
-			if s.c != nil && s.c.direction == netcase.Lateral {
-				return "both ends are ours"
-			}
-			return ""
-		},
+		Gate:     nothingLeft,
 		Items: []claimItem{
 			{id: "B-BYTES", text: "more data left than was to be expected", ask: dataLeft,
 				required: always, decides: "octets that left, with a baseline for each host"},
-			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: kindFound("rare", "measures how rare a destination is")},
+			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: kindFound("rare", "measures how rare a destination is"),
+				required: always, decides: "how many of our hosts ever called the destination, over thirty days"},
 		},
 	}
+}
+
+// nothingLeft gates what stays inside, and flows of which the record shows that
+// none was answered.
+func nothingLeft(d *draft, s *scene) string {
+	switch {
+	case s.c == nil:
+		return ""
+	case s.c.direction == netcase.Lateral:
+		return "both ends are ours"
+	case s.c.reach.Total() > 0 && s.c.reach.Failed() == s.c.reach.Total() && d.assumed() == "":
+		if ok, _ := d.in.Coverage.Sound(); ok && s.c.direction == netcase.Inbound {
+			return "no flow was answered, so no data left this way"
+		}
+	}
+	return ""
 }
 
 // dataLeft compares what left with what matters at all.
@@ -38,7 +50,7 @@ func dataLeft(d *draft, s *scene) answer {
 	if s.c == nil || a.state == netcase.True {
 		return a
 	}
-	if s.c.reach.Total() > 0 && s.c.reach.Failed() == s.c.reach.Total() {
+	if s.c.reach.Total() > 0 && s.c.reach.Failed() == s.c.reach.Total() && d.assumed() == "" {
 		return no("no flow was answered, so no data left this way", s.c.evidence...)
 	}
 	left, measured := int64(0), s.c.unseen == 0 && s.c.reach.Open() == 0

@@ -15,8 +15,8 @@ func (d *draft) gaps() []netcase.Gap {
 	s := d.scope()
 	out := []netcase.Gap{}
 	for _, gap := range []func(scope) []netcase.Gap{
-		d.lostInputs, d.missingOutcome, d.missingLogins, d.missingCounters, d.missingOutbound, d.missingProcesses,
-		d.missingRaw, d.missingIntel, d.missingBaseline, d.missingSite, d.missingColumns,
+		d.lostInputs, d.missingOutcome, d.missingLogins, d.missingOwner, d.missingCounters, d.missingOutbound, d.missingProcesses,
+		d.unreadKinds, d.missingRaw, d.missingIntel, d.missingBaseline, d.missingSite, d.missingColumns,
 	} {
 		out = append(out, gap(s)...)
 	}
@@ -63,12 +63,16 @@ func (d *draft) missingOutcome(s scope) []netcase.Gap {
 		allowed += c.reach[netcase.ReachAllowed]
 		total += c.reach.Total()
 	}
+	cost := "the severity stays a range, "
+	if d.level.Low == d.level.High {
+		cost = "the severity does not hang on them, but "
+	}
 	var out []netcase.Gap
 	if unknown > 0 {
 		out = append(out, netcase.Gap{
 			Source: "flow verdict", Expected: "allow or deny for every flow (FlowStatus)",
 			Present: fmt.Sprintf("%s of %s flows of the case carry none", thousands(unknown), thousands(total)),
-			Effect:  "the severity stays a range, whether the attempts failed (A05) weighs nothing, and no claim of success can be decided or gated out",
+			Effect:  cost + "whether the attempts failed (A05) weighs nothing, and no claim of success can be decided or gated out",
 			Query:   d.verdictQuery(s),
 		})
 	}
@@ -76,7 +80,7 @@ func (d *draft) missingOutcome(s scope) []netcase.Gap {
 		out = append(out, netcase.Gap{
 			Source: "replies", Expected: "octets or packets back from the host",
 			Present: fmt.Sprintf("%s of %s flows of the case were allowed by a source that records no replies", thousands(allowed), thousands(total)),
-			Effect:  "an allowed flow may have met a closed port or an open one: the severity stays a range",
+			Effect:  cost + "an allowed flow may have met a closed port or an open one",
 			Query:   d.verdictQuery(s),
 		})
 	}
@@ -110,42 +114,140 @@ func (d *draft) queryIfScoped(s scope, query func(scope) string) string {
 	return query(s)
 }
 
-func (d *draft) missingCounters(s scope) []netcase.Gap {
-	var columns []string
-	for _, r := range d.in.Coverage.Inputs {
-		for _, m := range r.Missing {
-			if isCounter(m) {
-				columns = append(columns, m)
+// counterKind is one family of counting columns, and what is lost without it.
+type counterKind struct {
+	source, expected, effect string
+	words                    []string
+}
+
+func counterKinds() []counterKind {
+	return []counterKind{
+		{"flow counters", "the number of flows that each record stands for",
+			"rows are counted where flows should be, and sessions (A06) cannot be measured", []string{"inflows", "outflows", "flowcount"}},
+		{"packet counters", "packets each way", "whether a host replied cannot be seen from packets", []string{"packets", "pkts"}},
+		{"octet counters", "octets each way", "data that left (B-BYTES) cannot be measured", []string{"bytes", "octets"}},
+	}
+}
+
+// missingCounters claims only the counters that are missing, one row for each kind.
+func (d *draft) missingCounters(s scope) (out []netcase.Gap) {
+	for _, k := range counterKinds() {
+		var columns []string
+		for _, r := range d.in.Coverage.Inputs {
+			for _, m := range r.Missing {
+				if k.has(m) {
+					columns = append(columns, m)
+				}
+			}
+		}
+		slices.Sort(columns)
+		columns = slices.Compact(columns)
+		present := "columns missing: " + strings.Join(columns, ", ")
+		if len(columns) == 0 {
+			without, all := d.withoutOctets()
+			if k.source != "octet counters" || without == 0 {
+				continue
+			}
+			present = fmt.Sprintf("%d of %s whose flows may have been answered carry none", without, count(all, "source"))
+		}
+		out = append(out, netcase.Gap{Source: k.source, Expected: k.expected, Present: present, Effect: k.effect, Query: d.queryIfScoped(s, d.verdictQuery)})
+	}
+	return out
+}
+
+func (k counterKind) has(column string) bool {
+	return slices.ContainsFunc(k.words, func(w string) bool { return strings.Contains(strings.ToLower(column), w) })
+}
+
+// withoutOctets counts the sources whose flows may have been answered, and those
+// of them without octets.
+func (d *draft) withoutOctets() (without, all int) {
+	for _, c := range d.clusters {
+		for _, a := range c.sources {
+			if a.profile.Reach.Failed() == a.profile.Reach.Total() {
+				continue
+			}
+			all++
+			if a.profile.OctetsIn == netcase.Absent {
+				without++
 			}
 		}
 	}
-	sizes := slices.ContainsFunc(d.clusters, func(c *cluster) bool {
-		return slices.ContainsFunc(c.sources, func(a *actor) bool {
-			return a.profile.OctetsIn == netcase.Absent && a.profile.Reach.Failed() != a.profile.Reach.Total()
-		})
-	})
-	if len(columns) == 0 && !sizes {
-		return nil
+	return without, all
+}
+
+// unreadKinds are the kinds of records that were recognised and not read, a row
+// for each kind.
+func (d *draft) unreadKinds(scope) []netcase.Gap {
+	type heap struct {
+		inputs  int
+		records int64
 	}
-	present := "no octets or packets in the flows of the case"
-	if len(columns) > 0 {
-		slices.Sort(columns)
-		present = "columns missing: " + strings.Join(slices.Compact(columns), ", ")
+	kinds := map[string]*heap{}
+	for i := range d.in.Coverage.Inputs {
+		r := &d.in.Coverage.Inputs[i]
+		if r.CopyOf != "" {
+			continue
+		}
+		for reason, n := range r.Reasons {
+			kind, _, ok := strings.Cut(reason, ": "+notReadYet)
+			if !ok {
+				continue
+			}
+			if kinds[kind] == nil {
+				kinds[kind] = &heap{}
+			}
+			kinds[kind].inputs++
+			kinds[kind].records += n
+		}
 	}
-	return []netcase.Gap{{
-		Source: "flow counters", Expected: "flows, packets and octets each way", Present: present,
-		Effect: "rows are counted where flows should be, and neither sessions (A06) nor data that left (B-BYTES) can be measured",
-		Query:  d.queryIfScoped(s, d.verdictQuery),
-	}}
+	var out []netcase.Gap
+	var other []string
+	for _, k := range sortedKeys(kinds) {
+		shows, effect := unreadShows(k)
+		if shows == "" {
+			other = append(other, fmt.Sprintf("%s (%s)", k, count(kinds[k].records, "record")))
+			continue
+		}
+		out = append(out, netcase.Gap{Source: k, Expected: shows, Effect: effect,
+			Present: fmt.Sprintf("%s in %s, recognised and not read", count(kinds[k].records, "record"), count(kinds[k].inputs, "input"))})
+	}
+	if len(other) > 0 {
+		out = append(out, netcase.Gap{Source: "records of other kinds", Expected: "what they tell beside the flows", Effect: "they are neither evidence for nor against anything here",
+			Present: "recognised and not read: " + series(other[:min(len(other), shownPorts)], len(other))})
+	}
+	return out
+}
+
+// notReadYet begins a reader's reason for a kind of records that it knows and
+// skips.
+const notReadYet = "not read yet"
+
+// unreadShows is what a kind of records would show, and what its absence costs;
+// empty: nothing that bears on a case of this kind.
+func unreadShows(kind string) (shows, effect string) {
+	for _, k := range []struct{ word, shows, effect string }{
+		{"dns", "the names that were asked for", "names of destinations, and targets that follow our own names (A08), are unknown"},
+		{"http", "requests: host, path, user agent, status", "what was asked over HTTP, payloads and the program that called are unknown"},
+		{"ssl", "the server name and the fingerprint of each TLS session", "the destination behind a shared address is unknown"},
+		{"x509", "certificates", "the owner of a destination is unknown"},
+		{"ssh", "client, server and whether a login was seen to succeed", "password guessing (A07) and logins on port 22 are unknown"},
+		{"rdp", "cookies, and whether a session was set up", "password guessing (A07) and logins on port 3389 are unknown"},
+		{"ntlm", "accounts and the outcome of logins", "password guessing (A07) is unknown"},
+		{"kerberos", "accounts and the outcome of logins", "password guessing (A07) is unknown"},
+		{"files", "files that were carried, with hashes", "content that came or left (B-BYTES) is unknown"},
+		{"notice", "what the sensor itself raised", "the sensor's own alerts are not weighed"},
+		{"weird", "broken protocols", "tunnels and malformed sessions are unseen"},
+	} {
+		if strings.Contains(strings.ToLower(kind), k.word) {
+			return k.shows, k.effect
+		}
+	}
+	return "", ""
 }
 
 func isCounter(column string) bool {
-	for _, w := range []string{"inflows", "outflows", "flowcount", "packets", "bytes", "octets", "pkts"} {
-		if strings.Contains(strings.ToLower(column), w) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(counterKinds(), func(k counterKind) bool { return k.has(column) })
 }
 
 func (d *draft) missingOutbound(s scope) []netcase.Gap {

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -23,31 +24,64 @@ func (d *draft) judgeGroups() {
 	for _, c := range d.clusters {
 		if !c.rest {
 			d.answerActivity(c)
-			c.hypotheses = weigh(d.weights, states(c.items))
+			if weighable(c) {
+				c.hypotheses = weigh(d.weights, states(c.items))
+			}
+			_, c.share = excessOf(d.findings, c.direction, c.sourceNames())
 		}
 		c.claims = d.claimsOf(c)
 		c.severity = d.severityOf(c, states(c.items), c.claims)
 	}
-	slices.SortStableFunc(d.clusters, gravestFirst)
+	slices.SortStableFunc(d.clusters, weightiestFirst)
+	d.crowd = d.clusters
 	d.joinRest()
 	for _, c := range d.full() {
+		if len(c.hypotheses) == 0 {
+			continue
+		}
 		c.weighing = d.book.add(d.weighingStatement(c), weighingNumbers(c), "frame A: additive decibans and softmax, "+d.weights.String(), inputIDs(&d.in.Coverage))
 		c.evidence = append(slices.Clone(c.evidence), c.weighing)
 	}
 }
 
-// gravestFirst orders groups for the report: by the upper end of the severity,
-// then listed sources, then flows. The rest comes last.
-func gravestFirst(a, b *cluster) int {
+// weightiestFirst orders groups for the report: a machine of ours that made an
+// excess, then by the upper end of the severity, then who explains most of an
+// excess, who was listed and answered, who was listed, by how credibly, and who made most flows,
+// those of listed sources first. The rest comes last.
+func weightiestFirst(a, b *cluster) int {
 	return cmp.Or(
 		cmp.Compare(rank(a.rest), rank(b.rest)),
+		cmp.Compare(rank(!a.ownExcess()), rank(!b.ownExcess())),
 		cmp.Compare(b.severity.High, a.severity.High),
+		cmp.Compare(rank(a.share < mostOfIt), rank(b.share < mostOfIt)),
+		cmp.Compare(rank(!a.listedAndAnswered()), rank(!b.listedAndAnswered())),
 		cmp.Compare(rank(a.standing != standingListed), rank(b.standing != standingListed)),
+		cmp.Compare(b.credence(), a.credence()),
+		cmp.Compare(b.listedFlows(), a.listedFlows()),
 		cmp.Compare(b.flows, a.flows),
 		cmp.Compare(b.severity.Low, a.severity.Low),
 		strings.Compare(a.label(), b.label()),
 		firstPeer(a).Compare(firstPeer(b)),
 	)
+}
+
+// ownExcess tells whether machines of ours made most of an excess.
+func (c *cluster) ownExcess() bool { return c.internal && c.share >= mostOfIt }
+
+func (c *cluster) listedAndAnswered() bool {
+	return c.standing == standingListed && c.reach.Answered() > 0
+}
+
+// credence is the largest fused probability among the sources, in hundredths: a group
+// that independent origins name goes before one that a single list names.
+func (c *cluster) credence() int {
+	best := 0
+	for _, a := range c.sources {
+		if a.card != nil {
+			best = max(best, int(math.Round(100*a.card.P)))
+		}
+	}
+	return best
 }
 
 func firstPeer(c *cluster) netcase.Endpoint {
@@ -96,6 +130,7 @@ func strongestEach(over []*cluster) []netcase.Claim {
 func (c *cluster) absorb(over []*cluster) {
 	named := map[int]bool{}
 	for i, o := range over {
+		c.joined += max(o.joined, 1)
 		if i == 0 {
 			c.direction = o.direction
 		}
@@ -153,8 +188,11 @@ func (d *draft) group(c *cluster, id string, full bool) netcase.Group {
 		Reach: c.reach, Span: c.span, Items: c.items, Hypotheses: c.hypotheses, Claims: c.claims, Severity: c.severity,
 		Evidence: c.evidence, Sources: []netcase.Profile{}, Findings: []string{},
 	}
+	if g.Hypotheses == nil {
+		g.Hypotheses = []netcase.Hypothesis{}
+	}
 	if c.rest {
-		g.Items, g.Hypotheses = []netcase.Item{}, []netcase.Hypothesis{}
+		g.Items, g.Joined = []netcase.Item{}, max(c.joined, 1)
 	}
 	limit := shortSources
 	if full {

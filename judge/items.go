@@ -45,7 +45,7 @@ func activityItems() []activityItem {
 		{"A07", "failed logins above the threshold", failedLogins},
 		{"A08", "follows our names, or an unlisted source returns to open ports only", followsUs},
 		{"A09", "ten times the expected load, and a service that suffers", overload},
-		{"A10", "a source of ours or of a partner, or begun within a recorded change", insideOrChange},
+		{"A10", "a source of ours or of a partner with its owner's word for it, or begun within a recorded change", insideOrChange},
 	}
 }
 
@@ -57,9 +57,12 @@ const (
 	returnTimes  = 3   // A08, flows a host on an open port
 )
 
+// notFromOutside is why a question about sources that came to us is not put.
+const notFromOutside = "asked of sources from outside only"
+
 func massPorts(d *draft, c *cluster) answer {
 	if c.direction != netcase.Inbound {
-		return na("asked of sources from outside only")
+		return na(notFromOutside)
 	}
 	var other []string
 	for _, p := range portsOf(c.ports) {
@@ -133,16 +136,28 @@ func everyPortAlone(c *cluster) bool {
 }
 
 func abuseListed(d *draft, c *cluster) answer {
+	if c.ownSide() {
+		return na(notFromOutside)
+	}
 	switch c.standing {
 	case standingListed:
 		origins, known := 0, 0
 		for _, a := range c.sources {
+			if a.card == nil {
+				continue
+			}
 			origins = max(origins, originsOf(a.card))
 			if a.card.Known {
 				known++
 			}
 		}
-		return yes(fmt.Sprintf("up to %s; %d of %s known to the lists before the traffic", count(origins, "independent origin"), known, count(len(c.sources), "source")), c.evidence...)
+		why := fmt.Sprintf("up to %s; %d of %s known to the lists before the traffic", count(origins, "independent origin"), known, count(len(c.sources), "source"))
+		if n := c.listedSources(); n < len(c.sources) {
+			why = fmt.Sprintf("%d of the %s are listed, the others did the same from the same network; ", n, count(len(c.sources), "source")) + why
+		}
+		return yes(why, c.evidence...)
+	case standingEdge:
+		return no("many share the address: a list that names it accuses everyone behind it", c.evidence...)
 	case standingUnasked:
 		return open("no intelligence list was given")
 	case standingOwn:
@@ -156,6 +171,9 @@ func abuseListed(d *draft, c *cluster) answer {
 }
 
 func scannerNamed(d *draft, c *cluster) answer {
+	if c.ownSide() {
+		return na(notFromOutside)
+	}
 	switch c.standing {
 	case standingScanner:
 		return yes(fmt.Sprintf("%s in a published range", count(len(c.sources), "source")), c.evidence...)
@@ -169,6 +187,9 @@ func scannerNamed(d *draft, c *cluster) answer {
 
 // mostlyFailed answers only where the open outcomes could not turn it.
 func mostlyFailed(d *draft, c *cluster) answer {
+	if d.assumed() != "" {
+		return open("outcomes are assumed by the caller, not recorded")
+	}
 	total, failed := float64(c.reach.Total()), float64(c.reach.Failed())
 	still := float64(c.reach.Open())
 	switch {
@@ -183,6 +204,9 @@ func mostlyFailed(d *draft, c *cluster) answer {
 }
 
 func manySessions(d *draft, c *cluster) answer {
+	if c.ownSide() {
+		return na(notFromOutside)
+	}
 	most, measured := int64(0), true
 	for _, a := range c.sources {
 		if a.profile.BusiestHour == netcase.Absent {
@@ -242,6 +266,9 @@ func followsUs(d *draft, c *cluster) answer {
 	if c.direction != netcase.Inbound || c.standing == standingWelcome {
 		return na("asked of unknown sources from outside only")
 	}
+	if c.standing == standingUnlisted && !d.listsKnew(c.span.End) {
+		return open("no list that was given was known at the time of the traffic, so unlisted says nothing")
+	}
 	if c.standing == standingUnlisted {
 		for _, a := range c.sources {
 			if returns(&a.profile) {
@@ -294,24 +321,37 @@ func overload(d *draft, c *cluster) answer {
 	return open("there is no baseline to compare the load with")
 }
 
+// listsKnew tells whether any list that was given was known by a time. A list that
+// was learned later, or that has no date, says nothing of who was unknown then.
+func (d *draft) listsKnew(at netcase.Time) bool {
+	return slices.ContainsFunc(d.in.Coverage.Feeds, func(f netcase.FeedReport) bool {
+		return f.Error == "" && f.Usable > 0 && f.Learned.Known() && f.Learned <= at
+	})
+}
+
 // describedOnly tells whether the time line could only be described.
 func (d *draft) describedOnly() bool {
 	return slices.ContainsFunc(d.findings, func(f netcase.Finding) bool { return f.Spike != nil && f.Spike.Described })
 }
 
+// insideOrChange asks what the owner says. That a source is ours says by itself
+// neither that it was told to do this nor that it was not.
 func insideOrChange(d *draft, c *cluster) answer {
-	if c.internal || c.direction == netcase.Lateral {
-		return yes("the source is ours", c.evidence...)
-	}
-	if c.standing == standingWelcome {
-		return yes("the owner named the source", d.coverage)
+	ours := c.internal || c.direction == netcase.Lateral
+	if ours || c.standing == standingWelcome {
+		if why := d.vouchedRole(c); why != "" {
+			return yes(why, d.coverage)
+		}
 	}
 	for _, ch := range d.site.Changes {
 		if ch.Start <= c.span.Start && c.span.Start < ch.End {
 			return yes("it began within a recorded change: "+ch.Reason, d.coverage)
 		}
 	}
-	if len(d.site.Changes) == 0 {
+	switch {
+	case ours:
+		return open("the source is ours; whether it was told to do this is not in the data")
+	case len(d.site.Changes) == 0:
 		return open("no record of changes was given")
 	}
 	return no("it began outside the recorded changes", d.coverage)
@@ -322,6 +362,9 @@ func (d *draft) answerActivity(c *cluster) {
 	for _, item := range activityItems() {
 		a := item.ask(d, c)
 		c.items = append(c.items, netcase.Item{ID: item.id, Text: item.text, State: a.state, Why: a.why, Evidence: unique(a.evidence)})
+	}
+	if !weighable(c) {
+		c.silence()
 	}
 }
 

@@ -109,6 +109,7 @@ type draft struct {
 	// particular are the hosts that some finding names in particular.
 	particular []netcase.Endpoint
 	clusters   []*cluster
+	crowd      []*cluster // all groups, before those beyond the bound were joined
 	claims     []netcase.Claim
 	level      netcase.Severity
 	coverage   string // id of the evidence on what was looked at

@@ -111,9 +111,14 @@ func TestInternalBurst(t *testing.T) {
 	in.Findings = numbered(netcase.Finding{Detector: "scan", Kind: "horizontal", Title: "1 inside source", Direction: netcase.Lateral, Flows: 400, Reach: p.Reach,
 		Scan: &netcase.ScanFacts{Class: "horizontal", Sources: []netcase.Profile{p}, SourceCount: 1, Ports: []uint16{445}, PortCount: 1, HostCount: 40, Internal: true}})
 	c := judged(t, in)
-	lead := c.Groups[0].Lead()
-	if lead.ID != "MIS" || lead.Posterior < .7 {
-		t.Errorf("lead %s %.3f", lead.ID, lead.Posterior)
+	if n := len(c.Groups[0].Hypotheses); n != 0 {
+		t.Errorf("%d explanations of what a machine of ours did are weighed without a word of its owner", n)
+	}
+	if text := summaryText(c); !strings.Contains(text, "authorised is not in the data") || !strings.Contains(text, "10.0.0.9") || strings.Contains(text, "benign") {
+		t.Errorf("summary: %s", text)
+	}
+	if !slices.ContainsFunc(c.Gaps, func(g netcase.Gap) bool { return strings.Contains(g.Effect, "authorised or not is not in the data") }) {
+		t.Errorf("gaps %+v", c.Gaps)
 	}
 	if c.Severity.High != netcase.Low {
 		t.Errorf("severity %s by %s", c.Severity, c.Severity.RuleHigh)
@@ -126,6 +131,17 @@ func TestInternalBurst(t *testing.T) {
 	}
 	if slices.ContainsFunc(c.Actions, func(a netcase.Action) bool { return a.Kind == actBlock }) {
 		t.Error("a machine of ours is to be blocked")
+	}
+	for name, site := range map[string]*netcase.Site{
+		"monitoring": {Own: prefixes("10.0.0.0/8"), Monitoring: prefixes("10.0.0.9/32")},
+		"statement":  {Own: prefixes("10.0.0.0/8"), Statements: []netcase.Statement{{Who: "owner", What: "our inventory", Peer: "10.0.0.9"}}},
+		"change":     {Own: prefixes("10.0.0.0/8"), Changes: []netcase.Change{{Start: p.First - 1, End: p.Last, Reason: "CHG-1"}}},
+	} {
+		in.Site = site
+		g := judged(t, in).Groups[0]
+		if lead := g.Lead(); lead.ID != "MIS" || itemOf(g.Items, "A10").State != netcase.True {
+			t.Errorf("%s: lead %s, A10 %+v", name, lead.ID, itemOf(g.Items, "A10"))
+		}
 	}
 }
 
@@ -172,8 +188,25 @@ func TestControl(t *testing.T) {
 	if c.Severity.High != netcase.Medium || c.Severity.Low != netcase.Medium {
 		t.Errorf("intelligence lifts LOW to MEDIUM and no further: %s %v", c.Severity, c.Severity.Modifiers)
 	}
-	if x := claimOf(c.Groups[0].Claims, claimExfiltration); x.Standing != netcase.Assessed || x.Word != "almost no chance" {
-		t.Errorf("under 10 MB left: %s %s", x.Standing, x.Word)
+	if x := claimOf(c.Groups[0].Claims, claimExfiltration); x.Standing != netcase.NotDeterminable || itemOf(x.Items, "B-BYTES").State != netcase.False {
+		t.Errorf("under 10 MB left, and how rare the destination is is not known: %s %+v", x.Standing, x.Items)
+	}
+	if len(c.Groups[0].Hypotheses) != 0 || itemOf(c.Groups[0].Items, "A06").State != netcase.NotApplicable || itemOf(c.Groups[0].Items, "A03").State != netcase.NotApplicable {
+		t.Errorf("what our side began is weighed as if it had come to us: %+v", c.Groups[0].Items)
+	}
+	if text := summaryText(c); !strings.Contains(text, "not determinable from flows") || strings.Contains(text, "scanning") || strings.Contains(text, "guess") {
+		t.Errorf("summary: %s", text)
+	}
+	if c.Severity.RuleHigh != "6b, lifted by intelligence" || strings.Contains(c.Severity.WhyHigh, "without reply") {
+		t.Errorf("rule %q: %s", c.Severity.RuleHigh, c.Severity.WhyHigh)
+	}
+	if !strings.Contains(c.Actions[0].Title, "process") {
+		t.Errorf("first action %q", c.Actions[0].Title)
+	}
+	for _, a := range c.Actions {
+		if strings.Contains(a.Reason, "background") {
+			t.Errorf("%s: %s", a.Title, a.Reason)
+		}
 	}
 	if i := slices.IndexFunc(c.Actions, func(a netcase.Action) bool { return a.Kind == actBlock }); i >= 0 && c.Actions[i].Expiry != DefaultConfig().TTLC2 {
 		t.Errorf("block for %s", c.Actions[i].Expiry)

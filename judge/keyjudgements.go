@@ -44,6 +44,9 @@ func (d *draft) judgements(c *netcase.Case) []netcase.Judgement {
 }
 
 func (d *draft) groupJudgement(cl *cluster, g *netcase.Group, level string) netcase.Judgement {
+	if len(cl.hypotheses) == 0 {
+		return ownSideJudgement(cl, g)
+	}
 	lead := cl.lead()
 	_, span := Word(lead.Posterior)
 	return netcase.Judgement{
@@ -51,6 +54,25 @@ func (d *draft) groupJudgement(cl *cluster, g *netcase.Group, level string) netc
 		Word:  lead.Word, Range: span, Confidence: level, Change: d.wouldChange(cl),
 	}
 }
+
+// ownSideJudgement is the line on what our own side began.
+func ownSideJudgement(cl *cluster, g *netcase.Group) netcase.Judgement {
+	j := netcase.Judgement{
+		Claim: netcase.Sentence{Text: fmt.Sprintf("%s (%s): our side called; what this was is not determinable from flows.", g.ID, g.Label), Evidence: g.Evidence},
+		Word:  notWeighed, Confidence: noConfidence, Change: "the process that called, and what the destination is",
+	}
+	if cl.internal {
+		j.Claim.Text = fmt.Sprintf("%s (%s): one of our own machines began this; authorised or not is not in the data.", g.ID, g.Label)
+		j.Change = "the word of the owner, a change ticket, or the role of the machine as the site states it"
+	}
+	return j
+}
+
+// What stands in the table where there is neither likelihood nor confidence.
+const (
+	notWeighed   = "not weighed"
+	noConfidence = "—"
+)
 
 // wouldChange names the open item that tells the explanations apart best, and what
 // its answer would bring.
@@ -87,7 +109,7 @@ func (d *draft) claimJudgement(c *netcase.Claim, level string) netcase.Judgement
 		_, j.Range = Word(c.Posterior)
 		j.Change = "a finding on any of its open items"
 	case netcase.NotDeterminable:
-		j.Word, j.Change = string(c.Standing), series(c.Missing, len(c.Missing))
+		j.Word, j.Change, j.Confidence = string(c.Standing), series(c.Missing, len(c.Missing)), noConfidence
 	case netcase.Gated:
 		j.Word, j.Change = string(c.Standing), "records that contradict: "+c.Why
 	}

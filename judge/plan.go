@@ -54,6 +54,9 @@ func Plan(in Input, limit int) ([]netip.Addr, error) {
 func (d *draft) ifListed(c *cluster) (changes bool, moved float64) {
 	state := maps.Clone(states(c.items))
 	state["A03"] = netcase.True
+	if len(c.hypotheses) == 0 {
+		return false, 0 // our side began it: no list decides what it was
+	}
 	before, after := c.lead(), weigh(d.weights, state)
 	severity := d.severityOf(c, state, c.claims)
 	changes = after[0].ID != before.ID || after[0].Word != before.Word || severity.String() != c.severity.String()

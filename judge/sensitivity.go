@@ -19,6 +19,9 @@ func (d *draft) sensitivity(groups []netcase.Group) []netcase.Sensitivity {
 }
 
 func (d *draft) withoutItems(c *cluster, id string) (out []netcase.Sensitivity) {
+	if len(c.hypotheses) == 0 {
+		return nil // nothing was weighed
+	}
 	before := c.lead()
 	for _, item := range c.items {
 		if item.State != netcase.True {

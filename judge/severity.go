@@ -13,6 +13,8 @@ const highClaim = 0.80
 // facts are what the table of severity asks of a group, apart from its reach.
 type facts struct {
 	inbound   bool
+	outbound  bool
+	lateral   bool
 	welcome   bool
 	listed    bool
 	scanner   bool
@@ -32,6 +34,9 @@ type outcome struct {
 	admin  bool // an administration port went both ways
 	twoWay bool // something went both ways
 	passed bool // something was allowed or refused by the host, without an answer
+
+	seen     netcase.Tally // what was recorded, so that the reason says no more than that
+	adminSee bool          // the answer of the administration port is recorded, not supposed
 }
 
 // row is what fired.
@@ -54,7 +59,7 @@ func decideRow(f facts, o outcome) row {
 	case f.guessing && o.admin && f.crit >= 3 && !f.guarded:
 		return row{"4", netcase.High, "password guessing on an administration port that answers, and neither lockout nor a second factor is on record"}
 	case o.admin && f.inbound && !f.welcome:
-		return row{"5", netcase.Medium, "an administration port answers the Internet"}
+		return row{"5", netcase.Medium, o.adminWhy()}
 	case f.guessing:
 		return row{"5", netcase.Medium, "password guessing above the threshold of the login log"}
 	case f.aimed && o.twoWay:
@@ -62,10 +67,13 @@ func decideRow(f facts, o outcome) row {
 	case f.scanner:
 		return row{"6a", netcase.Info, "a known research scanner, and no administration port answered"}
 	case o.twoWay:
-		return row{"6b", netcase.Low, "allowed and answered, on no administration port from outside"}
+		return row{"6b", netcase.Low, o.answeredWhy(f)}
 	case o.passed:
-		return row{"6b", netcase.Low, "allowed without reply, or refused by the host"}
+		return row{"6b", netcase.Low, o.passedWhy()}
 	case f.listed:
+		if f.outbound {
+			return row{"6b", netcase.Low, "denied, to a listed destination"}
+		}
 		return row{"6b", netcase.Low, "denied, from listed sources"}
 	case f.spike:
 		return row{"6b", netcase.Low, "denied, during an excess over the baseline"}
@@ -73,11 +81,66 @@ func decideRow(f facts, o outcome) row {
 	return row{"7", netcase.Info, "denied, and nothing else speaks against it"}
 }
 
+func (o outcome) adminWhy() string {
+	if o.adminSee || o.seen.Open() == 0 {
+		return "an administration port answers the Internet"
+	}
+	return "an administration port may have answered the Internet: " + openPart(o.seen)
+}
+
+// openPart is what is not known of the outcome, in words.
+func openPart(t netcase.Tally) string {
+	var open netcase.Tally
+	open[netcase.ReachUnknown], open[netcase.ReachAllowed] = t[netcase.ReachUnknown], t[netcase.ReachAllowed]
+	return reachText(open)
+}
+
+// answeredWhy says what was answered, and where: seen, or only supposed.
+func (o outcome) answeredWhy(f facts) string {
+	where := "on no administration port from outside"
+	switch {
+	case f.outbound:
+		where = "and our side began them"
+	case f.lateral:
+		where = "and both ends are ours"
+	case f.welcome:
+		where = "from a source that the owner named"
+	}
+	if n := o.seen.Answered(); n > 0 {
+		return count(n, "flow") + " answered, " + where
+	}
+	if o.seen.Open() > 0 {
+		return "supposing that " + openPart(o.seen) + " means answered, " + where
+	}
+	return "answered, " + where
+}
+
+// passedWhy says what came past the controls without an answer.
+func (o outcome) passedWhy() string {
+	var parts []string
+	if n := o.seen[netcase.ReachNoReply]; n > 0 {
+		parts = append(parts, count(n, "flow")+" allowed without reply")
+	}
+	if n := o.seen[netcase.ReachRefused]; n > 0 {
+		parts = append(parts, count(n, "flow")+" refused by the host")
+	}
+	if n := o.seen[netcase.ReachAllowed]; n > 0 {
+		parts = append(parts, count(n, "flow")+" allowed, supposing that none was answered: replies are not recorded")
+	}
+	if len(parts) == 0 {
+		return "allowed without reply, or refused by the host"
+	}
+	return series(parts, len(parts))
+}
+
+// liftedRule names the rule of a severity that intelligence lifted.
+const liftedRule = "%s, lifted by intelligence"
+
 // lift is what intelligence alone may add: LOW to MEDIUM where our side called a
 // place that is listed for harm and the call was not denied. It never goes further.
 func lift(f facts, o outcome, r row) (row, string) {
 	if f.badCalled && o.twoWay && r.level == netcase.Low {
-		r.level = netcase.Medium
+		r.level, r.number = netcase.Medium, fmt.Sprintf(liftedRule, r.number)
 		return r, "intelligence lifts LOW to MEDIUM: our side called a place that is listed for harm"
 	}
 	return r, ""
@@ -87,9 +150,11 @@ func lift(f facts, o outcome, r row) (row, string) {
 func (d *draft) factsOf(c *cluster, state map[string]netcase.State, claims []netcase.Claim) facts {
 	f := facts{
 		inbound:  c.direction == netcase.Inbound,
+		outbound: c.direction == netcase.Outbound,
+		lateral:  c.direction == netcase.Lateral,
 		welcome:  c.standing == standingWelcome,
-		listed:   state["A03"] == netcase.True,
-		scanner:  state["A04"] == netcase.True,
+		listed:   state["A03"] == netcase.True || c.ownSide() && c.standing == standingListed,
+		scanner:  state["A04"] == netcase.True || c.ownSide() && c.standing == standingScanner,
 		guessing: state["A07"] == netcase.True,
 		aimed:    state["A08"] == netcase.True && c.standing == standingUnlisted && c.class != classContact && c.class != classSessions,
 		spike:    d.spikeOver(c.span),
@@ -102,7 +167,7 @@ func (d *draft) factsOf(c *cluster, state map[string]netcase.State, claims []net
 			f.claim = cl.Name
 		}
 	}
-	f.badCalled = c.direction == netcase.Outbound && f.listed && slices.ContainsFunc(c.sources, calledForHarm)
+	f.badCalled = f.listed && c.calledHarm()
 	return f
 }
 
@@ -191,6 +256,7 @@ func outcomes(c *cluster) (mild, grave outcome) {
 		twoWay: c.reach.Answered() > 0,
 		passed: c.reach[netcase.ReachNoReply]+c.reach[netcase.ReachRefused]+c.reach[netcase.ReachAllowed] > 0,
 	}
+	proven.seen, proven.adminSee = c.reach, proven.admin
 	mild, grave = proven, proven
 	if c.reach.Open() > 0 {
 		grave.twoWay = true
@@ -212,6 +278,9 @@ func (d *draft) severityOf(c *cluster, state map[string]netcase.State, claims []
 		Low: low.level, RuleLow: low.number, WhyLow: low.why,
 		High: high.level, RuleHigh: high.number, WhyHigh: high.why,
 		Evidence: c.evidence,
+	}
+	if r := d.assumed(); r != "" {
+		s.WhyLow, s.WhyHigh = "assumed "+r+": "+s.WhyLow, "assumed "+r+": "+s.WhyHigh
 	}
 	for _, m := range []string{liftedLow, liftedHigh} {
 		if m != "" && !slices.Contains(s.Modifiers, m) {

@@ -62,6 +62,9 @@ func (d *draft) succeeded(c *cluster) bool {
 
 func (d *draft) suspicion() (netcase.Status, string) {
 	for _, c := range d.clusters {
+		if why := d.ownSuspicion(c); why != "" {
+			return netcase.StatusSuspicious, why
+		}
 		l := c.lead()
 		if l.Posterior > suspiciousFrom && l.ID != "BSC" {
 			return netcase.StatusSuspicious, fmt.Sprintf("under investigation: %s (posterior %s) for %s", explanation(l.ID).Name, printed(l.Posterior), c.who())
@@ -81,9 +84,23 @@ func (d *draft) suspicion() (netcase.Status, string) {
 	return netcase.StatusObservation, "no explanation of harm leads, and there is no excess over a baseline"
 }
 
+// ownSuspicion tells why what our side began is to be looked into: a machine of
+// ours that nobody vouches for, or a call of a place that is listed for harm.
+func (d *draft) ownSuspicion(c *cluster) string {
+	switch {
+	case len(c.hypotheses) > 0 || c.rest:
+		return ""
+	case c.internal:
+		return "under investigation: " + c.who() + " began this, and whether it was authorised is not in the data"
+	case c.calledHarm():
+		return "under investigation: our side called " + c.who() + ", listed for harm"
+	}
+	return ""
+}
+
 // spikeNumbers is what an excess must be told with.
 func spikeNumbers(s *netcase.SpikeFacts) string {
-	return fmt.Sprintf("(ratio %.1f, excess %s, q %s)", s.Ratio, count(int64(s.Excess), "flow"), smallP(s.Q))
+	return fmt.Sprintf("(ratio %.1f, excess %s, q %s)", s.Ratio, count(int64(math.Round(s.Excess)), "flow"), smallP(s.Q))
 }
 
 // explained is the part of an excess that the listed addresses explain, in words.

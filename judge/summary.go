@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func summary(c *netcase.Case) []netcase.Sentence {
 
 // told is the leading group of a case; nil where there is none.
 func told(c *netcase.Case) *netcase.Group {
-	if len(c.Groups) == 0 || len(c.Groups[0].Hypotheses) == 0 {
+	if len(c.Groups) == 0 || c.Groups[0].Joined > 0 {
 		return nil
 	}
 	return &c.Groups[0]
@@ -50,13 +51,36 @@ func sayWhat(c *netcase.Case) netcase.Sentence {
 	if g == nil {
 		return sayQuiet(c)
 	}
+	text := sayOwnSide(c, g)
+	if len(g.Hypotheses) > 1 {
+		text = sayWeighed(c, g)
+	}
+	if many, _, ok := strings.Cut(c.Title, " in "); ok && strings.Contains(many, manySources) {
+		text = c.Title + "; the first of them: " + lowerFirst(text)
+	}
+	return netcase.Sentence{Text: text + sayOthers(c) + ".", Evidence: g.Evidence}
+}
+
+// sayOthers counts the groups that page one does not tell.
+func sayOthers(c *netcase.Case) string {
+	n := c.GroupCount() - 1
+	switch {
+	case n == 1:
+		return "; 1 further group of sources is in the appendix"
+	case n > 1:
+		return fmt.Sprintf("; %s of sources are in the appendix", count(n, "further group"))
+	}
+	return ""
+}
+
+func sayWeighed(c *netcase.Case, g *netcase.Group) string {
 	lead, next := g.Hypotheses[0], g.Hypotheses[1]
 	text := fmt.Sprintf("%s; this is %s %s (posterior %s; next: %s, %s)",
 		deed(c, g), article(lead.Word), explanation(lead.ID).Phrase, printed(lead.Posterior), explanation(next.ID).Name, printed(next.Posterior))
-	if n := len(c.Groups) - 1; n > 0 {
-		text += fmt.Sprintf("; %s of sources did something else or met another outcome", count(n, "further group"))
+	if f, share := excessOf(c.Findings, g.Direction, groupNames(g)); share >= mostOfIt {
+		text += "; its sources made " + excessText(f, share)
 	}
-	return netcase.Sentence{Text: text + ".", Evidence: g.Evidence}
+	return text
 }
 
 // article puts "a" before the words that need it.
@@ -80,12 +104,44 @@ func deed(c *netcase.Case, g *netcase.Group) string {
 		ports = count(len(g.Ports), "port") + " and more"
 	}
 	switch {
-	case g.Direction == netcase.Outbound && !strings.HasSuffix(who, "of ours"):
+	case internalGroup(g):
+		return fmt.Sprintf("Our own %s asked %s for %s in %s %s", sourcesOf(c, g), outsideHosts(c, g), ports, count(g.Flows, "flow"), when)
+	case g.Direction == netcase.Outbound:
 		return fmt.Sprintf("Our side called %s on %s in %s %s", who, ports, count(g.Flows, "flow"), when)
 	case g.Class == classSessions:
 		return fmt.Sprintf("%s reached %s on %s in %s %s", who, hosts, ports, count(g.Flows, "flow"), when)
 	}
 	return fmt.Sprintf("%s asked %s for %s in %s %s", who, hosts, ports, count(g.Flows, "flow"), when)
+}
+
+// sourcesOf names the sources of a group where they are few.
+func sourcesOf(c *netcase.Case, g *netcase.Group) string {
+	const few = 3
+	if g.SourceCount > few || len(g.Sources) < g.SourceCount {
+		return count(g.SourceCount, "machine")
+	}
+	var parts []string
+	for i := range g.Sources {
+		parts = append(parts, namedIn(c, g.Sources[i].Peer))
+	}
+	return series(parts, len(parts))
+}
+
+// outsideHosts are the hosts that machines of ours asked.
+func outsideHosts(c *netcase.Case, g *netcase.Group) string {
+	if g.Direction == netcase.Outbound {
+		return count(g.HostCount, "outside address")
+	}
+	return hostsOf(c, g)
+}
+
+// namedIn is an endpoint with the machine name that the case knows.
+func namedIn(c *netcase.Case, e netcase.Endpoint) string {
+	name := e.String()
+	if n := c.Names[name]; n != "" {
+		name += " (" + n + ")"
+	}
+	return name
 }
 
 func hostsOf(c *netcase.Case, g *netcase.Group) string {
@@ -94,11 +150,7 @@ func hostsOf(c *netcase.Case, g *netcase.Group) string {
 	}
 	var parts []string
 	for _, h := range g.Hosts {
-		name := h.String()
-		if n := c.Names[name]; n != "" {
-			name += " (" + n + ")"
-		}
-		parts = append(parts, name)
+		parts = append(parts, namedIn(c, h))
 	}
 	return series(parts, g.HostCount)
 }
@@ -120,7 +172,11 @@ func sayQuiet(c *netcase.Case) netcase.Sentence {
 	}
 	evidence := lookedAt(c)
 	if len(c.Findings) > 0 {
-		text += fmt.Sprintf("; %s of another kind stand in the list", count(len(c.Findings), "finding"))
+		verb := "stand"
+		if len(c.Findings) == 1 {
+			verb = "stands"
+		}
+		text += fmt.Sprintf("; %s of another kind %s in the list", count(len(c.Findings), "finding"), verb)
 		for i := range c.Findings {
 			evidence = append(evidence, evidenceOf(&c.Findings[i])...)
 		}
@@ -131,9 +187,11 @@ func sayQuiet(c *netcase.Case) netcase.Sentence {
 func sayReach(c *netcase.Case) netcase.Sentence {
 	s := c.Severity
 	evidence := append(slices.Clone(s.Evidence), lookedAt(c)...)
-	text := ""
+	text := sayAssumed(c)
+	doors, cited := sayDoors(c)
+	text, evidence = text+doors, append(evidence, cited...)
 	if g := told(c); g != nil {
-		text = "Outcome of these flows: " + reachText(g.Reach) + "; "
+		text += "outcome of these flows: " + reachText(g.Reach) + "; "
 		evidence = append(slices.Clone(g.Evidence), evidence...)
 	}
 	if s.Low == s.High {
@@ -146,6 +204,55 @@ func sayReach(c *netcase.Case) netcase.Sentence {
 		text += "; " + m
 	}
 	return netcase.Sentence{Text: upperFirst(text) + ".", Evidence: evidence}
+}
+
+// sayDoors names the doors that are known to stand open, the busiest first.
+func sayDoors(c *netcase.Case) (string, []string) {
+	var open []*netcase.Finding
+	for i := range c.Findings {
+		if x := c.Findings[i].Exposure; x != nil && x.Proven {
+			open = append(open, &c.Findings[i])
+		}
+	}
+	slices.SortStableFunc(open, func(a, b *netcase.Finding) int {
+		return cmp.Or(cmp.Compare(b.Exposure.Sessions, a.Exposure.Sessions), a.Exposure.Host.Compare(b.Exposure.Host), cmp.Compare(a.Exposure.Port, b.Exposure.Port))
+	})
+	const shown = 2
+	var parts, evidence []string
+	for _, f := range open[:min(len(open), shown)] {
+		x := f.Exposure
+		parts = append(parts, fmt.Sprintf("%d/%s on %s answered %s (%s)", x.Port, transport(x.Proto), doorName(c, x), count(x.SourceCount, "outside address"), count(x.Sessions, "two-way flow")))
+		evidence = append(evidence, evidenceOf(f)...)
+	}
+	if len(parts) == 0 {
+		return "", nil
+	}
+	text := strings.Join(parts, "; ")
+	if n := len(open) - len(parts); n > 0 {
+		text += fmt.Sprintf("; %s open to the Internet", count(n, "further port"))
+	}
+	return text + "; ", evidence
+}
+
+// doorName is a host by the name that the finding or the inputs give it, with its
+// address.
+func doorName(c *netcase.Case, x *netcase.ExposureFacts) string {
+	address := x.Host.String()
+	name := cmp.Or(x.HostName, c.Names[address])
+	if name == "" || name == address {
+		return address
+	}
+	return name + " (" + address + ")"
+}
+
+func transport(proto uint8) string {
+	switch proto {
+	case netcase.TCP:
+		return "tcp"
+	case netcase.UDP:
+		return "udp"
+	}
+	return fmt.Sprintf("protocol %d", proto)
 }
 
 func upperFirst(s string) string {
@@ -228,7 +335,7 @@ func sayConfidence(c *netcase.Case) netcase.Sentence {
 func sayDoubt(c *netcase.Case) (string, []string) {
 	for i := range c.Findings {
 		f := &c.Findings[i]
-		if f.Artefact == nil || c.Artefact == nil || f.Artefact.Verdict != c.Artefact.Verdict || f.Artefact.Verdict == artefactNone {
+		if f.Artefact == nil || c.Artefact == nil || f.Artefact.Verdict != c.Artefact.Verdict || f.Artefact.Verdict == artefactNone || !comparesCounts(f.Artefact) {
 			continue
 		}
 		least, most := countRange(f.Artefact)
@@ -237,22 +344,24 @@ func sayDoubt(c *netcase.Case) (string, []string) {
 	return "", nil
 }
 
-// sayShare says how much of an excess the listed addresses explain.
+// sayShare quotes what the time line shows, and how much of an excess the listed
+// addresses explain.
 func sayShare(c *netcase.Case) (string, []string) {
-	for i := range c.Findings {
-		f := &c.Findings[i]
-		if f.Spike == nil || f.Spike.Listed == nil || f.Spike.Described {
-			continue
-		}
-		text := fmt.Sprintf("; the listed addresses explain %s of the excess over the baseline %s", explained(f.Spike), spikeNumbers(f.Spike))
-		if g := told(c); g != nil {
-			if part, ok := explainedBy(f.Spike, g); ok {
-				text += fmt.Sprintf(", those of %s %s", g.ID, part)
-			}
-		}
+	f := headline(sortedTitles(c.Findings))
+	if f == nil {
+		return "", nil
+	}
+	text := "; time line: " + f.Title
+	if f.Spike.Described || f.Spike.Listed == nil {
 		return text, evidenceOf(f)
 	}
-	return "", nil
+	text += fmt.Sprintf("; the listed addresses explain %s of that excess", explained(f.Spike))
+	if g := told(c); g != nil {
+		if part, ok := explainedBy(f.Spike, g); ok {
+			text += fmt.Sprintf(", those of %s %s", g.ID, part)
+		}
+	}
+	return text, evidenceOf(f)
 }
 
 func sayDecision(c *netcase.Case) netcase.Sentence {

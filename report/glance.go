@@ -71,8 +71,8 @@ func leadText(c *netcase.Case) (lead, rival string) {
 	}
 	g := &c.Groups[0]
 	lead = leadOf(g)
-	if len(c.Groups) > 1 {
-		lead += fmt.Sprintf(", for %s, the first of %s groups", g.ID, countOf(len(c.Groups)))
+	if n := c.GroupCount(); n > 1 {
+		lead += fmt.Sprintf(", for %s, the first of %s groups", g.ID, countOf(n))
 	}
 	if hasRivals(g) {
 		rival = likelihoodText(g.Hypotheses[1])
