@@ -154,7 +154,7 @@ func (d *draft) loginsMatter() bool {
 }
 
 // fetchRaw asks for raw records where only the counts are in doubt.
-func (d *draft) fetchRaw(s scope) []netcase.Action {
+func (d *draft) fetchRaw(scope) []netcase.Action {
 	f := d.doubted()
 	if f == nil {
 		return nil

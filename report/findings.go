@@ -272,7 +272,7 @@ func sourceTable(c *netcase.Case, sources []netcase.Profile, total int) Table {
 		p := &sources[i]
 		rows = append(rows, []Cell{
 			quoted(named(c, p.Peer)), num(p.Flows), num(p.Records), num(int64(p.HostCount)),
-			plain(doorsText(p, 8)), plain(reachText(p.Reach)), plain(p.First.Short()), plain(p.Last.Short()),
+			plain(doorsText(p)), plain(reachText(p.Reach)), plain(p.First.Short()), plain(p.Last.Short()),
 		})
 	}
 	t := table("Sources, most flows first. Flows are what the records stand for; a record may stand for several.",
@@ -289,7 +289,7 @@ func sightingTable(c *netcase.Case, s *netcase.SightingFacts) Table {
 		x := &s.Sightings[i]
 		rows = append(rows, []Cell{
 			quoted(named(c, netcase.At(x.Card.Address))), plain(chart.ListingsText(&x.Card)), quoted(categories(&x.Card, 4)),
-			plain(doorsText(&x.Profile, 8)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), quoted(knownText(&x.Card)),
+			plain(doorsText(&x.Profile)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), quoted(knownText(&x.Card)),
 		})
 	}
 	t := table(fmt.Sprintf("Listed addresses in this traffic, outcome “%s”. %s of %s indicators were usable for matching.", s.Outcome, count(s.Usable), count(s.Total)),

@@ -649,11 +649,11 @@ func TestFilesThatAreNoLists(t *testing.T) {
 
 func TestPortsOfICMP(t *testing.T) {
 	p := netcase.Profile{Ports: []netcase.PortCount{{Port: 0, Proto: netcase.ICMP}, {Port: 53, Proto: netcase.UDP}}, PortCount: 2}
-	if got := doorsText(&p, 8); got != "53, icmp" {
+	if got := doorsText(&p); got != "53, icmp" {
 		t.Errorf("%q", got)
 	}
 	p.Ports, p.PortCount = p.Ports[:1], 1
-	if got := withPorts(doorsText(&p, 8)); got != "icmp" {
+	if got := withPorts(doorsText(&p)); got != "icmp" {
 		t.Errorf("%q", got)
 	}
 }

@@ -99,10 +99,13 @@ func portsText(ports []uint16, total, n int) string {
 // portless tells whether a protocol has no ports.
 func portless(proto uint8) bool { return proto == netcase.ICMP || proto == netcase.ICMPv6 }
 
-// doorsText is the ports of one profile, at most n of them; what has no ports is
-// named after its protocol.
-func doorsText(p *netcase.Profile, n int) string {
-	return portsOf(p.PortSet(), p.PortCount, n, []netcase.Profile{*p})
+// cellPorts is how many ports a cell of a table names.
+const cellPorts = 8
+
+// doorsText is the first ports of one profile; what has no ports is named after
+// its protocol.
+func doorsText(p *netcase.Profile) string {
+	return portsOf(p.PortSet(), p.PortCount, cellPorts, []netcase.Profile{*p})
 }
 
 // portsOf is a list of ports of which the profiles know the protocols.

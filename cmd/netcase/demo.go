@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"netcase"
+	"netcase/chart"
 	"netcase/hunt"
 	"netcase/simulate"
 )
@@ -117,7 +118,7 @@ func cost(w io.Writer, part, whole *netcase.Case) {
 		names = append(names, m)
 	}
 	slices.Sort(names)
-	fmt.Fprintf(w, "  not exported:  %s\n", strings.Join(names, ", "))
+	fmt.Fprintf(w, "  not exported:  %s\n", wrapped(names, 17, width()))
 	fmt.Fprintf(w, "  severity:      %s instead of %s\n", part.Severity, whole.Severity)
 	fmt.Fprintf(w, "  reach:         %s\n  instead of:    %s\n", reachLine(part), reachLine(whole))
 	for _, c := range part.Claims {
@@ -139,5 +140,28 @@ func reachLine(k *netcase.Case) string {
 		}
 	}
 	total := max(t.Total(), 1)
-	return fmt.Sprintf("%d %% of %d flows from outside have a known outcome", t.Decided()*100/total, t.Total())
+	return fmt.Sprintf("known for %s of %s flows from outside that are told in groups (%d %%)", chart.Count(t.Decided()), chart.Count(t.Total()), t.Decided()*100/total)
+}
+
+// wrapped joins words with commas over lines, all but the first indented.
+func wrapped(words []string, indent, width int) string {
+	var b strings.Builder
+	column := indent
+	for i, word := range words {
+		if i < len(words)-1 {
+			word += ","
+		}
+		switch {
+		case i == 0:
+		case column+1+len(word) > width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
