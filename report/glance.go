@@ -53,6 +53,24 @@ func glanceOf(c *netcase.Case) glance {
 	return g
 }
 
+// beforeFlowLogs is earlier than any flow log: a clock that says so counts from the
+// start of a capture. 1990-01-01.
+const beforeFlowLogs = netcase.Time(631152000000)
+
+// relativeClock warns where the times of an input are no calendar times.
+func relativeClock(c *netcase.Case) string {
+	var names []string
+	for i := range c.Coverage.Inputs {
+		if in := &c.Coverage.Inputs[i]; in.Flows > 0 && in.Span.Start < beforeFlowLogs {
+			names = append(names, in.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; the clock of " + strings.Join(capped(names, 3), ", ") + " is relative: its times are no calendar times, and what was known then cannot be told"
+}
+
 func rulesText(s *netcase.Severity) string {
 	switch {
 	case s.RuleLow == "" && s.RuleHigh == "":
@@ -198,7 +216,7 @@ func pageOne(c *netcase.Case) []Block {
 	add("How far the flows got", g.Reach)
 	add("Confidence of the analysis", g.Confidence)
 	add("First action", g.Action)
-	add("Investigated span", spanText(c.Span))
+	add("Investigated span", spanText(c.Span)+relativeClock(c))
 	add("Own network", ownNetwork(c))
 	add("Telemetry", strings.Join(c.Coverage.Families, ", "))
 	blocks := []Block{facts, Heading{2, "short", "In short"}, List{c.Summary}}
