@@ -1,6 +1,8 @@
 # The commands of the project. Only Go is needed for build, test and demo.
 GO ?= go
 FUZZTIME ?= 60s
+# The tests that run such a program: in respond, in report, and in hunt the hostile incident.
+PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF)
 
 .PHONY: help build test race lint fmt fuzz golden bench evaluate peers cross demo ci
 
@@ -26,7 +28,7 @@ fmt: ## gofmt everything
 	gofmt -w $$(git ls-files '*.go')
 
 fuzz: ## every fuzz target for FUZZTIME (60s) each
-	FUZZTIME=$(FUZZTIME) sh scripts/fuzz.sh
+	FUZZTIME=$(FUZZTIME) GO=$(GO) sh scripts/fuzz.sh
 
 golden: ## rewrite the expected outputs; then read the diff
 	$(GO) test ./source ./intel ./report ./casebook ./respond ./cmd/netcase -update
@@ -37,8 +39,9 @@ bench: ## benchmarks, and rows a second and peak memory of 1 M rows of each form
 evaluate: ## the judgement of the simulated incident over many seeds
 	$(GO) test ./hunt -run Seeds -seeds 100 -count 1 -v
 
-peers: ## what we write, read by the programs it is for (Suricata, nftables, Chromium, poppler)
-	NETCASE_PEERS=require $(GO) test ./respond ./report -run 'Suricata|Nft|Chromium|Browser|PDF' -count 1 -v
+peers: ## what we write, read by the programs it is for (Suricata, nftables, Chromium, poppler, the parser of KQL)
+	NETCASE_PEERS=require $(GO) test ./respond ./report ./hunt -run '$(PEERTESTS)' -count 1 -v
+	NETCASE_PEERS=require GO=$(GO) sh scripts/kql/run.sh
 
 cross: ## build for every platform
 	@for os in linux darwin windows; do for arch in amd64 arm64; do \

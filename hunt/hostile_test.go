@@ -589,6 +589,17 @@ var (
 	aTable  = regexp.MustCompile(`netcase_[A-Za-z0-9_]+`)
 )
 
+// absent tells that a file was not put to the program that reads it. Where
+// NETCASE_PEERS is "require", that is a failure: there the program is the point.
+func absent(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("NETCASE_PEERS") == "require" {
+		t.Errorf(format, args...)
+		return
+	}
+	t.Logf(format, args...)
+}
+
 func checkNft(t *testing.T, dir string, files map[string]string) {
 	n := 0
 	for path, text := range files {
@@ -604,7 +615,7 @@ func checkNft(t *testing.T, dir string, files map[string]string) {
 		}
 		cmd, why := isolated("nft", "-c", "-f", filepath.Join(dir, filepath.FromSlash(path)))
 		if cmd == nil {
-			t.Logf("%s is not put to nft: %s", path, why)
+			absent(t, "%s is not put to nft: %s", path, why)
 			continue
 		}
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -632,7 +643,7 @@ func checkSuricata(t *testing.T, dir string, files map[string]string) {
 			}
 		}
 		if _, err := exec.LookPath("suricata"); err != nil {
-			t.Logf("%s is not put to suricata: it is not installed", path)
+			absent(t, "%s is not put to suricata: it is not installed", path)
 			continue
 		}
 		temp := t.TempDir()

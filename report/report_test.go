@@ -420,28 +420,47 @@ func TestLookupCard(t *testing.T) {
 	}
 }
 
-// TestHostileInBrowser lets a browser read the hostile page, where there is one.
-func TestHostileInBrowser(t *testing.T) {
+// absent skips a test for want of a program that reads what we write. Where
+// NETCASE_PEERS is "require", that is a failure: there the program is the point.
+func absent(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("NETCASE_PEERS") == "require" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// browse opens a page in a headless browser and returns what it prints. The test
+// is skipped where there is no browser.
+func browse(t *testing.T, page []byte, args ...string) []byte {
+	t.Helper()
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("no chromium on this machine: the page is checked by the scanner alone")
+		absent(t, "no chromium on this machine: the page is checked by the scanner alone")
 	}
 	if testing.Short() {
 		t.Skip("a browser takes seconds")
 	}
 	dir := t.TempDir()
-	page := filepath.Join(dir, "hostile.html")
-	if err := os.WriteFile(page, HTML(hostileCase()), 0o600); err != nil {
+	path := filepath.Join(dir, "page.html")
+	if err := os.WriteFile(path, page, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir="+filepath.Join(dir, "profile"), "--dump-dom", "file://"+page)
-	dom, err := cmd.Output()
+	cmd := exec.CommandContext(ctx, browser, append(append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + filepath.Join(dir, "profile")}, args...), "file://"+path)...)
+	cmd.WaitDelay = 5 * time.Second // its children may outlive it and keep the pipe
+	out, err := cmd.Output()
 	if err != nil {
-		t.Skipf("the browser did not start: %v", err)
+		absent(t, "the browser did not start: %v", err)
 	}
+	return out
+}
+
+// TestHostileInBrowser lets a browser read the hostile page, where there is one.
+func TestHostileInBrowser(t *testing.T) {
+	dom := browse(t, HTML(hostileCase()), "--dump-dom")
 	for _, tag := range []string{"<script", "<img", "<iframe", "<object"} {
 		if bytes.Contains(bytes.ToLower(dom), []byte(tag)) {
 			t.Errorf("the browser built %s>", tag)
@@ -449,6 +468,41 @@ func TestHostileInBrowser(t *testing.T) {
 	}
 	if n := bytes.Count(dom, []byte("<table")); n < 15 {
 		t.Errorf("the browser built %d tables", n)
+	}
+}
+
+// TestPrintedPDF lets a browser print the page and poppler read what came out: the
+// answer stands on the first sheet, every sheet holds something, and nothing that
+// folds away on the screen is missing on paper.
+func TestPrintedPDF(t *testing.T) {
+	if _, err := exec.LookPath("pdftotext"); err != nil {
+		absent(t, "no pdftotext on this machine: what is printed is not read")
+	}
+	c := seedCase()
+	pdf := filepath.Join(t.TempDir(), "case.pdf")
+	browse(t, HTML(c), "--no-pdf-header-footer", "--print-to-pdf="+pdf)
+	out, err := exec.Command("pdftotext", "-layout", pdf, "-").Output()
+	if err != nil {
+		t.Fatalf("pdftotext: %v", err)
+	}
+	sheets := strings.Split(strings.TrimSuffix(string(out), "\f"), "\f")
+	if len(sheets) < 3 {
+		t.Fatalf("%d sheets", len(sheets))
+	}
+	for i, s := range sheets {
+		if len(strings.Fields(s)) < 5 {
+			t.Errorf("sheet %d of %d is empty: %q", i+1, len(sheets), s)
+		}
+	}
+	words := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	if first := words(sheets[0]); !strings.Contains(first, words(c.Title)) || !strings.Contains(first, "LOW to MEDIUM") {
+		t.Errorf("the first sheet says neither what nor how bad:\n%s", sheets[0])
+	}
+	all := words(string(out))
+	for _, q := range c.Queries {
+		if !strings.Contains(all, words(q.Title)) {
+			t.Errorf("the query %q is not on paper", q.Title)
+		}
 	}
 }
 

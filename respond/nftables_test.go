@@ -20,7 +20,7 @@ func namespace(t *testing.T) []string {
 	t.Helper()
 	for _, tool := range []string{"nft", "unshare"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed: the files are not put to the real packet filter", tool)
+			absent(t, "%s is not installed: the files are not put to the real packet filter", tool)
 		}
 	}
 	cmd := []string{"unshare", "--net"}
@@ -28,7 +28,7 @@ func namespace(t *testing.T) []string {
 		cmd = []string{"unshare", "--user", "--map-root-user", "--net"}
 	}
 	if out, err := exec.Command(cmd[0], append(cmd[1:], "nft", "list", "ruleset")...).CombinedOutput(); err != nil {
-		t.Skipf("no network namespace for nft here (%v: %s)", err, strings.TrimSpace(string(out)))
+		absent(t, "no network namespace for nft here (%v: %s)", err, strings.TrimSpace(string(out)))
 	}
 	return cmd
 }
@@ -166,7 +166,7 @@ func TestNftSend(t *testing.T) {
 
 func TestNftDrops(t *testing.T) {
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("ip(8) is not installed: no packets are sent through the packet filter")
+		absent(t, "ip(8) is not installed: no packets are sent through the packet filter")
 	}
 	namespace(t)
 	c := sample()

@@ -140,11 +140,13 @@ func Queries(span netcase.Span) []netcase.QueryText {
 	return out
 }
 
-// countQuery is the query that prints the slices of the table of a format.
+// countQuery is the query that prints the slices of the table of a format, and the
+// one that fetches a slice. A blank line stands between them: to an editor of KQL
+// it is what ends a query, and each is run by itself.
 func countQuery(format string, span netcase.Span) string {
 	for _, q := range queryTables() {
 		if strings.EqualFold(q.name, format) || q.format == format {
-			return q.count(span) + "\n// then, for each line:\n" + q.slice(span)
+			return q.count(span) + "\n\n// then, for each line, put in as From and To:\n" + q.slice(span)
 		}
 	}
 	return ""

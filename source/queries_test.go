@@ -19,8 +19,12 @@ func TestCutReason(t *testing.T) {
 			t.Errorf("%d rows: %q", rows, reason)
 		}
 	}
-	if _, query := CutReason(30_000, "NTANetAnalytics"); !strings.Contains(query, "NTANetAnalytics") {
+	_, query := CutReason(30_000, "NTANetAnalytics")
+	if !strings.Contains(query, "NTANetAnalytics") {
 		t.Error(query)
+	}
+	if parts := strings.Split(query, "\n\n"); len(parts) != 2 || strings.Count(parts[0], "let From") != 1 || strings.Count(parts[1], "let From") != 1 {
+		t.Errorf("want two queries with a blank line between them:\n%s", query)
 	}
 }
 
