@@ -93,7 +93,7 @@ func (d *draft) verdictQuery(s scope) string {
 	}
 	return lines(peers, fmt.Sprintf("_Im_NetworkSession(starttime=datetime(%s), endtime=datetime(%s))", s.span.Start, s.span.End),
 		"| where SrcIpAddr in (peers) or DstIpAddr in (peers)",
-		"| summarize flows = sum(EventCount), rows = count(), first = min(TimeGenerated), last = max(TimeGenerated), back = sum(DstBytes) by SrcIpAddr, DstIpAddr, DstPortNumber, NetworkDirection, DvcAction, EventResult")
+		"| summarize flows = sum(EventCount), rows = count(), first_seen = min(TimeGenerated), last_seen = max(TimeGenerated), back = sum(DstBytes) by SrcIpAddr, DstIpAddr, DstPortNumber, NetworkDirection, DvcAction, EventResult")
 }
 
 // loginQuery fetches the login logs of the touched hosts: Windows security log,
@@ -136,7 +136,7 @@ func (d *draft) ownerQuery(s scope) string {
 		"| where "+within("Timestamp", s.span)+" and RemoteIP in (peers)",
 		`| extend svc = extract(@"-s\s+(\S+)", 1, InitiatingProcessCommandLine), grp = extract(@"-k\s+(\S+)", 1, InitiatingProcessCommandLine)`,
 		"| join kind=leftouter (DeviceInfo | summarize arg_max(Timestamp, OSPlatform, OSVersion) by DeviceId) on DeviceId",
-		"| summarize n = count(), first = min(Timestamp), last = max(Timestamp) by DeviceName, OSPlatform, ActionType, LocalPort, RemoteIP, RemotePort, InitiatingProcessFileName, InitiatingProcessParentFileName, grp, svc")
+		"| summarize n = count(), first_seen = min(Timestamp), last_seen = max(Timestamp) by DeviceName, OSPlatform, ActionType, LocalPort, RemoteIP, RemotePort, InitiatingProcessFileName, InitiatingProcessParentFileName, grp, svc")
 }
 
 // hostQueries review the hosts on which an unusual process owns a socket.

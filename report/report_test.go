@@ -472,8 +472,8 @@ func TestHostileInBrowser(t *testing.T) {
 }
 
 // TestPrintedPDF lets a browser print the page and poppler read what came out: the
-// answer stands on the first sheet, every sheet holds something, and nothing that
-// folds away on the screen is missing on paper.
+// answer stands on the first sheet, every sheet holds something, and the queries are
+// on paper too.
 func TestPrintedPDF(t *testing.T) {
 	if _, err := exec.LookPath("pdftotext"); err != nil {
 		absent(t, "no pdftotext on this machine: what is printed is not read")

@@ -388,7 +388,7 @@ func unescape(raw []byte) []byte {
 	return out
 }
 
-// codePoint is the character of \uXXXX, or of two of them, and the bytes it takes.
+// codePoint is the character of one \u escape, or of two of them, and the bytes it takes.
 func codePoint(raw []byte) (r rune, n int) {
 	r, ok := hex4(raw)
 	if !ok {

@@ -99,20 +99,20 @@ function main(files) {
     return 1;
   }
   const all = files.flatMap(texts);
-  const seen = new Map(); // text to its errors: cases repeat their queries
+  const seen = new Map(); // text to where it stands: cases repeat their queries
+  for (const { at, text } of all) seen.set(text, [...(seen.get(text) ?? []), at]);
   let failed = 0;
-  for (const { at, text } of all) {
-    if (!seen.has(text)) seen.set(text, complaints(text));
-    const wrong = seen.get(text);
+  for (const [text, at] of seen) {
+    const wrong = complaints(text);
     if (wrong.length === 0) continue;
     failed++;
-    console.error(`${at}\n  ${wrong.join("\n  ")}\n${text.replace(/^/gm, "    | ")}\n`);
+    console.error(`${at.join("\n")}\n  ${wrong.join("\n  ")}\n${text.replace(/^/gm, "    ")}\n`);
   }
   const kinds = ["queries", "query", "verify", "gap", "cut"].map((kind) => [kind, all.filter((q) => q.kind === kind).length]);
   const asked = new Set([...seen.keys()].flatMap(tablesOf));
   const unread = [...expected.filter((name) => !asked.has(name)), ...kinds.filter(([, n]) => n === 0).map(([kind]) => `${kind} texts`)];
   if (unread.length > 0) console.error(`not met, so not checked: ${unread.join(", ")}`);
-  console.log(`kql: ${all.length} texts (${kinds.map(([kind, n]) => `${kind} ${n}`).join(", ")}), ${seen.size} different, ${failed} refused by the parser`);
+  console.log(`kql: ${all.length} texts (${kinds.map(([kind, n]) => `${kind} ${n}`).join(", ")}), of ${seen.size} different ones the parser refuses ${failed}`);
   return failed > 0 || unread.length > 0 ? 1 : 0;
 }
 

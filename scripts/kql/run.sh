@@ -10,7 +10,8 @@ for tool in node npm; do
 	exit
 done
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT INT TERM
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
 netcase=$work/netcase
 (cd "$here/../.." && CGO_ENABLED=0 "${GO:-go}" build -o "$netcase" ./cmd/netcase)
@@ -34,7 +35,7 @@ investigate cut "$work/cut.csv"
 
 # A lock file without a registry's address: npm asks the one it is configured for,
 # and the digest in the file says what it must send.
-if [ ! -d "$here/node_modules" ] || [ "$here/package-lock.json" -nt "$here/node_modules" ]; then
-	(cd "$here" && timeout 300 npm ci --silent </dev/null)
+if [ ! -d "$here/node_modules" ] || [ "$here/package-lock.json" -nt "$here/node_modules/.package-lock.json" ]; then
+	(cd "$here" && npm ci --silent </dev/null)
 fi
-timeout 300 node "$here/check.mjs" "$work/queries.json" "$work"/*/case.json "$work"/demo/*/case.json
+node "$here/check.mjs" "$work/queries.json" "$work"/*/case.json "$work"/demo/*/case.json
