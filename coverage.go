@@ -35,7 +35,8 @@ type InputReport struct {
 	Name       string           `json:"name"`
 	SHA256     string           `json:"sha256"` // of the decompressed bytes
 	Bytes      int64            `json:"bytes"`
-	Format     string           `json:"format"` // empty: no format recognised it
+	Format     string           `json:"format"`          // empty: no format recognised it
+	Table      string           `json:"table,omitempty"` // the table that it was exported from, where that is known
 	Sensors    []string         `json:"sensors,omitempty"`
 	Resolution []Resolution     `json:"resolution,omitempty"`
 	Read       int64            `json:"read"`

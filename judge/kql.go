@@ -79,22 +79,34 @@ const (
 	sourceSession source = "_Im_NetworkSession"
 )
 
-// flowSource is the table that fits the inputs by their formats and sensors.
+// flowSource is the table that most flows came from; a table of endpoint records only
+// where there is no other.
 func (d *draft) flowSource() source {
-	var names []string
-	for _, r := range d.in.Coverage.Inputs {
-		names = append(names, strings.ToLower(r.Format))
-		for _, s := range r.Sensors {
-			names = append(names, strings.ToLower(s))
-		}
+	flows := map[source]int64{}
+	for i := range d.in.Coverage.Inputs {
+		r := &d.in.Coverage.Inputs[i]
+		flows[sourceOf(r)] += max(r.Flows, 1)
 	}
-	all := strings.Join(names, " ")
 	switch {
-	case strings.Contains(all, "ntanet"), strings.Contains(all, "vnet"):
+	case flows[sourceVNet] > flows[sourceNSG]:
 		return sourceVNet
-	case strings.Contains(all, "azure"), strings.Contains(all, "traffic"), strings.Contains(all, "nsg"):
+	case flows[sourceNSG] > 0:
 		return sourceNSG
-	case strings.Contains(all, "device"), strings.Contains(all, "defender"):
+	case flows[sourceDevice] > 0:
+		return sourceDevice
+	}
+	return sourceSession
+}
+
+// sourceOf is where an input can be asked for more: the table it was exported from,
+// else the one that its kind of log ends up in.
+func sourceOf(r *netcase.InputReport) source {
+	switch {
+	case r.Table == "NTANetAnalytics", r.Format == "azure-vnet":
+		return sourceVNet
+	case r.Format == "azure-traffic", r.Format == "azure-nsg":
+		return sourceNSG
+	case r.Format == "defender-network":
 		return sourceDevice
 	}
 	return sourceSession

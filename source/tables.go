@@ -199,6 +199,7 @@ func (t *table) reject(r *tableRow, field, reason string) error {
 
 // finish says what holds for the whole table.
 func (t *table) finish(size int64) {
+	t.in.Report.Table = t.spec.table
 	if t.times.assumedZone && t.in.Location() != time.UTC {
 		t.in.Note("times without a zone were read as %s", t.in.Location())
 	} else if t.times.assumedZone {
