@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"netcase"
+	"netcase/simulate"
+)
+
+func siteSchema(t *testing.T) (*jsonschema.Schema, map[string]any) {
+	t.Helper()
+	name := filepath.Join("..", "..", "docs", "site.schema.json")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw map[string]any
+	if err := json.Unmarshal(text, &raw); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := jsonschema.NewCompiler().Compile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema, raw
+}
+
+// keysOf lists the YAML keys of a type.
+func keysOf(t reflect.Type) (out []string) {
+	for i := range t.NumField() {
+		key, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		out = append(out, key)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestSiteSchemaHasEveryKey keeps the schema true to the types.
+func TestSiteSchemaHasEveryKey(t *testing.T) {
+	_, raw := siteSchema(t)
+	properties := func(path ...string) []string {
+		at := raw
+		for _, p := range path {
+			at = at[p].(map[string]any)
+		}
+		return sortedKeys(at["properties"].(map[string]any))
+	}
+	for _, c := range []struct {
+		of   reflect.Type
+		path []string
+	}{
+		{reflect.TypeFor[netcase.Site](), nil},
+		{reflect.TypeFor[netcase.Asset](), []string{"properties", "assets", "items"}},
+		{reflect.TypeFor[netcase.SiteFacts](), []string{"properties", "facts"}},
+		{reflect.TypeFor[netcase.Change](), []string{"properties", "changes", "items"}},
+		{reflect.TypeFor[netcase.Statement](), []string{"properties", "statements", "items"}},
+	} {
+		if got, want := properties(c.path...), keysOf(c.of); !slices.Equal(got, want) {
+			t.Errorf("%s: the schema has %v, the type %v", c.of, got, want)
+		}
+	}
+}
+
+// TestSiteSchemaTakesWhatWeRead: the schema and the reader agree.
+func TestSiteSchemaTakesWhatWeRead(t *testing.T) {
+	schema, _ := siteSchema(t)
+	files, _, err := simulate.Make("seed-full", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := map[string]string{
+		"simulated": string(files["site.yaml"]),
+		"small":     "own: [10.0.0.0/8]\nassets:\n  - {name: a, addresses: [10.0.0.1], criticality: 4, tags: [cde]}\nfacts: {mfa: \"yes\"}\nchanges:\n  - {start: \"2025-10-20\", end: \"2025-10-21\", reason: r}\n",
+	}
+	for name, text := range good {
+		if text == "" {
+			t.Fatalf("%s is empty", name)
+		}
+		if err := schema.Validate(asJSON(t, text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		file := filepath.Join(t.TempDir(), "site.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readSite(file); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, bad := range []string{"colour: red\n", "assets:\n  - {os: x}\n", "assets:\n  - {name: a, criticality: 9}\n", "facts: {mfa: perhaps}\n"} {
+		if schema.Validate(asJSON(t, bad)) == nil {
+			t.Errorf("the schema takes %q", bad)
+		}
+	}
+}
+
+// asJSON is a YAML document as the schema sees it.
+func asJSON(t *testing.T, text string) any {
+	t.Helper()
+	b, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
