@@ -346,5 +346,7 @@ type Record struct {
 	Raw     string `json:"raw,omitempty"`    // where the bytes are valid UTF-8
 	Base64  string `json:"base64,omitempty"` // where they are not
 	Context string `json:"context,omitempty"`
+	Stamp   string `json:"stamp,omitempty"` // the time as the record spells it
+	Zone    string `json:"zone,omitempty"`  // the zone that was assumed for it; empty: the record states its own
 	SHA256  string `json:"sha256"` // of the raw bytes
 }

@@ -46,6 +46,7 @@ type InputReport struct {
 	Duplicate  int64            `json:"duplicate"`
 	Flows      int64            `json:"flows"` // flows the accepted records stand for
 	Reaches    Tally            `json:"reaches"`
+	Events     map[string]int64 `json:"events,omitempty"` // other events by what they are: "login failure", "process started" …
 	Span       Span             `json:"span"`
 	Reasons    map[string]int64 `json:"reasons,omitempty"` // reason -> records, for rejected, skipped and duplicate
 	Samples    []RowError       `json:"samples,omitempty"`
@@ -113,7 +114,7 @@ type Coverage struct {
 	Feeds     []FeedReport  `json:"feeds"`
 	Detectors []Run         `json:"detectors"`
 	Site      string        `json:"site"`     // where the own network is known from
-	Families  []string      `json:"families"` // flow, login, process, query: the telemetry that is present
+	Families  []string      `json:"families"` // flow, login, process, query, alert: the telemetry that is present
 	Notes     []string      `json:"notes,omitempty"`
 }
 

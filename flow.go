@@ -335,6 +335,8 @@ type Flow struct {
 	Place   Place
 	Raw     []byte // the original bytes of the (first) record; the receiver copies what it keeps
 	Context string // what the record inherits from its container
+	Stamp   string // the time as the record spells it
+	Zone    string // the zone that was assumed for it; empty: the record states its own
 }
 
 // Cell is the instant that decides into which hour the flow is counted.

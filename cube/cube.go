@@ -216,6 +216,7 @@ type Answerer interface {
 	Logins(ctx context.Context) iter.Seq2[netcase.Login, error]
 	Processes(ctx context.Context) iter.Seq2[netcase.Process, error]
 	Queries(ctx context.Context) iter.Seq2[netcase.Query, error]
+	Alerts(ctx context.Context) iter.Seq2[netcase.Alert, error]
 	// Details reads the inputs a second time for all wishes at once.
 	Details(ctx context.Context, wants []Want) (Details, error)
 	// Coverage reports on the inputs; feeds and detectors are filled in later.

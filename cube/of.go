@@ -103,6 +103,11 @@ func (p *Plain) Queries(context.Context) iter.Seq2[netcase.Query, error] {
 	return seq(sortedBy(p.batch.Queries, func(x *netcase.Query) netcase.Time { return x.Time }))
 }
 
+// Alerts answers with all alerts by time.
+func (p *Plain) Alerts(context.Context) iter.Seq2[netcase.Alert, error] {
+	return seq(sortedBy(p.batch.Alerts, func(x *netcase.Alert) netcase.Time { return x.Time }))
+}
+
 // Coverage reports one input, all accepted.
 func (p *Plain) Coverage() netcase.Coverage {
 	r := netcase.InputReport{ID: p.input, Name: p.input}
@@ -163,7 +168,7 @@ func seq[T any](items []T) iter.Seq2[T, error] {
 
 // RecordOf is the evidence record of a flow of the second pass.
 func RecordOf(input string, f *netcase.Flow) netcase.Record {
-	r := netcase.Record{Input: input, Place: f.Place, At: f.Start, Context: f.Context}
+	r := netcase.Record{Input: input, Place: f.Place, At: f.Start, Context: f.Context, Stamp: f.Stamp, Zone: f.Zone}
 	r.Place.Expand = 0 // the record is the whole row, whichever of its addresses was asked for
 	sum := sha256.Sum256(f.Raw)
 	r.SHA256 = hex.EncodeToString(sum[:])

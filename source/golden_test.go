@@ -3,12 +3,12 @@ package source
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -33,9 +33,10 @@ type golden struct {
 	Error     string              `json:"error,omitempty"`
 	Report    netcase.InputReport `json:"report"`
 	Flows     []goldenFlow        `json:"flows,omitempty"`
-	Logins    []netcase.Login     `json:"logins,omitempty"`
-	Processes []netcase.Process   `json:"processes,omitempty"`
-	Queries   []netcase.Query     `json:"queries,omitempty"`
+	Logins    []map[string]any    `json:"logins,omitempty"`
+	Processes []map[string]any    `json:"processes,omitempty"`
+	Queries   []map[string]any    `json:"queries,omitempty"`
+	Alerts    []map[string]any    `json:"alerts,omitempty"`
 }
 
 // describe is a flow in one line.
@@ -70,12 +71,64 @@ func endpointText(e netcase.Endpoint) string {
 	return e.String()
 }
 
+// goldenEvents are events as want.json shows them: the members that say something,
+// the raw bytes as text.
+func goldenEvents[E any](t testing.TB, events []E) (out []map[string]any) {
+	t.Helper()
+	for _, e := range events {
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all map[string]any
+		if err := json.Unmarshal(text, &all); err != nil {
+			t.Fatal(err)
+		}
+		if raw, ok := all["Raw"].(string); ok {
+			decoded, err := base64.StdEncoding.DecodeString(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all["Raw"] = string(decoded)
+		}
+		out = append(out, pruned(all))
+	}
+	return out
+}
+
+// pruned leaves out what is empty.
+func pruned(all map[string]any) map[string]any {
+	for k, v := range all {
+		switch x := v.(type) {
+		case nil:
+			delete(all, k)
+		case string:
+			if x == "" {
+				delete(all, k)
+			}
+		case float64:
+			if x == 0 && k != "offset" {
+				delete(all, k)
+			}
+		case bool:
+			if !x {
+				delete(all, k)
+			}
+		case map[string]any:
+			if len(pruned(x)) == 0 {
+				delete(all, k)
+			}
+		}
+	}
+	return all
+}
+
 // goldenOf decodes text with whichever format recognises it, as the second pass
 // does.
 func goldenOf(t testing.TB, name string, text []byte) golden {
 	t.Helper()
 	var g golden
-	format, err := Recognise(text[:min(len(text), HeadSize)])
+	format, err := Recognise(Formats(), text[:min(len(text), HeadSize)])
 	if err != nil {
 		g.Error = err.Error()
 		return g
@@ -88,22 +141,17 @@ func goldenOf(t testing.TB, name string, text []byte) golden {
 			g.Flows = append(g.Flows, goldenFlow{describe(f), fmt.Sprintf("line %d offset %d item %d.%d",
 				f.Place.Line, f.Place.Offset, f.Place.Item, f.Place.Expand), string(f.Raw), f.Context})
 		}
-		for _, l := range b.Logins {
-			l.Raw = slices.Clone(l.Raw)
-			g.Logins = append(g.Logins, l)
-		}
-		for _, p := range b.Processes {
-			p.Raw = slices.Clone(p.Raw)
-			g.Processes = append(g.Processes, p)
-		}
-		for _, q := range b.Queries {
-			q.Raw = slices.Clone(q.Raw)
-			g.Queries = append(g.Queries, q)
-		}
+		g.Logins = append(g.Logins, goldenEvents(t, b.Logins)...)
+		g.Processes = append(g.Processes, goldenEvents(t, b.Processes)...)
+		g.Queries = append(g.Queries, goldenEvents(t, b.Queries)...)
+		g.Alerts = append(g.Alerts, goldenEvents(t, b.Alerts)...)
 		return nil
 	})
 	if err != nil {
 		g.Error = err.Error()
+	}
+	if format.Join != nil {
+		format.Join(in)
 	}
 	return g
 }

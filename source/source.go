@@ -4,6 +4,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -25,11 +26,42 @@ type Format struct {
 	// HeadSize long, is of this format, and if not, why not.
 	Detect func(head []byte) (ok bool, why string)
 
-	// Decode reads the stream to its end, counts every record in in.Report and
-	// hands batches to out. A bad record is rejected and counted, and the rest is
-	// read; an error means that the stream could not be read to its end.
+	// Decode reads the stream, or one part of it, to its end, counts every record
+	// in in.Report and hands batches to out. A bad record is rejected and counted,
+	// and the rest is read; an error means that the stream could not be read to its end.
 	Decode func(ctx context.Context, in *Input, out Sink) error
+
+	// Split tells how a stream that begins with head may be decoded in parts, side
+	// by side. nil, or a nil result: only as a whole.
+	Split func(head []byte) *Split
+
+	// Join says what holds for the whole stream (what is missing, whether it is
+	// cut) once the reports and sums of all its parts stand in in; it is called
+	// once a stream, split or not. nil: there is nothing to say.
+	Join func(in *Input)
+
+	// Undated tells that the times of a stream that begins with head lack the year:
+	// it is read after the inputs that have one, and in.Near says when those were.
+	// nil: never.
+	Undated func(head []byte) bool
 }
+
+// Split is how one stream is decoded in parts. Every part is given to Decode as the
+// header and then whole records; where the parts are cut depends on the bytes
+// alone, so that the result is the same with any number of workers.
+type Split struct {
+	Lead int // length of the header at the start of the stream, which every part is given first
+	// Cut is where the last record that ends within block ends; the block begins at
+	// a record. 0: none ends in it, and more is read.
+	Cut func(block []byte) int
+	// Header is the length of a new header with which block begins, where a stream
+	// may have several; 0: none. nil: there is only the one at the start. Cut must
+	// not let such a header stand inside a part.
+	Header func(block []byte) int
+}
+
+// WholeLines cuts after the last line ending: for formats in which every line is a record.
+func WholeLines(block []byte) int { return bytes.LastIndexByte(block, '\n') + 1 }
 
 // HeadSize is how much of a stream a format may look at to recognise it.
 const HeadSize = 64 << 10
@@ -65,6 +97,32 @@ type Input struct {
 	// Duplicate names records, by their natural key, that another input has
 	// already delivered: they are counted and left out.
 	Duplicate map[uint64]bool
+
+	// From is what stands before the first byte of R in the whole stream: lines and
+	// bytes. For a part it is smaller than where the part stands by the length of
+	// the header that R begins with, so that counting on from it gives the right places.
+	From netcase.Place
+	// Wanted, where it is set, tells on the second pass whether a flow between two
+	// ends may be asked for. A decoder may ask it as soon as it has the ends, and
+	// pass over the rest of the record; the engine asks again.
+	Wanted func(src, dst netcase.Endpoint) bool
+	// Near is when the other inputs were, for times without a year, and NearWhy
+	// says so in words ("the other inputs"). Zero: nothing is known.
+	Near    netcase.Span
+	NearWhy string
+	// File gives random access to the decompressed stream, for formats that need
+	// it. nil: R is all there is; Decode may keep it in a temporary file then.
+	File func() (io.ReaderAt, int64, error)
+	// Sums are counts for Join that add up over the parts.
+	Sums map[string]int64
+}
+
+// Sum adds to a count for Join.
+func (in *Input) Sum(name string, n int64) {
+	if in.Sums == nil {
+		in.Sums = map[string]int64{}
+	}
+	in.Sums[name] += n
 }
 
 // Location is the zone assumed for times without one.
@@ -76,10 +134,13 @@ func (in *Input) Location() *time.Location {
 }
 
 const (
-	maxSamples    = 20  // rejected or doubtful records shown per input
-	maxReasons    = 64  // distinct reasons counted by name; more are counted as "other"
-	sampleLength  = 200 // bytes of a record shown
-	otherReason   = "other reasons"
+	maxSamples   = 20  // rejected or doubtful records shown per input
+	maxReasons   = 64  // distinct reasons counted by name; more are counted as "other"
+	sampleLength = 200 // bytes of a record shown
+	otherReason  = "other reasons"
+
+	deliveredAlready = "delivered by another input already"
+
 	maxReasonText = 160
 )
 
@@ -89,7 +150,7 @@ func (in *Input) Accept(b *netcase.Batch, f netcase.Flow) {
 	f.Records = max(f.Records, 1)
 	f.Flows = max(f.Flows, 1)
 	if in.Duplicate != nil && f.Key != 0 && in.Duplicate[f.Key] {
-		in.Duplicates(f.Records, "delivered by another input already")
+		in.Duplicates(f.Records, deliveredAlready)
 		return
 	}
 	in.Report.Read += f.Records
@@ -129,6 +190,71 @@ func (in *Input) sender(sensor string) string {
 func (in *Input) AcceptMore(b *netcase.Batch, f netcase.Flow) {
 	f.Flows = max(f.Flows, 1)
 	in.hand(b, &f)
+}
+
+// AcceptLogin counts one record and hands over the login it became. Equal records
+// that the source counts itself are one record here.
+func (in *Input) AcceptLogin(b *netcase.Batch, l netcase.Login) {
+	l.Count = max(l.Count, 1)
+	if in.isDuplicate(l.Key) {
+		return
+	}
+	in.AcceptRecord(l.Time, l.Sensor)
+	in.event(loginWord(&l), l.Count)
+	b.Logins = append(b.Logins, l)
+}
+
+// AcceptProcess counts one record and hands over the process record it became.
+func (in *Input) AcceptProcess(b *netcase.Batch, p netcase.Process) {
+	if in.isDuplicate(p.Key) {
+		return
+	}
+	in.AcceptRecord(p.Time, p.Sensor)
+	in.event("process "+string(p.Role), 1)
+	b.Processes = append(b.Processes, p)
+}
+
+// AcceptQuery counts one record and hands over the query it became.
+func (in *Input) AcceptQuery(b *netcase.Batch, q netcase.Query) {
+	in.AcceptRecord(q.Time, q.Sensor)
+	in.event("query", 1)
+	b.Queries = append(b.Queries, q)
+}
+
+// AcceptAlert counts one record and hands over the alert it became.
+func (in *Input) AcceptAlert(b *netcase.Batch, a netcase.Alert) {
+	a.Count = max(a.Count, 1)
+	in.AcceptRecord(a.Time, a.Sensor)
+	in.event("alert", a.Count)
+	b.Alerts = append(b.Alerts, a)
+}
+
+func (in *Input) isDuplicate(key uint64) bool {
+	if in.Duplicate == nil || key == 0 || !in.Duplicate[key] {
+		return false
+	}
+	in.Duplicates(1, deliveredAlready)
+	return true
+}
+
+// loginWord is what a login is counted as.
+func loginWord(l *netcase.Login) string {
+	switch {
+	case l.Event != netcase.LoginAttempt:
+		return "login " + string(l.Event)
+	case l.Outcome == netcase.LoginSucceeded:
+		return "login success"
+	case l.Outcome.Failed():
+		return "login failure"
+	}
+	return "login attempt"
+}
+
+func (in *Input) event(word string, n int64) {
+	if in.Report.Events == nil {
+		in.Report.Events = map[string]int64{}
+	}
+	in.Report.Events[word] += n
 }
 
 // AcceptRecord counts one record that became an event other than a flow.
@@ -226,14 +352,14 @@ func Printable(s string) string {
 	}, s)
 }
 
-// Recognise is the format of a stream by its head, or an error that gives every
-// format's reason to refuse.
-func Recognise(head []byte) (Format, error) {
+// Recognise is the first of formats that knows a stream by its head, or an error
+// that gives every format's reason to refuse.
+func Recognise(formats []Format, head []byte) (Format, error) {
 	if len(head) == 0 {
 		return Format{}, fmt.Errorf("the input is empty")
 	}
 	var refusals []string
-	for _, f := range Formats() {
+	for _, f := range formats {
 		ok, why := f.Detect(head)
 		if ok {
 			return f, nil

@@ -71,7 +71,7 @@ func TestFormatsDoNotClaimEachOther(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := Recognise(text[:min(len(text), HeadSize)])
+			got, err := Recognise(Formats(), text[:min(len(text), HeadSize)])
 			if err != nil || got.Name != f.Name {
 				t.Errorf("%s: recognised as %q (%v)", path, got.Name, err)
 			}

@@ -21,7 +21,7 @@ func TestRealTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := Recognise(text[:HeadSize]); err != nil || f.Name != "azure-traffic" {
+	if f, err := Recognise(Formats(), text[:HeadSize]); err != nil || f.Name != "azure-traffic" {
 		t.Fatalf("recognised as %q: %v", f.Name, err)
 	}
 	flows, report, err := allFlows(t, azureTraffic, text)

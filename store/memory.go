@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"iter"
-	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -27,30 +25,17 @@ import (
 type Memory struct {
 	cfg     Config
 	site    *netcase.Site
-	inputs  []*folded // sorted by sha256, then by name
-	rows    []cube.Row
-	minutes map[cube.MinuteKey]cube.MinuteCount
-	logins  []netcase.Login
-	procs   []netcase.Process
-	queries []netcase.Query
-	names   map[netip.Addr]string
-	once    sync.Once
-	byHost  []int32               // m.rows in the order of Hosts
+	inputs  []*folded             // sorted by sha256, then by name
 	refused []netcase.InputReport // what could not be opened, or need not be
+	*answers
 }
 
 // folded is what became of one input.
 type folded struct {
-	stream    source.Stream
-	format    source.Format
-	report    netcase.InputReport
-	rows      map[cube.Key]cube.Counts
-	minutes   map[cube.MinuteKey]cube.MinuteCount
-	logins    []netcase.Login
-	procs     []netcase.Process
-	queries   []netcase.Query
-	names     map[netip.Addr]string
-	keys      []uint64 // natural keys of accepted flows
+	stream source.Stream
+	format source.Format
+	report netcase.InputReport
+	*fold
 	duplicate map[uint64]bool
 }
 
@@ -73,8 +58,12 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Foun
 	if err := m.refoldOverlaps(ctx); err != nil {
 		return nil, err
 	}
-	m.join()
-	return m, nil
+	folds := make([]*fold, len(m.inputs))
+	for i, f := range m.inputs {
+		folds[i] = f.fold
+	}
+	m.answers, err = join(ctx, folds)
+	return m, err
 }
 
 // refusals reports what was found and is not a stream.
@@ -120,10 +109,12 @@ func (m *Memory) parallel(ctx context.Context, n int, work func(int)) error {
 func (m *Memory) fold(ctx context.Context, s source.Stream, duplicate map[uint64]bool, meter *meter) *folded {
 	f := &folded{
 		stream: s, report: netcase.InputReport{Name: source.Printable(s.Name), Notes: slices.Clone(s.Notes)}, duplicate: duplicate,
-		rows: map[cube.Key]cube.Counts{}, minutes: map[cube.MinuteKey]cube.MinuteCount{}, names: map[netip.Addr]string{},
+		fold: newFold(&m.cfg, m.site),
 	}
 	sum := sha256.New()
-	err := m.decode(ctx, f, sum, meter, false, func(b *netcase.Batch) error { return m.take(ctx, f, b) })
+	w := f.worker()
+	err := m.decode(ctx, f, sum, meter, false, func(b *netcase.Batch) error { return w.take(ctx, b) })
+	err = cmp.Or(err, w.close(), f.seal())
 	f.report.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	f.report.ID = "in-" + f.report.SHA256[:12]
 	if err != nil {
@@ -159,7 +150,7 @@ func (m *Memory) decode(ctx context.Context, f *folded, sum hash.Hash, meter *me
 		return peekErr
 	}
 	if f.format.Decode == nil {
-		if f.format, err = source.Recognise(head); err != nil {
+		if f.format, err = source.Recognise(m.cfg.formats(), head); err != nil {
 			return m.unrecognised(f, err)
 		}
 		f.report.Format = f.format.Name
@@ -168,7 +159,13 @@ func (m *Memory) decode(ctx context.Context, f *folded, sum hash.Hash, meter *me
 	if raw {
 		in.Report = &netcase.InputReport{}
 	}
-	return f.run(ctx, in, out)
+	if err := f.run(ctx, in, out); err != nil {
+		return err
+	}
+	if f.format.Join != nil {
+		f.format.Join(in)
+	}
+	return nil
 }
 
 // run calls the decoder; a panic that the decoder did not contain ends this
@@ -200,53 +197,10 @@ func (m *Memory) unrecognised(f *folded, why error) error {
 	return nil
 }
 
-// take folds a batch.
-func (m *Memory) take(ctx context.Context, f *folded, b *netcase.Batch) error {
-	for i := range b.Flows {
-		m.takeFlow(f, &b.Flows[i])
-	}
-	for _, l := range b.Logins {
-		l.Raw = nil
-		f.logins = append(f.logins, l)
-	}
-	for _, p := range b.Processes {
-		p.Raw = nil
-		cube.LearnName(f.names, p.Host)
-		f.procs = append(f.procs, p)
-	}
-	for _, q := range b.Queries {
-		q.Raw = nil
-		f.queries = append(f.queries, q)
-	}
-	return ctx.Err()
-}
-
-func (m *Memory) takeFlow(f *folded, flow *netcase.Flow) {
-	m.assume(flow)
-	if m.cfg.Span.End.Known() && flow.Cell() >= m.cfg.Span.End {
-		return
-	}
-	if flow.Key != 0 {
-		f.keys = append(f.keys, flow.Key)
-	}
-	cube.LearnName(f.names, flow.Src)
-	cube.LearnName(f.names, flow.Dst)
-	k := cube.KeyOf(flow, m.site)
-	c := cube.CountsOf(flow)
-	if old, ok := f.rows[k]; ok {
-		c = old.Plus(c)
-	}
-	f.rows[k] = c
-	cube.Minutes(&k, flow, func(mk cube.MinuteKey, n cube.MinuteCount) {
-		old := f.minutes[mk]
-		f.minutes[mk] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
-	})
-}
-
 // assume puts what the user assumes in the place of an open outcome.
-func (m *Memory) assume(f *netcase.Flow) {
-	if m.cfg.Assume != netcase.ReachUnknown && !f.Reach.Decided() {
-		f.Reach = m.cfg.Assume
+func assume(cfg *Config, f *netcase.Flow) {
+	if cfg.Assume != netcase.ReachUnknown && !f.Reach.Decided() {
+		f.Reach = cfg.Assume
 	}
 }
 
@@ -263,7 +217,7 @@ func (m *Memory) markCopies() {
 			Read: r.Read, Duplicate: r.Read, CopyOf: r.ID, Error: r.Error,
 			Reasons: map[string]int64{"the same bytes as " + first.report.Name: r.Read},
 		}
-		again.rows, again.minutes, again.logins, again.procs, again.queries, again.keys = nil, nil, nil, nil, nil, nil
+		again.drop()
 	}
 }
 
@@ -319,134 +273,6 @@ func shared(into map[uint64]bool, a, b []uint64) {
 	}
 }
 
-// join makes one fold of all. The folds are given up one by one, so that the rows
-// are not held twice.
-func (m *Memory) join() {
-	m.minutes, m.names = map[cube.MinuteKey]cube.MinuteCount{}, map[netip.Addr]string{}
-	n := 0
-	for _, f := range m.inputs {
-		n += len(f.rows)
-	}
-	m.rows = make([]cube.Row, 0, n)
-	for _, f := range m.inputs {
-		for k, c := range f.rows {
-			m.rows = append(m.rows, cube.Row{Key: k, Counts: c, Hours: 1})
-		}
-		if len(m.minutes) == 0 {
-			m.minutes = f.minutes
-		} else {
-			for k, n := range f.minutes {
-				old := m.minutes[k]
-				m.minutes[k] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
-			}
-		}
-		for a, n := range f.names {
-			cube.LearnName(m.names, netcase.Endpoint{Addr: a, Name: n})
-		}
-		m.logins, m.procs, m.queries = append(m.logins, f.logins...), append(m.procs, f.procs...), append(m.queries, f.queries...)
-		f.rows, f.minutes, f.logins, f.procs, f.queries, f.keys = nil, nil, nil, nil, nil, nil
-	}
-	cube.Sort(m.rows, cube.Peers)
-	m.rows = cube.Reconcile(cube.MergeEqual(m.rows))
-	slices.SortStableFunc(m.logins, func(a, b netcase.Login) int { return cmp.Compare(a.Time, b.Time) })
-	slices.SortStableFunc(m.procs, func(a, b netcase.Process) int { return cmp.Compare(a.Time, b.Time) })
-	slices.SortStableFunc(m.queries, func(a, b netcase.Query) int { return cmp.Compare(a.Time, b.Time) })
-}
-
-// Rows answers a question with rows.
-func (m *Memory) Rows(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
-	asked := func(r *cube.Row) bool { return cube.Asked(&r.Key, q.Directions, q.Span) }
-	switch q.Kind {
-	case cube.Pairs:
-		var rows []cube.Row
-		for i := range m.rows {
-			if asked(&m.rows[i]) {
-				rows = append(rows, m.rows[i])
-			}
-		}
-		return answer(ctx, cube.MergePairs(rows))
-	case cube.Hosts:
-		order := m.hostOrder()
-		return m.each(ctx, len(order), func(i int) *cube.Row { return &m.rows[order[i]] }, asked)
-	}
-	return m.each(ctx, len(m.rows), func(i int) *cube.Row { return &m.rows[i] }, asked)
-}
-
-// hostOrder is the order by host, worked out when it is first asked for.
-func (m *Memory) hostOrder() []int32 {
-	m.once.Do(func() { m.byHost = cube.Order(m.rows, cube.Hosts) })
-	return m.byHost
-}
-
-// each streams the rows that are asked for.
-func (m *Memory) each(ctx context.Context, n int, at func(int) *cube.Row, asked func(*cube.Row) bool) iter.Seq2[cube.Row, error] {
-	return func(yield func(cube.Row, error) bool) {
-		for i := range n {
-			if i%4096 == 0 && ctx.Err() != nil {
-				yield(cube.Row{}, ctx.Err())
-				return
-			}
-			if r := at(i); asked(r) && !yield(*r, nil) {
-				return
-			}
-		}
-	}
-}
-
-// Timeline answers a question with points.
-func (m *Memory) Timeline(ctx context.Context, q cube.TimelineQuestion) iter.Seq2[cube.Point, error] {
-	if q.Step == cube.HourStep {
-		return answer(ctx, cube.HourPoints(m.rows, q))
-	}
-	sums := map[cube.Point]cube.MinuteCount{}
-	for k, n := range m.minutes {
-		start := netcase.Time(k.Minute) * netcase.Minute
-		if k.By != q.By || !q.Span.Contains(start) || len(q.Directions) > 0 && !slices.Contains(q.Directions, k.Direction) {
-			continue
-		}
-		p := cube.Point{Series: k.Series, Sensor: k.Sensor, Start: start}
-		old := sums[p]
-		sums[p] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
-	}
-	points := make([]cube.Point, 0, len(sums))
-	for p, n := range sums {
-		p.Flows, p.Failed = n.Flows, n.Failed
-		points = append(points, p)
-	}
-	cube.SortPoints(points)
-	return answer(ctx, points)
-}
-
-// Logins answers with all logins by time.
-func (m *Memory) Logins(ctx context.Context) iter.Seq2[netcase.Login, error] {
-	return answer(ctx, m.logins)
-}
-
-// Processes answers with all process records by time.
-func (m *Memory) Processes(ctx context.Context) iter.Seq2[netcase.Process, error] {
-	return answer(ctx, m.procs)
-}
-
-// Queries answers with all name resolutions by time.
-func (m *Memory) Queries(ctx context.Context) iter.Seq2[netcase.Query, error] {
-	return answer(ctx, m.queries)
-}
-
-func answer[T any](ctx context.Context, items []T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for i, x := range items {
-			if i%4096 == 0 && ctx.Err() != nil {
-				var zero T
-				yield(zero, ctx.Err())
-				return
-			}
-			if !yield(x, nil) {
-				return
-			}
-		}
-	}
-}
-
 // Coverage reports on the inputs, sorted by name and hash.
 func (m *Memory) Coverage() netcase.Coverage {
 	c := netcase.Coverage{Inputs: slices.Clone(m.refused)}
@@ -456,23 +282,9 @@ func (m *Memory) Coverage() netcase.Coverage {
 	slices.SortFunc(c.Inputs, func(a, b netcase.InputReport) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.SHA256, b.SHA256))
 	})
-	if len(m.rows) > 0 {
-		c.Families = append(c.Families, "flow")
-	}
-	if len(m.logins) > 0 {
-		c.Families = append(c.Families, "login")
-	}
-	if len(m.procs) > 0 {
-		c.Families = append(c.Families, "process")
-	}
-	if len(m.queries) > 0 {
-		c.Families = append(c.Families, "query")
-	}
+	c.Families = m.families()
 	return c
 }
-
-// Names maps addresses to the machine names that inputs give them.
-func (m *Memory) Names() map[netip.Addr]string { return m.names }
 
 // Details reads the inputs that can hold a wish once more.
 func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, error) {
@@ -503,7 +315,7 @@ func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, mete
 	err := m.decode(ctx, f, nil, meter, true, func(b *netcase.Batch) error {
 		for i := range b.Flows {
 			flow := &b.Flows[i]
-			m.assume(flow)
+			assume(&m.cfg, flow)
 			k := cube.KeyOf(flow, m.site)
 			if c.Wanted(k.Peer) {
 				c.Add(f.report.ID, &k, flow)

@@ -56,7 +56,7 @@ func fold(t *testing.T, workers int, streams ...source.Stream) *store.Memory {
 // events decodes streams the plain way, for the oracle.
 func events(t *testing.T, body string) netcase.Batch {
 	t.Helper()
-	format, err := source.Recognise([]byte(body[:min(len(body), source.HeadSize)]))
+	format, err := source.Recognise(source.Formats(), []byte(body[:min(len(body), source.HeadSize)]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,15 +6,26 @@ import (
 	"time"
 
 	"netcase"
+	"netcase/source"
 )
 
 // Config says how inputs are read.
 type Config struct {
-	Workers  int            // streams read at the same time; 0: one a CPU
-	Zone     *time.Location // assumed for times without one; nil: UTC
-	Span     netcase.Span   // flows outside are still folded (they are history) unless they lie after its end
-	Assume   netcase.Reach  // taken for flows whose outcome is open, where the user says so; unknown: nothing is assumed
-	Progress func(Progress) // called now and then; may be nil
+	Workers  int             // streams read at the same time; 0: one a CPU
+	Zone     *time.Location  // assumed for times without one; nil: UTC
+	Span     netcase.Span    // flows outside are still folded (they are history) unless they lie after its end
+	Assume   netcase.Reach   // taken for flows whose outcome is open, where the user says so; unknown: nothing is assumed
+	Progress func(Progress)  // called now and then; may be nil
+	Formats  []source.Format // asked in this order; nil: source.Formats
+	Memory   int64           // bytes that the folds may take; beyond it they are spilled to Temp; 0: no bound
+	Temp     string          // folder of temporary files; empty: the system's
+}
+
+func (c *Config) formats() []source.Format {
+	if c.Formats == nil {
+		return source.Formats()
+	}
+	return c.Formats
 }
 
 // Progress is how far reading has come.
