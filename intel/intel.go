@@ -85,6 +85,7 @@ type Set struct {
 	words []words
 	times []times
 	table *bart.Table[uint32] // prefix -> first of its records
+	front *front              // whether any IPv4 prefix holds an address
 }
 
 // Len is the number of usable indicators.
@@ -121,7 +122,7 @@ func (s *Set) each(a netip.Addr, visit func(uint32) bool) {
 		return
 	}
 	a = a.Unmap().WithZone("")
-	if !s.table.Contains(a) {
+	if !s.Holds(a) {
 		return
 	}
 	for _, first := range s.table.Supernets(netip.PrefixFrom(a, a.BitLen())) {

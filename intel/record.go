@@ -114,6 +114,7 @@ func (s *Set) index() {
 			s.table.Insert(s.recs[i].key().prefix(), uint32(i))
 		}
 	}
+	s.front = newFront(s.prefixes)
 }
 
 // indicator is the i-th record written out.

@@ -44,23 +44,24 @@ type claim struct {
 // say, and counts what becomes of every record:
 // read = usable + skipped + refused + duplicate.
 type sink struct {
-	cfg      *Config
-	file     File
-	rep      netcase.FeedReport
-	comments []string
-	id       identity
-	settled  bool
-	inside   netcase.Time // the date of the list as it says itself
-	records  []record
-	words    []words
-	times    []times
-	wordAt   map[words]uint32
-	timeAt   map[times]uint32
-	strs     map[string]string
-	makerOf  map[string]string            // cache of canonical
-	claimFor map[string]netcase.ClaimType // cache of claimOf
-	rated    map[string]string            // reliability of the makers
-	full     bool
+	cfg       *Config
+	file      File
+	rep       netcase.FeedReport
+	comments  []string
+	id        identity
+	settled   bool
+	inside    netcase.Time // the date of the list as it says itself
+	records   []record
+	words     []words
+	times     []times
+	lastWords uint32 // of the record before
+	wordAt    map[words]uint32
+	timeAt    map[times]uint32
+	strs      map[string]string
+	makerOf   map[string]string            // cache of canonical
+	claimFor  map[string]netcase.ClaimType // cache of claimOf
+	rated     map[string]string            // reliability of the makers
+	full      bool
 }
 
 func newSink(cfg *Config, f File) *sink {
@@ -261,7 +262,11 @@ func (s *sink) wordsOf(c *claim) words {
 }
 
 func (s *sink) internWords(w words) uint32 {
+	if n := uint32(len(s.words)); s.lastWords < n && s.words[s.lastWords] == w {
+		return s.lastWords // most lists say one thing of all their addresses
+	}
 	if i, ok := s.wordAt[w]; ok {
+		s.lastWords = i
 		return i
 	}
 	for _, f := range []*string{&w.provider, &w.origin, &w.categories, &w.scoreText, &w.reliability, &w.description, &w.tlp, &w.geo.Country, &w.geo.City, &w.geo.ASName} {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 	"netcase/intel"
 	"netcase/judge"
 	"netcase/report"
+	"netcase/source"
 )
 
 type lookupCmd struct {
@@ -24,11 +26,12 @@ type lookupCmd struct {
 	AsOf  string   `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
 	JSON  bool     `name:"json" help:"Print one JSON object a line."`
 	Hits  bool     `help:"Only addresses that some list knows."`
+	Lines bool     `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
 }
 
 // Help gives examples.
 func (c *lookupCmd) Help() string {
-	return "  netcase lookup --intel lists/ 194.180.49.103\n  netcase lookup --intel lists/ --json --hits addresses.txt\n\nAn address that no list knows is not thereby clean."
+	return "  netcase lookup --intel lists/ 194.180.49.103\n  netcase lookup --intel lists/ --json --hits addresses.txt\n  netcase lookup --intel lists/ --lines /var/log/auth.log.1.gz\n\nAn address that no list knows is not thereby clean."
 }
 
 // Run prints cards.
@@ -44,6 +47,9 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 	set, err := hunt.LoadIntel(ctx, paths)
 	if err != nil {
 		return runError(err)
+	}
+	if c.Lines {
+		return c.copyLines(ctx, std, set)
 	}
 	if !asOf.Known() {
 		asOf = newest(set)
@@ -72,6 +78,54 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 		}
 	}
 	return c.end(std.err, set, asked, bad)
+}
+
+// copyLines prints the lines of the files, decompressed, that hold a listed address.
+func (c *lookupCmd) copyLines(ctx context.Context, std streams, set *intel.Set) (err error) {
+	if c.JSON || c.AsOf != "" {
+		return usagef("lines are copied as they are, whatever the time", "--lines takes neither --json nor --as-of")
+	}
+	found, err := source.Find(c.What, source.Options{Stdin: std.in})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, found.Close()) }()
+	set = set.Adverse()
+	out := bufio.NewWriterSize(std.out, 1<<20)
+	var all intel.LineCount
+	failed := 0
+	for _, r := range found.Refused {
+		failed++
+		fmt.Fprintf(std.err, "netcase: %s: %s\n", plainLines(r.Name), r.Reason)
+	}
+	for _, stream := range found.Streams {
+		n, err := hitLines(ctx, stream, set, out)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed++
+			fmt.Fprintf(std.err, "netcase: %s: %v\n", plainLines(stream.Name), err)
+		}
+		all.Lines, all.Hits, all.Long = all.Lines+n.Lines, all.Hits+n.Hits, all.Long+n.Long
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.err, "%d of %d lines hold an address of %d indicators\n", all.Hits, all.Lines, set.Len())
+	if failed > 0 {
+		return &exitError{code: exitUnsound, err: fmt.Errorf("%d inputs could not be read to their end", failed)}
+	}
+	return c.end(std.err, set, int(all.Lines), 0)
+}
+
+func hitLines(ctx context.Context, stream source.Stream, set *intel.Set, out io.Writer) (n intel.LineCount, err error) {
+	r, err := stream.Open()
+	if err != nil {
+		return n, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return set.HitLines(ctx, r, 0, out)
 }
 
 // end says on stderr what could not be looked at.
