@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"netcase"
@@ -67,15 +66,10 @@ func VolumeFormats() []string {
 //
 // Errors: the format is not known, rows is negative, or w failed.
 func Volume(w io.Writer, format string, rows int, seed uint64) error {
-	for _, f := range volumeFormats() {
-		if f.name == format {
-			return f.write(w, rows, seed)
-		}
-	}
-	return fmt.Errorf("volume format %q: want one of %s", format, strings.Join(VolumeFormats(), ", "))
+	return VolumeOf(w, format, ShapeOrdinary, rows, seed)
 }
 
-func (f volumeFormat) write(w io.Writer, rows int, seed uint64) error {
+func (f volumeFormat) write(w io.Writer, rows int, seed uint64, next func(*volume, int) volumeFlow) error {
 	if rows < 0 {
 		return fmt.Errorf("volume of %d rows: want zero or more", rows)
 	}
@@ -85,7 +79,7 @@ func (f volumeFormat) write(w io.Writer, rows int, seed uint64) error {
 	buffer := bufio.NewWriterSize(w, chunk)
 	b := out.head(nil)
 	for i := range rows {
-		flow := v.next(i)
+		flow := next(v, i)
 		b = out.row(b, &flow, i == rows-1)
 		if len(b) >= chunk {
 			if _, err := buffer.Write(b); err != nil {
@@ -226,7 +220,7 @@ func makeVolume(seed uint64) (Files, Truth) {
 	}
 	for _, f := range volumeFormats() {
 		var b bytes.Buffer
-		if err := f.write(&b, volumeRows, seed); err != nil {
+		if err := f.write(&b, volumeRows, seed, (*volume).next); err != nil {
 			panic(err) // a bytes.Buffer takes everything
 		}
 		name := "telemetry/" + f.file

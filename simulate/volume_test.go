@@ -184,3 +184,28 @@ func BenchmarkMake(b *testing.B) {
 		})
 	}
 }
+
+func TestVolumeShapes(t *testing.T) {
+	const rows = 70_000
+	for shape, want := range map[string]struct{ sources, pairs int }{
+		ShapeSpoofed: {rows, rows}, ShapeScan: {1, rows},
+	} {
+		var b bytes.Buffer
+		if err := VolumeOf(&b, "zeek", shape, rows, 3); err != nil {
+			t.Fatal(err)
+		}
+		sources, pairs := map[string]bool{}, map[string]bool{}
+		for line := range strings.Lines(b.String()) {
+			if c := strings.Split(line, "\t"); line[0] != '#' {
+				sources[c[2]] = true
+				pairs[c[2]+" "+c[4]+" "+c[5]] = true
+			}
+		}
+		if len(sources) != want.sources || len(pairs) != want.pairs {
+			t.Errorf("%s: %d sources, %d pairs; want %+v", shape, len(sources), len(pairs), want)
+		}
+	}
+	if err := VolumeOf(io.Discard, "zeek", "round", 1, 1); err == nil {
+		t.Error("a shape that is not known was written")
+	}
+}
