@@ -1,10 +1,11 @@
 # The commands of the project. Only Go is needed for build, test and demo.
 GO ?= go
 FUZZTIME ?= 60s
+NETCASE_ROWS ?= 10000000
 # The tests that run such a program: in respond, in report, and in hunt the hostile incident.
 PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF)
 
-.PHONY: help build test race lint fmt fuzz golden bench evaluate peers cross demo ci
+.PHONY: help build test race lint fmt fuzz golden bench gobench evaluate peers cross demo ci
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,7 +34,11 @@ fuzz: ## every fuzz target for FUZZTIME (60s) each
 golden: ## rewrite the expected outputs; then read the diff
 	$(GO) test ./source ./intel ./report ./casebook ./respond ./cmd/netcase -update
 
-bench: ## benchmarks, and rows a second and peak memory of 1 M rows of each format
+bench: ## one table: ours against DuckDB, nfdump, grepcidr, awk and Suricata, taken in turn (NETCASE_ROWS rows)
+	cd scripts/bench && if command -v npm >/dev/null; then npm ci --no-audit --no-fund --silent; fi
+	$(GO) run ./scripts/bench -rows $(NETCASE_ROWS)
+
+gobench: ## the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 evaluate: ## the judgement of the simulated incident over many seeds

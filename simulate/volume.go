@@ -73,14 +73,18 @@ func (f volumeFormat) write(w io.Writer, rows int, seed uint64, next func(*volum
 	if rows < 0 {
 		return fmt.Errorf("volume of %d rows: want zero or more", rows)
 	}
-	v := newVolume(seed, rows)
+	return f.writeRows(w, newVolume(seed, rows), 0, rows, next)
+}
+
+// writeRows writes the rows from … to-1 of a volume as one file.
+func (f volumeFormat) writeRows(w io.Writer, v *volume, from, to int, next func(*volume, int) volumeFlow) error {
 	out := f.new(v)
 	const chunk = 1 << 16
 	buffer := bufio.NewWriterSize(w, chunk)
 	b := out.head(nil)
-	for i := range rows {
+	for i := from; i < to; i++ {
 		flow := next(v, i)
-		b = out.row(b, &flow, i == rows-1)
+		b = out.row(b, &flow, i == to-1)
 		if len(b) >= chunk {
 			if _, err := buffer.Write(b); err != nil {
 				return fmt.Errorf("volume of %s: %w", f.name, err)

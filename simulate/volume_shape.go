@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -66,4 +67,33 @@ func (v *volume) scanned(i int, step float64) volumeFlow {
 		at: v.start + netcase.Time(float64(i)*step), src: src, dst: hostAddress(host, false), outside: src, host: host, inbound: true,
 		sport: uint16(1024 + i%60_000), dport: uint16(1 + i%scanPorts), proto: netcase.TCP, denied: true,
 	}
+}
+
+// VolumeBlobs writes an ordinary volume as a row of files, one after the other in
+// time, as a service that closes a file every so often does.
+//
+// Errors: the format is not known, a count is not positive, or a file failed.
+func VolumeBlobs(create func(n int) (io.WriteCloser, error), format string, rows, blobs int, seed uint64) error {
+	if rows <= 0 || blobs <= 0 {
+		return fmt.Errorf("volume of %d rows in %d files: want more than none", rows, blobs)
+	}
+	for _, f := range volumeFormats() {
+		if f.name != format {
+			continue
+		}
+		v := newVolume(seed, rows)
+		for n := range blobs {
+			from, to := rows*n/blobs, rows*(n+1)/blobs
+			w, err := create(n)
+			if err != nil {
+				return err
+			}
+			err = f.writeRows(w, v, from, to, (*volume).next)
+			if err = errors.Join(err, w.Close()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("volume format %q: want one of %s", format, strings.Join(VolumeFormats(), ", "))
 }

@@ -1,0 +1,46 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// table prints lines as they become known.
+type table struct{ w io.Writer }
+
+func newTable(w io.Writer) *table {
+	t := &table{w}
+	t.print("%-34s %3s  %8s %10s %7s %7s  %-10s %8s %7s  %6s\n",
+		"work", "thr", "ours s", "rows/s", "MB/s", "peak MB", "peer", "peer s", "peak MB", "ratio")
+	return t
+}
+
+func (t *table) print(format string, args ...any) {
+	if _, err := fmt.Fprintf(t.w, format, args...); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+	}
+}
+
+// line prints one match. The ratio is how many times faster ours
+// is, a row where the inputs differ.
+func (t *table) line(m match, ours, peer run) {
+	rate, megabytes := "", ""
+	if m.rows > 0 {
+		rate = thousands(int(float64(m.rows) / ours.seconds))
+	}
+	if m.bytes > 0 {
+		megabytes = fmt.Sprintf("%.0f", float64(m.bytes)/1e6/ours.seconds)
+	}
+	t.print("%-34s %3d  %8.2f %10s %7s %7.0f", m.name, m.threads, ours.seconds, rate, megabytes, float64(ours.peak)/1e6)
+	if peer.seconds > 0 {
+		ratio := peer.seconds / ours.seconds
+		if m.peerRows > 0 {
+			ratio *= float64(m.rows) / float64(m.peerRows)
+		}
+		t.print("  %-10s %8.2f %7.0f  %6.2f", m.peer.name, peer.seconds, float64(peer.peak)/1e6, ratio)
+	}
+	t.print("\n")
+}
