@@ -41,6 +41,7 @@ func Detectors() []Detector {
 		exposure(),
 		artefact(),
 		owner(),
+		clock(),
 	}
 }
 

@@ -1,0 +1,258 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"netcase"
+	"netcase/cube"
+)
+
+const (
+	// clockTolerance is how far two clocks may differ unremarked: sensors stamp the
+	// first packet, the log line or the whole second.
+	clockTolerance = 2 * netcase.Second
+	clockReach     = 26 * netcase.Hour // no zone differs by more
+	clockPairs     = 60                // pairs looked at for each two sensors
+	clockLeast     = 5                 // pairs that must tell the same difference
+	clockShare     = .6                // of the pairs looked at
+	clockFlows     = 20                // a pair with more flows from one sensor is too busy to match one by one
+	clockOpen      = 4096              // pairs of one peer that are followed
+)
+
+// clock compares the clocks of sensors that saw the same flows.
+func clock() Detector {
+	return Detector{
+		Name:   "clock",
+		Doc:    "sensors whose clocks differ",
+		Method: "the difference of start times that most pairs seen by two sensors share, within 2 s; aggregated records are left out",
+		Ask: func(Config) Questions {
+			return Questions{Rows: []cube.Question{{Kind: cube.Peers}}}
+		},
+		Refine: func(in *Input) []cube.Want {
+			shared := sharedPairs(in)
+			in.Memo = shared
+			var wants []cube.Want
+			for i, s := range shared {
+				wants = append(wants, cube.Want{Tag: fmt.Sprintf("pair %d", i), Starts: true, Selection: s.selection(), Records: 2})
+			}
+			return wants
+		},
+		Find: func(in *Input) []netcase.Finding {
+			var out []netcase.Finding
+			for _, c := range compareClocks(in.Memo.([]sharedPair), in.Details.Starts) {
+				if c.apart() {
+					out = append(out, c.finding(in))
+				}
+			}
+			return out
+		},
+	}
+}
+
+// sharedPair is a pair that several sensors report.
+type sharedPair struct {
+	cube.Pair
+	sensors []string
+	flows   int64
+	hash    uint64
+}
+
+func (s *sharedPair) selection() netcase.Selection {
+	return netcase.Selection{
+		Peers: []netcase.Endpoint{s.Peer}, Hosts: []netcase.Endpoint{s.Host}, Ports: []uint16{s.Port}, Direction: s.Direction, Sensors: s.sensors,
+	}
+}
+
+// sharedPairs picks pairs that two sensors saw now and then, in an order that
+// neither time nor address decides.
+func sharedPairs(in *Input) []sharedPair {
+	picked := map[string][]sharedPair{}
+	open := map[cube.Pair]*sharedPair{}
+	var peer netcase.Endpoint
+	settle := func() {
+		for _, s := range open {
+			slices.Sort(s.sensors)
+			s.sensors = slices.Compact(s.sensors)
+			if len(s.sensors) < 2 || s.flows > clockFlows*int64(len(s.sensors)) {
+				continue
+			}
+			key := strings.Join(s.sensors, "\x00")
+			picked[key] = firstByHash(append(picked[key], *s))
+		}
+		clear(open)
+	}
+	for r := range unicast(in.Rows(0)) {
+		if r.Peer != peer {
+			settle()
+			peer = r.Peer
+		}
+		if r.Resolution != netcase.ResolutionRaw && r.Resolution != netcase.ResolutionSampled {
+			continue
+		}
+		p := cube.PairOf(&r.Key)
+		s := open[p]
+		if s == nil {
+			if len(open) >= clockOpen {
+				continue
+			}
+			s = &sharedPair{Pair: p, hash: pairHash(p)}
+			open[p] = s
+		}
+		s.flows += r.Flows + r.Agree
+		s.sensors = append(s.sensors, r.Sensor)
+		if r.Others != "" {
+			s.sensors = append(s.sensors, strings.Split(r.Others, ", ")...)
+		}
+	}
+	settle()
+	var out []sharedPair
+	for _, list := range picked {
+		slices.SortFunc(list, byHash)
+		out = append(out, list[:min(len(list), clockPairs)]...)
+	}
+	slices.SortFunc(out, byHash)
+	return out
+}
+
+func byHash(a, b sharedPair) int { return cmp.Compare(a.hash, b.hash) }
+
+// firstByHash keeps the list short.
+func firstByHash(list []sharedPair) []sharedPair {
+	if len(list) < 4*clockPairs {
+		return list
+	}
+	slices.SortFunc(list, byHash)
+	return list[:clockPairs]
+}
+
+func pairHash(p cube.Pair) uint64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprint(h, p.Peer, "\x00", p.Host, "\x00", p.Port, p.Proto, p.Direction) // a hash never fails
+	return h.Sum64()
+}
+
+// comparison is what two sensors' start times of shared pairs tell.
+type comparison struct {
+	a, b   string
+	pairs  int          // pairs that both saw
+	agree  int          // of these, that share the difference
+	offset netcase.Time // b's time less a's: the median of those that agree
+	spread netcase.Time // between the extreme ones that agree
+	span   netcase.Span
+	shared []int // which pairs, of those looked at
+}
+
+// apart tells whether the clocks differ, and enough pairs say so.
+func (c *comparison) apart() bool {
+	return c.agree >= clockLeast && float64(c.agree) >= clockShare*float64(c.pairs) && (c.offset > clockTolerance || c.offset < -clockTolerance)
+}
+
+// difference is one possible match of two start times of one pair.
+type difference struct {
+	pair int
+	ms   netcase.Time
+}
+
+// compareClocks compares every two sensors that share pairs.
+func compareClocks(shared []sharedPair, starts map[cube.Pair][]cube.Start) []comparison {
+	type two struct{ a, b string }
+	found := map[two][]difference{}
+	seen := map[two]*comparison{}
+	for i := range shared {
+		times := map[string][]netcase.Time{}
+		var span netcase.Span
+		for _, s := range starts[shared[i].Pair] {
+			if s.Resolution == netcase.ResolutionRaw || s.Resolution == netcase.ResolutionSampled {
+				times[s.Sensor] = append(times[s.Sensor], s.At)
+				span = span.Extend(s.At)
+			}
+		}
+		for x, a := range shared[i].sensors {
+			for _, b := range shared[i].sensors[x+1:] {
+				if len(times[a]) == 0 || len(times[b]) == 0 || len(times[a]) > clockFlows || len(times[b]) > clockFlows {
+					continue
+				}
+				k := two{a, b}
+				if seen[k] == nil {
+					seen[k] = &comparison{a: a, b: b}
+				}
+				seen[k].pairs++
+				seen[k].span = seen[k].span.Join(span)
+				seen[k].shared = append(seen[k].shared, i)
+				for _, ta := range times[a] {
+					for _, tb := range times[b] {
+						if d := tb - ta; d >= -clockReach && d <= clockReach {
+							found[k] = append(found[k], difference{i, d})
+						}
+					}
+				}
+			}
+		}
+	}
+	var out []comparison
+	for k, c := range seen {
+		c.settle(found[k])
+		out = append(out, *c)
+	}
+	slices.SortFunc(out, func(x, y comparison) int { return cmp.Or(strings.Compare(x.a, y.a), strings.Compare(x.b, y.b)) })
+	return out
+}
+
+// settle finds the window of differences, as wide as the tolerance, that most pairs share.
+func (c *comparison) settle(all []difference) {
+	slices.SortFunc(all, func(x, y difference) int { return cmp.Or(cmp.Compare(x.ms, y.ms), cmp.Compare(x.pair, y.pair)) })
+	count := map[int]int{}
+	from := 0
+	for to := range all {
+		count[all[to].pair]++
+		for all[to].ms-all[from].ms > clockTolerance {
+			if count[all[from].pair]--; count[all[from].pair] == 0 {
+				delete(count, all[from].pair)
+			}
+			from++
+		}
+		window := all[from : to+1]
+		middle := window[len(window)/2].ms
+		if len(count) > c.agree || len(count) == c.agree && max(middle, -middle) < max(c.offset, -c.offset) {
+			c.agree, c.offset, c.spread = len(count), middle, all[to].ms-all[from].ms
+		}
+	}
+}
+
+func (c *comparison) finding(in *Input) netcase.Finding {
+	ahead, behind, by := c.b, c.a, c.offset
+	if by < 0 {
+		ahead, behind, by = c.a, c.b, -by
+	}
+	title := fmt.Sprintf("the clock of %s runs %s ahead of that of %s", ahead, seconds(by), behind)
+	evidence := netcase.Evidence{
+		Statement: fmt.Sprintf("%s: %d of %d pairs that both saw share this difference, within %s", title, c.agree, c.pairs, seconds(max(c.spread, netcase.Second))),
+		Numbers: map[string]float64{
+			"seconds": float64(c.offset) / float64(netcase.Second), "pairs": float64(c.pairs), "agreeing": float64(c.agree),
+		},
+		Selection: netcase.Selection{Sensors: []string{c.a, c.b}},
+		Method:    "clock: the most shared difference of start times within ±26 h, at least 5 pairs and 60 % of them",
+	}
+	if len(c.shared) > 0 {
+		evidence = in.Cite(evidence, fmt.Sprintf("pair %d", c.shared[0]))
+	}
+	return netcase.Finding{
+		Kind: "clocks differ", Title: title, Span: c.span, Selection: evidence.Selection, Evidence: []netcase.Evidence{evidence},
+		Limits: []string{"times are shown as recorded: which clock is right, these records do not say", "an order of events across these two sensors is not proved within that difference"},
+	}
+}
+
+// seconds is a length of time in the unit that people would say.
+func seconds(t netcase.Time) string {
+	switch {
+	case t%netcase.Hour < netcase.Minute && t >= netcase.Hour:
+		return count(int(t/netcase.Hour), "hour")
+	case t >= 2*netcase.Minute:
+		return fmt.Sprintf("%.1f minutes", float64(t)/float64(netcase.Minute))
+	}
+	return fmt.Sprintf("%.1f seconds", float64(t)/float64(netcase.Second))
+}
