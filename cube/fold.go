@@ -55,30 +55,88 @@ func SeriesOf(k *Key, by By) string {
 
 // HourPoints is the hourly time line of reconciled rows.
 func HourPoints(rows []Row, q TimelineQuestion) []Point {
-	type bin struct {
-		series string
-		hour   int64
-	}
-	counts := map[bin]*Point{}
+	h := NewHourly(q)
 	for i := range rows {
-		r := &rows[i]
-		if !Asked(&r.Key, q.Directions, q.Span) {
-			continue
-		}
-		b := bin{SeriesOf(&r.Key, q.By), r.Hour}
-		p := counts[b]
-		if p == nil {
-			p = &Point{Series: b.series, Start: netcase.Time(b.hour) * netcase.Hour}
-			counts[b] = p
-		}
-		p.Flows += r.Flows
-		if r.Reach.Failed() {
-			p.Failed += r.Flows
-		}
+		h.Add(&rows[i])
 	}
-	out := make([]Point, 0, len(counts))
-	for _, p := range counts {
+	return h.Points()
+}
+
+// Hourly counts reconciled rows into an hourly time line, one by one.
+type Hourly struct {
+	q      TimelineQuestion
+	counts map[hourBin]*Point
+}
+
+type hourBin struct {
+	series string
+	hour   int64
+}
+
+// NewHourly is an empty time line.
+func NewHourly(q TimelineQuestion) *Hourly { return &Hourly{q: q, counts: map[hourBin]*Point{}} }
+
+// Add counts a row, if the question asks for it.
+func (h *Hourly) Add(r *Row) {
+	if !Asked(&r.Key, h.q.Directions, h.q.Span) {
+		return
+	}
+	b := hourBin{SeriesOf(&r.Key, h.q.By), r.Hour}
+	p := h.counts[b]
+	if p == nil {
+		p = &Point{Series: b.series, Start: netcase.Time(b.hour) * netcase.Hour}
+		h.counts[b] = p
+	}
+	p.Flows += r.Flows
+	if r.Reach.Failed() {
+		p.Failed += r.Flows
+	}
+}
+
+// Points is the time line so far.
+func (h *Hourly) Points() []Point {
+	out := make([]Point, 0, len(h.counts))
+	for _, p := range h.counts {
 		out = append(out, *p)
+	}
+	SortPoints(out)
+	return out
+}
+
+// Minutely counts flows into a time line by the minute, a series for each sensor.
+type Minutely struct {
+	q      TimelineQuestion
+	counts map[MinuteKey]MinuteCount
+}
+
+// NewMinutely is an empty time line.
+func NewMinutely(q TimelineQuestion) *Minutely {
+	return &Minutely{q: q, counts: map[MinuteKey]MinuteCount{}}
+}
+
+// Add counts flows of a row that began in a minute (whole minutes since 1970).
+// There may be fewer than none: a correction.
+func (m *Minutely) Add(k *Key, minute, flows int64) {
+	if m.q.By == ByPeer || !m.q.Span.Contains(netcase.Time(minute)*netcase.Minute) ||
+		len(m.q.Directions) > 0 && !slices.Contains(m.q.Directions, k.Direction) {
+		return
+	}
+	key := MinuteKey{Minute: minute, Sensor: k.Sensor, By: m.q.By, Series: SeriesOf(k, m.q.By)}
+	n := m.counts[key]
+	n.Flows += flows
+	if k.Reach.Failed() {
+		n.Failed += flows
+	}
+	m.counts[key] = n
+}
+
+// Points is the time line; bins without flows are left out.
+func (m *Minutely) Points() []Point {
+	out := make([]Point, 0, len(m.counts))
+	for k, n := range m.counts {
+		if n.Flows != 0 {
+			out = append(out, Point{Series: k.Series, Sensor: k.Sensor, Start: netcase.Time(k.Minute) * netcase.Minute, Flows: n.Flows, Failed: n.Failed})
+		}
 	}
 	SortPoints(out)
 	return out

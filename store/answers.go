@@ -1,68 +1,106 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"iter"
 	"net/netip"
-	"slices"
 	"sync"
 
 	"netcase"
 	"netcase/cube"
 )
 
-// answers is what all inputs together answer questions from.
+// answers is what all inputs together answer questions from. It may be asked from
+// several goroutines.
 type answers struct {
-	rows    []cube.Row
-	minutes map[cube.MinuteKey]cube.MinuteCount
-	logins  []netcase.Login
-	procs   []netcase.Process
-	queries []netcase.Query
-	alerts  []netcase.Alert
-	names   map[netip.Addr]string
-	once    sync.Once
-	byHost  []int32 // rows in the order of Hosts
+	keep   *keeper
+	parts  []*run // of every input, not reconciled: the minutes are told from these
+	extras []*run
+	rows   *run // reconciled, in the order of Peers
+	*logs
+	names *nameBook
+
+	mu     sync.Mutex
+	byHost []*run // rows in the order of Hosts; nil: not asked for
+	byPair []*run
 }
 
 // close gives up memory and temporary files.
-func (m *answers) close() error { return nil }
+func (m *answers) close() error { return m.keep.close() }
 
-// join makes one account of all folds, which come in the order of their inputs'
-// hashes. The folds are given up one by one, so that the rows are not held twice.
-func join(_ context.Context, folds []*fold) (*answers, error) {
-	m := &answers{minutes: map[cube.MinuteKey]cube.MinuteCount{}, names: map[netip.Addr]string{}}
-	n := 0
+// join makes one account of all folds.
+func join(ctx context.Context, keep *keeper, folds []*fold) (*answers, error) {
+	m := &answers{keep: keep, logs: newLogs(keep), names: newNameBook()}
 	for _, f := range folds {
-		n += len(f.rows)
+		m.parts, m.extras = append(m.parts, f.runs...), append(m.extras, f.extras...)
+		m.logs.take(f.logs)
+		m.names.join(f.names)
+		f.runs, f.extras, f.keys, f.names = nil, nil, nil, nil
 	}
-	m.rows = make([]cube.Row, 0, n)
-	for _, f := range folds {
-		for k, c := range f.rows {
-			m.rows = append(m.rows, cube.Row{Key: k, Counts: c, Hours: 1})
-		}
-		if len(m.minutes) == 0 {
-			m.minutes = f.minutes
-		} else {
-			for k, n := range f.minutes {
-				old := m.minutes[k]
-				m.minutes[k] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
+	m.names.prune()
+	d := keep.names.reader()
+	var err error
+	if m.parts, err = keep.fewer(ctx, m.parts, d.byPeer); err != nil {
+		return nil, err
+	}
+	m.rows, err = m.reconciled(ctx, d)
+	return m, err
+}
+
+// reconciled merges the parts and settles each cell, as cube.Reconcile does.
+func (m *answers) reconciled(ctx context.Context, d *reader) (*run, error) {
+	in, err := mergeRuns(ctx, m.parts, d.byPeer)
+	if err != nil {
+		return nil, err
+	}
+	out := m.keep.newRun()
+	var group []packed // the rows of one cell
+	settle := func() error {
+		settled, err := m.settle(d, group)
+		for i := range settled {
+			if err == nil {
+				err = out.add(&settled[i])
 			}
 		}
-		for a, n := range f.names {
-			cube.LearnName(m.names, netcase.Endpoint{Addr: a, Name: n})
-		}
-		m.logins, m.procs, m.queries = append(m.logins, f.logins...), append(m.procs, f.procs...), append(m.queries, f.queries...)
-		m.alerts = append(m.alerts, f.alerts...)
-		f.drop()
+		group = group[:0]
+		return err
 	}
-	cube.Sort(m.rows, cube.Peers)
-	m.rows = cube.Reconcile(cube.MergeEqual(m.rows))
-	slices.SortStableFunc(m.logins, func(a, b netcase.Login) int { return cmp.Compare(a.Time, b.Time) })
-	slices.SortStableFunc(m.procs, func(a, b netcase.Process) int { return cmp.Compare(a.Time, b.Time) })
-	slices.SortStableFunc(m.queries, func(a, b netcase.Query) int { return cmp.Compare(a.Time, b.Time) })
-	slices.SortStableFunc(m.alerts, func(a, b netcase.Alert) int { return cmp.Compare(a.Time, b.Time) })
-	return m, nil
+	for {
+		p, err := in.next()
+		if err != nil {
+			return nil, err
+		}
+		if len(group) > 0 && (p == nil || !p.sameCell(&group[0])) {
+			if err := settle(); err != nil {
+				return nil, err
+			}
+		}
+		if p == nil {
+			return out.end()
+		}
+		group = append(group, *p)
+	}
+}
+
+// settle is the account of one cell.
+func (m *answers) settle(d *reader, group []packed) ([]packed, error) {
+	single := true
+	for i := range group {
+		single = single && group[i].sensor == group[0].sensor
+	}
+	if single {
+		return group, nil
+	}
+	rows := make([]cube.Row, len(group))
+	for i := range group {
+		d.unpack(&group[i], &rows[i])
+	}
+	rows = cube.Reconcile(rows)
+	out := make([]packed, len(rows))
+	for i := range rows {
+		out[i] = m.keep.names.pack(&rows[i])
+	}
+	return out, nil
 }
 
 // families names the telemetry that is present.
@@ -71,8 +109,8 @@ func (m *answers) families() (out []string) {
 		name    string
 		present bool
 	}{
-		{"flow", len(m.rows) > 0}, {"login", len(m.logins) > 0}, {"process", len(m.procs) > 0},
-		{"query", len(m.queries) > 0}, {"alert", len(m.alerts) > 0},
+		{"flow", m.rows.rows > 0}, {"login", m.logins.count > 0}, {"process", m.procs.count > 0},
+		{"query", m.queries.count > 0}, {"alert", m.alerts.count > 0},
 	} {
 		if f.present {
 			out = append(out, f.name)
@@ -83,102 +121,323 @@ func (m *answers) families() (out []string) {
 
 // Rows answers a question with rows.
 func (m *answers) Rows(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
-	asked := func(r *cube.Row) bool { return cube.Asked(&r.Key, q.Directions, q.Span) }
 	switch q.Kind {
+	case cube.Hosts:
+		return m.sorted(ctx, &m.byHost, (*reader).byHost, q)
 	case cube.Pairs:
-		var rows []cube.Row
-		for i := range m.rows {
-			if asked(&m.rows[i]) {
-				rows = append(rows, m.rows[i])
+		return m.pairs(ctx, q)
+	}
+	return m.unpacked(ctx, q, m.chunks(ctx, m.rows, q))
+}
+
+// asked tells whether a block may hold a row of the question.
+func asked(q *cube.Question) func(*block) bool {
+	var ways uint8
+	for _, d := range q.Directions {
+		ways |= 1 << uint8(d)
+	}
+	return func(b *block) bool {
+		if ways != 0 && b.ways&ways == 0 {
+			return false
+		}
+		start, end := netcase.Time(b.firstHour)*netcase.Hour, netcase.Time(b.lastHour)*netcase.Hour
+		return (!q.Span.Start.Known() || end >= q.Span.Start) && (!q.Span.End.Known() || start < q.Span.End)
+	}
+}
+
+// chunk is some rows on their way from the decoder, or why there are no more.
+type chunk struct {
+	rows []packed
+	err  error
+}
+
+// chunks decodes a run ahead of whoever reads it, in a goroutine that ends with the
+// reading.
+func (m *answers) chunks(ctx context.Context, r *run, q cube.Question) iter.Seq[chunk] {
+	return func(yield func(chunk) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		full, free := make(chan chunk, 2), make(chan []packed, 4)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer cancel()
+		wg.Go(func() {
+			defer close(full)
+			decode(ctx, r.cursor(asked(&q)), full, free)
+		})
+		for c := range full {
+			if !yield(c) {
+				return
+			}
+			select {
+			case free <- c.rows:
+			default:
 			}
 		}
-		return answer(ctx, cube.MergePairs(rows))
-	case cube.Hosts:
-		order := m.hostOrder()
-		return m.each(ctx, len(order), func(i int) *cube.Row { return &m.rows[order[i]] }, asked)
+		if ctx.Err() != nil {
+			yield(chunk{err: ctx.Err()})
+		}
 	}
-	return m.each(ctx, len(m.rows), func(i int) *cube.Row { return &m.rows[i] }, asked)
 }
 
-// hostOrder is the order by host, worked out when it is first asked for.
-func (m *answers) hostOrder() []int32 {
-	m.once.Do(func() { m.byHost = cube.Order(m.rows, cube.Hosts) })
-	return m.byHost
+// decode fills chunks until the run ends.
+func decode(ctx context.Context, c *cursor, full chan<- chunk, free <-chan []packed) {
+	for {
+		var rows []packed
+		select {
+		case rows = <-free:
+			rows = rows[:0]
+		default:
+			rows = make([]packed, 0, blockRows)
+		}
+		var ok bool
+		var err error
+		for len(rows) < blockRows {
+			if ok, err = c.next(); !ok {
+				break
+			}
+			rows = append(rows, c.d.row)
+		}
+		if len(rows) > 0 || err != nil {
+			select {
+			case full <- chunk{rows, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if !ok {
+			return
+		}
+	}
 }
 
-// each streams the rows that are asked for.
-func (m *answers) each(ctx context.Context, n int, at func(int) *cube.Row, asked func(*cube.Row) bool) iter.Seq2[cube.Row, error] {
+// unpacked streams the rows of chunks that are asked for.
+func (m *answers) unpacked(_ context.Context, q cube.Question, in iter.Seq[chunk]) iter.Seq2[cube.Row, error] {
 	return func(yield func(cube.Row, error) bool) {
-		for i := range n {
-			if i%4096 == 0 && ctx.Err() != nil {
-				yield(cube.Row{}, ctx.Err())
+		d := m.keep.names.reader()
+		var r cube.Row
+		for c := range in {
+			for i := range c.rows {
+				d.unpack(&c.rows[i], &r)
+				if cube.Asked(&r.Key, q.Directions, q.Span) && !yield(r, nil) {
+					return
+				}
+			}
+			if c.err != nil {
+				yield(cube.Row{}, c.err)
 				return
 			}
-			if r := at(i); asked(r) && !yield(*r, nil) {
-				return
+		}
+	}
+}
+
+// ordered is the rows sorted another way; the work is done when it is first asked for.
+func (m *answers) ordered(ctx context.Context, held *[]*run, by func(*reader, *packed, *packed) int) ([]*run, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if *held != nil {
+		return *held, nil
+	}
+	d := m.keep.names.reader()
+	s := m.keep.sorter(func(a, b *packed) int { return by(d, a, b) })
+	c := m.rows.cursor(nil)
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		ok, err := c.next()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		if err := s.add(&c.d.row); err != nil {
+			return nil, err
+		}
+	}
+	runs, err := s.end(ctx)
+	if err == nil {
+		*held = runs
+	}
+	return runs, err
+}
+
+// each streams the rows in another order.
+func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader, *packed, *packed) int, visit func(*packed) bool) error {
+	runs, err := m.ordered(ctx, held, by)
+	if err != nil {
+		return err
+	}
+	d := m.keep.names.reader()
+	in, err := mergeRuns(ctx, runs, func(a, b *packed) int { return by(d, a, b) })
+	for err == nil {
+		var p *packed
+		if p, err = in.next(); p == nil || err != nil || !visit(p) {
+			break
+		}
+	}
+	return err
+}
+
+// sorted answers with rows in another order.
+func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader, *packed, *packed) int, q cube.Question) iter.Seq2[cube.Row, error] {
+	return func(yield func(cube.Row, error) bool) {
+		d := m.keep.names.reader()
+		var r cube.Row
+		err := m.each(ctx, held, by, func(p *packed) bool {
+			d.unpack(p, &r)
+			return !cube.Asked(&r.Key, q.Directions, q.Span) || yield(r, nil)
+		})
+		if err != nil {
+			yield(cube.Row{}, err)
+		}
+	}
+}
+
+// pairs answers with the rows of each pair and reach joined over hours, resolutions
+// and sensors, as cube.MergePairs does.
+func (m *answers) pairs(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
+	return func(yield func(cube.Row, error) bool) {
+		d := m.keep.names.reader()
+		var group []cube.Row
+		var first packed
+		going := true
+		flush := func() bool {
+			if len(group) == 0 {
+				return true
 			}
+			cube.Sort(group, cube.Peers)
+			for _, r := range cube.MergePairs(group) {
+				if !yield(r, nil) {
+					return false
+				}
+			}
+			group = group[:0]
+			return true
+		}
+		err := m.each(ctx, &m.byPair, (*reader).byPair, func(p *packed) bool {
+			if len(group) > 0 && !p.sameGroup(&first) {
+				if going = flush(); !going {
+					return false
+				}
+			}
+			var r cube.Row
+			d.unpack(p, &r)
+			if cube.Asked(&r.Key, q.Directions, q.Span) {
+				if len(group) == 0 {
+					first = *p
+				}
+				group = append(group, r)
+			}
+			return true
+		})
+		if err != nil {
+			yield(cube.Row{}, err)
+			return
+		}
+		if going {
+			flush()
 		}
 	}
 }
 
 // Timeline answers a question with points.
 func (m *answers) Timeline(ctx context.Context, q cube.TimelineQuestion) iter.Seq2[cube.Point, error] {
-	if q.Step == cube.HourStep {
-		return answer(ctx, cube.HourPoints(m.rows, q))
-	}
-	sums := map[cube.Point]cube.MinuteCount{}
-	for k, n := range m.minutes {
-		start := netcase.Time(k.Minute) * netcase.Minute
-		if k.By != q.By || !q.Span.Contains(start) || len(q.Directions) > 0 && !slices.Contains(q.Directions, k.Direction) {
-			continue
+	return func(yield func(cube.Point, error) bool) {
+		points, err := m.hours(ctx, q)
+		if q.Step == cube.MinuteStep {
+			points, err = m.minutes(ctx, q)
 		}
-		p := cube.Point{Series: k.Series, Sensor: k.Sensor, Start: start}
-		old := sums[p]
-		sums[p] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
+		if err != nil {
+			yield(cube.Point{}, err)
+			return
+		}
+		for _, p := range points {
+			if !yield(p, nil) {
+				return
+			}
+		}
 	}
-	points := make([]cube.Point, 0, len(sums))
-	for p, n := range sums {
-		p.Flows, p.Failed = n.Flows, n.Failed
-		points = append(points, p)
+}
+
+// hours counts the reconciled rows.
+func (m *answers) hours(ctx context.Context, q cube.TimelineQuestion) ([]cube.Point, error) {
+	if q.Step != cube.HourStep {
+		return nil, nil
 	}
-	cube.SortPoints(points)
-	return answer(ctx, points)
+	t := cube.NewHourly(q)
+	for r, err := range m.Rows(ctx, cube.Question{Kind: cube.Peers, Directions: q.Directions, Span: q.Span}) {
+		if err != nil {
+			return nil, err
+		}
+		t.Add(&r)
+	}
+	return t.Points(), nil
+}
+
+// minutes counts the rows of every input by the minutes in which they began. A
+// minute's bit stands for one flow of its row; the extra rows say what it does not.
+func (m *answers) minutes(ctx context.Context, q cube.TimelineQuestion) ([]cube.Point, error) {
+	t := cube.NewMinutely(q)
+	d := m.keep.names.reader()
+	var r cube.Row
+	for _, p := range m.parts {
+		c := p.cursor(nil)
+		for n := 0; ; n++ {
+			if n%4096 == 0 && ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			ok, err := c.next()
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				break
+			}
+			d.unpack(&c.d.row, &r)
+			for minute := range 60 {
+				if r.Minutes>>uint(minute)&1 == 1 {
+					t.Add(&r.Key, r.Hour*60+int64(minute), 1)
+				}
+			}
+		}
+	}
+	for _, x := range m.extras {
+		c := x.cursor(nil)
+		for {
+			ok, err := c.next()
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				break
+			}
+			d.unpack(&c.d.row, &r)
+			t.Add(&r.Key, int64(c.d.row.peerLo), c.d.row.flows)
+		}
+	}
+	return t.Points(), nil
 }
 
 // Logins answers with all logins by time.
 func (m *answers) Logins(ctx context.Context) iter.Seq2[netcase.Login, error] {
-	return answer(ctx, m.logins)
+	return m.logins.events(ctx)
 }
 
 // Processes answers with all process records by time.
 func (m *answers) Processes(ctx context.Context) iter.Seq2[netcase.Process, error] {
-	return answer(ctx, m.procs)
+	return m.procs.events(ctx)
 }
 
 // Queries answers with all name resolutions by time.
 func (m *answers) Queries(ctx context.Context) iter.Seq2[netcase.Query, error] {
-	return answer(ctx, m.queries)
+	return m.queries.events(ctx)
 }
 
 // Alerts answers with all alerts of other sensors by time.
 func (m *answers) Alerts(ctx context.Context) iter.Seq2[netcase.Alert, error] {
-	return answer(ctx, m.alerts)
-}
-
-func answer[T any](ctx context.Context, items []T) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for i, x := range items {
-			if i%4096 == 0 && ctx.Err() != nil {
-				var zero T
-				yield(zero, ctx.Err())
-				return
-			}
-			if !yield(x, nil) {
-				return
-			}
-		}
-	}
+	return m.alerts.events(ctx)
 }
 
 // Names maps addresses to the machine names that inputs give them.
-func (m *answers) Names() map[netip.Addr]string { return m.names }
+func (m *answers) Names() map[netip.Addr]string { return m.names.names }

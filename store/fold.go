@@ -1,99 +1,201 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"net/netip"
+	"math"
+	"slices"
 	"sync"
 
 	"netcase"
-	"netcase/cube"
 )
 
-// fold is what one input is folded into. Its workers may take batches at the same
-// time; what it holds in the end does not depend on how the batches were spread.
+// fold is what one input is folded into. Its workers take batches side by side, each
+// into tables of its own; what the fold holds in the end does not depend on how the
+// batches were spread, because equal cells are joined when the runs are merged.
 type fold struct {
 	cfg  *Config
 	site *netcase.Site
+	keep *keeper
 
-	mu      sync.Mutex
-	rows    map[cube.Key]cube.Counts
-	minutes map[cube.MinuteKey]cube.MinuteCount
-	logins  []netcase.Login
-	procs   []netcase.Process
-	queries []netcase.Query
-	alerts  []netcase.Alert
-	names   map[netip.Addr]string
-	keys    []uint64 // natural keys of accepted flows and events
+	mu     sync.Mutex
+	runs   []*run // in the order of Peers
+	extras []*run // what the minute bits of the rows cannot say
+	logs   *logs
+	names  *nameBook
+	keys   []uint64 // natural keys of accepted flows and events
 }
 
 // newFold is an empty fold.
-func newFold(cfg *Config, site *netcase.Site) *fold {
-	return &fold{
-		cfg: cfg, site: site,
-		rows: map[cube.Key]cube.Counts{}, minutes: map[cube.MinuteKey]cube.MinuteCount{}, names: map[netip.Addr]string{},
+func newFold(cfg *Config, site *netcase.Site, keep *keeper) *fold {
+	return &fold{cfg: cfg, site: site, keep: keep, logs: newLogs(keep), names: newNameBook()}
+}
+
+// tableRows is how many rows a worker gathers before it seals them: few enough to
+// stand near the processor, and to leave room below the budget.
+func (k *keeper) tableRows() int {
+	const least, most = 4 << 10, 96 << 10
+	if k.budget <= 0 {
+		return most
 	}
+	return int(min(max(k.budget/8/packedSize/max(int64(k.workers), 1), least), most))
 }
 
 // worker is what one goroutine folds with; close hands over what it still holds.
-func (f *fold) worker() *foldWorker { return &foldWorker{f} }
+func (f *fold) worker() *foldWorker {
+	return &foldWorker{fold: f, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: f.keep.tableRows(), names: newNameBook()}
+}
 
-type foldWorker struct{ *fold }
-
-func (w *foldWorker) close() error { return nil }
-
-// seal ends the fold: no more batches come.
-func (f *fold) seal() error { return nil }
-
-// drop gives up what was folded: the input is a copy, or is read again.
-func (f *fold) drop() {
-	f.rows, f.minutes, f.logins, f.procs, f.queries, f.alerts, f.keys = nil, nil, nil, nil, nil, nil, nil
+type foldWorker struct {
+	*fold
+	table  *table
+	order  *reader
+	logs   *logs
+	limit  int
+	names  *nameBook
+	keys   []uint64
+	sensor string // of the flow before, and its number
+	number uint32
 }
 
 // take folds a batch.
-func (f *foldWorker) take(ctx context.Context, b *netcase.Batch) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (w *foldWorker) take(ctx context.Context, b *netcase.Batch) error {
 	for i := range b.Flows {
-		f.takeFlow(&b.Flows[i])
+		w.flow(&b.Flows[i])
+		if len(w.table.rows) >= w.limit {
+			if err := w.seal(); err != nil {
+				return err
+			}
+		}
 	}
-	for _, l := range b.Logins {
-		l.Raw = nil
-		f.logins = append(f.logins, l)
-	}
-	for _, p := range b.Processes {
-		p.Raw = nil
-		cube.LearnName(f.names, p.Host)
-		f.procs = append(f.procs, p)
-	}
-	for _, q := range b.Queries {
-		q.Raw = nil
-		f.queries = append(f.queries, q)
-	}
-	for _, a := range b.Alerts {
-		a.Raw = nil
-		f.alerts = append(f.alerts, a)
+	if len(b.Logins)+len(b.Processes)+len(b.Queries)+len(b.Alerts) > 0 {
+		w.events(b)
+		if err := w.logs.add(b); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
 }
 
-func (f *fold) takeFlow(flow *netcase.Flow) {
-	assume(f.cfg, flow)
-	if f.cfg.Span.End.Known() && flow.Cell() >= f.cfg.Span.End {
+// events learns keys and names from what is not a flow.
+func (w *foldWorker) events(b *netcase.Batch) {
+	for i := range b.Logins {
+		l := &b.Logins[i]
+		w.key(l.Key)
+		w.learn(&l.Host)
+	}
+	for i := range b.Processes {
+		p := &b.Processes[i]
+		w.key(p.Key)
+		w.learn(&p.Host)
+	}
+}
+
+func (w *foldWorker) key(k uint64) {
+	if k != 0 && !w.keep.alone {
+		w.keys = append(w.keys, k)
+	}
+}
+
+// learn notes a machine's name.
+func (w *foldWorker) learn(e *netcase.Endpoint) {
+	if e.Name != "" && e.Addr.IsValid() {
+		w.names.learn(e.Addr, e.Name)
+	}
+}
+
+func (w *foldWorker) flow(f *netcase.Flow) {
+	assume(w.cfg, f)
+	at := f.Cell()
+	if w.cfg.Span.End.Known() && at >= w.cfg.Span.End {
 		return
 	}
-	if flow.Key != 0 {
-		f.keys = append(f.keys, flow.Key)
+	w.key(f.Key)
+	w.learn(&f.Src)
+	w.learn(&f.Dst)
+	d := w.site.DirectionOf(f)
+	peer, host := &f.Src, &f.Dst
+	if d == netcase.Outbound {
+		peer, host = host, peer
 	}
-	cube.LearnName(f.names, flow.Src)
-	cube.LearnName(f.names, flow.Dst)
-	k := cube.KeyOf(flow, f.site)
-	c := cube.CountsOf(flow)
-	if old, ok := f.rows[k]; ok {
-		c = old.Plus(c)
+	if f.Sensor != w.sensor || w.number == 0 {
+		w.sensor, w.number = f.Sensor, w.keep.names.number(f.Sensor)
 	}
-	f.rows[k] = c
-	cube.Minutes(&k, flow, func(mk cube.MinuteKey, n cube.MinuteCount) {
-		old := f.minutes[mk]
-		f.minutes[mk] = cube.MinuteCount{Flows: old.Flows + n.Flows, Failed: old.Failed + n.Failed}
-	})
+	pk, phi, plo := w.keep.names.packEnd(peer)
+	hk, hhi, hlo := w.keep.names.packEnd(host)
+	c := cell{
+		peerHi: phi, peerLo: plo, hostHi: hhi, hostLo: hlo, sensor: w.number,
+		hour: int32(min(max(at.Hour(), math.MinInt32), math.MaxInt32)),
+		rest: restOf(f.DstPort, f.Proto, d, f.Reach, f.Resolution) | pk<<peerKindShift | hk<<hostKindShift,
+	}
+	w.table.count(&c, f)
+}
+
+// seal puts the rows of the table away as a sorted run.
+func (w *foldWorker) seal() error {
+	rows := w.table.rows
+	if len(rows) == 0 {
+		return nil
+	}
+	// Extra rows go apart: a merge of rows never meets them.
+	n := 0
+	for i := range rows {
+		if !rows[i].extra() {
+			rows[n], rows[i] = rows[i], rows[n]
+			n++
+		}
+	}
+	var made, extra *run
+	var err error
+	if n > 0 {
+		if made, err = w.keep.sealed(rows[:n], w.order.byPeer); err != nil {
+			return err
+		}
+	}
+	if n < len(rows) {
+		if extra, err = w.keep.sealed(rows[n:], func(a, b *packed) int { return cmp.Compare(a.peerLo, b.peerLo) }); err != nil {
+			return err
+		}
+	}
+	w.table.reset()
+	w.fold.mu.Lock()
+	defer w.fold.mu.Unlock()
+	if made != nil {
+		w.fold.runs = append(w.fold.runs, made)
+	}
+	if extra != nil {
+		w.fold.extras = append(w.fold.extras, extra)
+	}
+	return nil
+}
+
+// close hands over what the worker still holds.
+func (w *foldWorker) close() error {
+	if err := cmp.Or(w.seal(), w.logs.seal()); err != nil {
+		return err
+	}
+	f := w.fold
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.logs.take(w.logs)
+	f.names.join(w.names)
+	f.keys = append(f.keys, w.keys...)
+	w.keys, w.names = nil, nil
+	return nil
+}
+
+// seal ends the fold: no more batches come.
+func (f *fold) seal() error {
+	slices.Sort(f.keys)
+	f.keys = slices.Clip(f.keys)
+	return nil
+}
+
+// drop gives up what was folded: the input is a copy, or is read again.
+func (f *fold) drop() {
+	for _, r := range slices.Concat(f.runs, f.extras) {
+		r.release()
+	}
+	f.logs.drop()
+	f.runs, f.extras, f.keys, f.names = nil, nil, nil, nil
 }

@@ -27,6 +27,7 @@ type Memory struct {
 	site    *netcase.Site
 	inputs  []*folded             // sorted by sha256, then by name
 	refused []netcase.InputReport // what could not be opened, or need not be
+	keep    *keeper
 	*answers
 }
 
@@ -44,6 +45,7 @@ type folded struct {
 func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Found) (*Memory, error) {
 	streams := found.Streams
 	m := &Memory{cfg: cfg, site: site, inputs: make([]*folded, len(streams)), refused: refusals(found)}
+	m.keep = newKeeper(&m.cfg, m.workers(), len(streams) == 1)
 	meter := newMeter(cfg.Progress, 1, len(streams))
 	err := m.parallel(ctx, len(streams), func(i int) {
 		m.inputs[i] = m.fold(ctx, streams[i], nil, meter)
@@ -62,7 +64,7 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Foun
 	for i, f := range m.inputs {
 		folds[i] = f.fold
 	}
-	m.answers, err = join(ctx, folds)
+	m.answers, err = join(ctx, m.keep, folds)
 	return m, err
 }
 
@@ -79,12 +81,17 @@ func refusals(found source.Found) (out []netcase.InputReport) {
 	return out
 }
 
+// workers is how many streams are read at a time.
+func (m *Memory) workers() int {
+	if m.cfg.Workers > 0 {
+		return m.cfg.Workers
+	}
+	return runtime.NumCPU()
+}
+
 // parallel runs work for 0 … n-1 on the configured number of workers.
 func (m *Memory) parallel(ctx context.Context, n int, work func(int)) error {
-	workers := m.cfg.Workers
-	if workers <= 0 {
-		workers = runtime.NumCPU()
-	}
+	workers := m.workers()
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(workers, max(n, 1)) {
@@ -109,7 +116,7 @@ func (m *Memory) parallel(ctx context.Context, n int, work func(int)) error {
 func (m *Memory) fold(ctx context.Context, s source.Stream, duplicate map[uint64]bool, meter *meter) *folded {
 	f := &folded{
 		stream: s, report: netcase.InputReport{Name: source.Printable(s.Name), Notes: slices.Clone(s.Notes)}, duplicate: duplicate,
-		fold: newFold(&m.cfg, m.site),
+		fold: newFold(&m.cfg, m.site, m.keep),
 	}
 	sum := sha256.New()
 	w := f.worker()
@@ -329,3 +336,6 @@ func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, mete
 	meter.done()
 	return c
 }
+
+// Close gives up temporary files. No question may be asked after it.
+func (m *Memory) Close() error { return m.keep.close() }
