@@ -35,6 +35,9 @@ func newFold(cfg *Config, site *netcase.Site, keep *keeper) *fold {
 // stand near the processor, and to leave room below the budget.
 func (k *keeper) tableRows() int {
 	const least, most = 4 << 10, 96 << 10
+	if k.table > 0 {
+		return k.table
+	}
 	if k.budget <= 0 {
 		return most
 	}

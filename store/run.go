@@ -423,6 +423,7 @@ type keeper struct {
 	// one input only: no other can deliver its records again.
 	workers int
 	alone   bool
+	table   int // rows of a table; 0: what the budget allows
 }
 
 // newKeeper keeps folds below a share of the memory that the process may take.
