@@ -62,6 +62,9 @@ type Stream struct {
 	// Open starts at the beginning. A reader that ends with an error other than
 	// io.EOF has delivered what could be read.
 	Open func() (io.ReadCloser, error)
+	// File gives random access to the decompressed bytes, and their number; nil
+	// where there is none.
+	File func() (io.ReaderAt, int64, error)
 }
 
 // Refusal is something that stands among the inputs and is not a stream.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -28,6 +29,7 @@ type Memory struct {
 	inputs  []*folded             // sorted by sha256, then by name
 	refused []netcase.InputReport // what could not be opened, or need not be
 	keep    *keeper
+	slots   chan struct{} // one for each part that is being decoded
 	*answers
 }
 
@@ -38,6 +40,16 @@ type folded struct {
 	report netcase.InputReport
 	*fold
 	duplicate map[uint64]bool
+	parts     []partNote // for the second pass
+	waits     bool       // its times have no year: it is read after the others
+	near      near
+}
+
+// near is when other inputs were.
+type near struct {
+	known bool
+	span  netcase.Span
+	why   string
 }
 
 // Fold reads every stream once. A stream that cannot be read is reported and the
@@ -46,12 +58,15 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Foun
 	streams := found.Streams
 	m := &Memory{cfg: cfg, site: site, inputs: make([]*folded, len(streams)), refused: refusals(found)}
 	m.keep = newKeeper(&m.cfg, m.workers(), len(streams) == 1)
+	m.slots = make(chan struct{}, m.workers())
 	meter := newMeter(cfg.Progress, 1, len(streams))
 	err := m.parallel(ctx, len(streams), func(i int) {
-		m.inputs[i] = m.fold(ctx, streams[i], nil, meter)
+		m.inputs[i] = &folded{stream: streams[i]}
+		m.fold(ctx, m.inputs[i], meter)
 	})
+	err = cmp.Or(err, m.foldUndated(ctx, meter))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, m.keep.close())
 	}
 	slices.SortFunc(m.inputs, func(a, b *folded) int {
 		return cmp.Or(strings.Compare(a.report.SHA256, b.report.SHA256), strings.Compare(a.report.Name, b.report.Name))
@@ -66,6 +81,30 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Foun
 	}
 	m.answers, err = join(ctx, m.keep, folds)
 	return m, err
+}
+
+// foldUndated reads the inputs whose times lack the year, now that it is known when
+// the others were.
+func (m *Memory) foldUndated(ctx context.Context, meter *meter) error {
+	n := near{known: true}
+	var late []*folded
+	for _, f := range m.inputs {
+		if f == nil {
+			continue
+		}
+		if f.waits {
+			late = append(late, f)
+		} else if f.report.Span.Start.Known() {
+			n.span, n.why = n.span.Join(f.report.Span), "the other inputs"
+		}
+	}
+	if n.why == "" && (m.cfg.Span.Start.Known() || m.cfg.Span.End.Known()) {
+		n.span, n.why = m.cfg.Span, "the span that was asked for"
+	}
+	return m.parallel(ctx, len(late), func(i int) {
+		late[i].near = n
+		m.fold(ctx, late[i], meter)
+	})
 }
 
 // refusals reports what was found and is not a stream.
@@ -113,15 +152,16 @@ func (m *Memory) parallel(ctx context.Context, n int, work func(int)) error {
 }
 
 // fold reads one stream into its own fold.
-func (m *Memory) fold(ctx context.Context, s source.Stream, duplicate map[uint64]bool, meter *meter) *folded {
-	f := &folded{
-		stream: s, report: netcase.InputReport{Name: source.Printable(s.Name), Notes: slices.Clone(s.Notes)}, duplicate: duplicate,
-		fold: newFold(&m.cfg, m.site, m.keep),
-	}
+func (m *Memory) fold(ctx context.Context, f *folded, meter *meter) {
+	f.fold = newFold(&m.cfg, m.site, m.keep)
+	f.report = netcase.InputReport{Name: source.Printable(f.stream.Name), Notes: slices.Clone(f.stream.Notes)}
+	f.parts = nil
 	sum := sha256.New()
-	w := f.worker()
-	err := m.decode(ctx, f, sum, meter, false, func(b *netcase.Batch) error { return w.take(ctx, b) })
-	err = cmp.Or(err, w.close(), f.seal())
+	err := m.first(ctx, f, sum, meter)
+	if f.waits {
+		return
+	}
+	err = cmp.Or(err, f.seal())
 	f.report.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	f.report.ID = "in-" + f.report.SHA256[:12]
 	if err != nil {
@@ -131,48 +171,165 @@ func (m *Memory) fold(ctx context.Context, s source.Stream, duplicate map[uint64
 	slices.Sort(f.report.Resolution)
 	slices.Sort(f.report.Notes)
 	meter.done()
-	return f
 }
 
-// decode opens a stream, recognises it and runs its decoder. The hash, where one
-// is given, sees every byte even if the decoder stops early.
-func (m *Memory) decode(ctx context.Context, f *folded, sum hash.Hash, meter *meter, raw bool, out source.Sink) (err error) {
+// sinks makes a sink for one goroutine, and what ends it.
+type sinks func() (out source.Sink, done func() error)
+
+// first is the first reading of a stream: it is hashed, recognised and folded. The
+// hash sees every byte even if the decoder stops early.
+func (m *Memory) first(ctx context.Context, f *folded, sum hash.Hash, meter *meter) (err error) {
 	r, err := f.stream.Open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = cmp.Or(err, r.Close()) }()
-	counted := &counter{r: r, n: &f.report.Bytes, meter: meter, name: f.report.Name}
-	if raw {
-		counted.n = new(int64)
-	}
-	var all io.Reader = counted
-	if sum != nil {
-		all = io.TeeReader(counted, sum)
-	}
-	buffered := bufio.NewReaderSize(all, source.HeadSize)
+	ahead := readAhead(io.TeeReader(&counter{r: r, n: &f.report.Bytes, meter: meter, name: f.report.Name}, sum))
+	defer ahead.stop()
+	buffered := bufio.NewReaderSize(ahead, source.HeadSize)
 	head, peekErr := buffered.Peek(source.HeadSize)
-	defer func() { drain(ctx, buffered) }()
 	if len(head) == 0 && peekErr != nil && peekErr != io.EOF {
 		return peekErr
 	}
 	if f.format.Decode == nil {
 		if f.format, err = source.Recognise(m.cfg.formats(), head); err != nil {
+			drain(ctx, buffered)
 			return m.unrecognised(f, err)
 		}
-		f.report.Format = f.format.Name
 	}
-	in := &source.Input{Name: f.report.Name, R: buffered, Report: &f.report, Zone: m.cfg.Zone, Raw: raw, Duplicate: f.duplicate}
-	if raw {
-		in.Report = &netcase.InputReport{}
+	if f.waits = !f.near.known && f.format.Undated != nil && f.format.Undated(head); f.waits {
+		return nil
 	}
-	if err := f.run(ctx, in, out); err != nil {
-		return err
+	f.report.Format = f.format.Name
+	in := m.input(f, buffered, &f.report, false)
+	sink := func() (source.Sink, func() error) {
+		w := f.worker()
+		return func(b *netcase.Batch) error { return w.take(ctx, b) }, w.close
 	}
-	if f.format.Join != nil {
+	var split *source.Split
+	if f.format.Split != nil {
+		split = f.format.Split(head)
+	}
+	if split != nil {
+		err = m.inParts(ctx, f, in, split, buffered, sink)
+	} else {
+		err = m.wholly(ctx, f, in, sink)
+	}
+	if err == nil && f.format.Join != nil {
 		f.format.Join(in)
 	}
-	return nil
+	drain(ctx, buffered)
+	return err
+}
+
+func (m *Memory) input(f *folded, r io.Reader, report *netcase.InputReport, raw bool) *source.Input {
+	return &source.Input{
+		Name: f.report.Name, R: r, Report: report, Zone: m.cfg.Zone, Raw: raw, Duplicate: f.duplicate,
+		Near: f.near.span, NearWhy: f.near.why, File: f.stream.File,
+	}
+}
+
+// wholly decodes a stream that cannot be split.
+func (m *Memory) wholly(ctx context.Context, f *folded, in *source.Input, sink sinks) error {
+	out, done := sink()
+	s := &seen{}
+	err := f.run(ctx, in, s.watched(out))
+	if !in.Raw {
+		f.parts = []partNote{{size: wholeStream, first: s.first, last: s.last, peers: s.bloom()}}
+	}
+	return cmp.Or(err, done())
+}
+
+// decoded is what became of one part.
+type decoded struct {
+	in   *source.Input
+	note partNote
+	err  error
+}
+
+// inParts decodes the parts of a stream side by side and adds their reports up in
+// the order of the parts.
+func (m *Memory) inParts(ctx context.Context, f *folded, in *source.Input, split *source.Split, r io.Reader, sink sinks) error {
+	parts := newPartReader(r, split, m.partSize(), partLimit)
+	var results []*decoded
+	err := m.side(ctx, f, parts.read, parts.last, sink, func(p *part, out source.Sink) *decoded {
+		own := m.input(f, nil, &netcase.InputReport{}, false)
+		d := &decoded{in: own, note: partNote{lead: p.lead, from: p.from, size: int64(len(p.body))}}
+		s := &seen{}
+		if d.err = decodePart(ctx, f.format, p, own, s.watched(out)); p.rest != nil {
+			d.note.size = wholeStream
+		}
+		d.note.first, d.note.last, d.note.peers = s.first, s.last, s.bloom()
+		return d
+	}, &results)
+	for _, d := range results {
+		if d == nil {
+			continue // interrupted
+		}
+		in.Absorb(d.in)
+		f.parts = append(f.parts, d.note)
+		err = cmp.Or(err, d.err)
+	}
+	if slices.ContainsFunc(f.parts, func(n partNote) bool { return n.size == wholeStream }) {
+		f.parts = []partNote{{size: wholeStream}} // where its parts are cannot be told; any may hold anything
+	}
+	return cmp.Or(err, parts.err)
+}
+
+// side decodes parts side by side, as many at a time as there are workers: over all
+// streams together no more decode at once.
+func (m *Memory) side(ctx context.Context, f *folded, next func() *part, last func() bool, sink sinks, decode func(*part, source.Sink) *decoded, results *[]*decoded) error {
+	work := func(parts <-chan *part, put func(*part, *decoded)) (err error) {
+		out, done := sink()
+		defer func() { err = cmp.Or(err, done()) }()
+		for p := range parts {
+			m.slots <- struct{}{}
+			d := decode(p, out)
+			<-m.slots
+			put(p, d)
+			if p.spare != nil {
+				*p.spare = p.body
+			}
+		}
+		return nil
+	}
+	var mu sync.Mutex
+	put := func(p *part, d *decoded) {
+		mu.Lock()
+		defer mu.Unlock()
+		for len(*results) <= p.index {
+			*results = append(*results, nil)
+		}
+		(*results)[p.index] = d
+	}
+	p := next()
+	parts := make(chan *part, partsAhead)
+	if p == nil {
+		return nil
+	}
+	if last() { // one part: no need of others
+		parts <- p
+		close(parts)
+		return work(parts, put)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, m.workers())
+	for i := range m.workers() {
+		wg.Go(func() { errs[i] = work(parts, put) })
+	}
+	for ; p != nil && ctx.Err() == nil; p = next() {
+		parts <- p
+	}
+	close(parts)
+	wg.Wait()
+	return cmp.Or(append(errs, ctx.Err())...)
+}
+
+func (m *Memory) partSize() int {
+	if m.cfg.part > 0 {
+		return m.cfg.part
+	}
+	return partSize
 }
 
 // run calls the decoder; a panic that the decoder did not contain ends this
@@ -253,7 +410,10 @@ func (m *Memory) refoldOverlaps(ctx context.Context) error {
 	meter := newMeter(m.cfg.Progress, 1, len(jobs))
 	return m.parallel(ctx, len(jobs), func(k int) {
 		j := jobs[k]
-		m.inputs[j.i] = m.fold(ctx, m.inputs[j.i].stream, j.duplicate, meter)
+		f := m.inputs[j.i]
+		f.drop()
+		f.duplicate = j.duplicate
+		m.fold(ctx, f, meter)
 	})
 }
 
@@ -318,23 +478,115 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 
 // collect gathers the details of one input.
 func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, meter *meter) *cube.Collector {
-	c := cube.NewCollector(wants)
-	err := m.decode(ctx, f, nil, meter, true, func(b *netcase.Batch) error {
-		for i := range b.Flows {
-			flow := &b.Flows[i]
-			assume(&m.cfg, flow)
-			k := cube.KeyOf(flow, m.site)
-			if c.Wanted(k.Peer) {
-				c.Add(f.report.ID, &k, flow)
+	all := cube.NewCollector(wants)
+	var mu sync.Mutex
+	err := m.second(ctx, f, wants, meter, func() (source.Sink, func() error) {
+		c := cube.NewCollector(wants)
+		take := func(b *netcase.Batch) error {
+			for i := range b.Flows {
+				flow := &b.Flows[i]
+				assume(&m.cfg, flow)
+				if k := cube.KeyOf(flow, m.site); c.Wanted(k.Peer) {
+					c.Add(f.report.ID, &k, flow)
+				}
 			}
+			return ctx.Err()
 		}
-		return ctx.Err()
+		return take, func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			all.Merge(c)
+			return nil
+		}
 	})
 	if err != nil && f.report.Error == "" {
-		c.Note(f.report.Name + ": original records are not available: " + source.Printable(err.Error()))
+		all.Note(f.report.Name + ": original records are not available: " + source.Printable(err.Error()))
 	}
 	meter.done()
-	return c
+	return all
+}
+
+// second reads once more those parts of an input that may hold a wish.
+func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter *meter, sink sinks) (err error) {
+	if !slices.ContainsFunc(f.parts, func(n partNote) bool { return n.mayHold(wants) }) {
+		return nil
+	}
+	r, err := f.stream.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, r.Close()) }()
+	wanted := wantedEnds(wants)
+	if f.parts[0].size == wholeStream {
+		ahead := readAhead(&counter{r: r, n: new(int64), meter: meter, name: f.report.Name})
+		defer ahead.stop()
+		in := m.input(f, ahead, &netcase.InputReport{}, true)
+		in.Wanted = wanted
+		return m.wholly(ctx, f, in, sink)
+	}
+	var results []*decoded
+	var readErr error
+	at, next := int64(0), 0
+	read := func() *part {
+		for ; next < len(f.parts) && readErr == nil; next++ {
+			n := &f.parts[next]
+			if !n.mayHold(wants) {
+				continue
+			}
+			p := &part{index: next, lead: n.lead, from: n.from, body: make([]byte, n.size)}
+			if readErr = skip(r, n.from.Offset-at); readErr == nil {
+				_, readErr = io.ReadFull(r, p.body)
+				readErr = plainEnd(readErr)
+			}
+			at = n.from.Offset + n.size
+			meter.read(f.report.Name, n.size)
+			next++
+			return p
+		}
+		return nil
+	}
+	last := func() bool {
+		return !slices.ContainsFunc(f.parts[next:], func(n partNote) bool { return n.mayHold(wants) })
+	}
+	err = m.side(ctx, f, read, last, sink, func(p *part, out source.Sink) *decoded {
+		in := m.input(f, nil, &netcase.InputReport{}, true)
+		in.Wanted = wanted
+		return &decoded{err: decodePart(ctx, f.format, p, in, out)}
+	}, &results)
+	for _, d := range results {
+		if d != nil {
+			err = cmp.Or(err, d.err)
+		}
+	}
+	return cmp.Or(err, readErr)
+}
+
+// skip passes over bytes, without reading them where that is possible.
+func skip(r io.Reader, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	if s, ok := r.(io.Seeker); ok {
+		_, err := s.Seek(n, io.SeekCurrent)
+		return err
+	}
+	_, err := io.CopyN(io.Discard, r, n)
+	return err
+}
+
+// wantedEnds tells of a flow by its ends whether a wish may name it; nil: any may.
+func wantedEnds(wants []cube.Want) func(src, dst netcase.Endpoint) bool {
+	ends := map[netcase.Endpoint]bool{}
+	for i := range wants {
+		s := &wants[i].Selection
+		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
+			return nil
+		}
+		for _, p := range s.Peers {
+			ends[p] = true
+		}
+	}
+	return func(src, dst netcase.Endpoint) bool { return ends[src.Key()] || ends[dst.Key()] }
 }
 
 // Close gives up temporary files. No question may be asked after it.

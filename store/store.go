@@ -19,6 +19,8 @@ type Config struct {
 	Formats  []source.Format // asked in this order; nil: source.Formats
 	Memory   int64           // bytes that the folds may take; beyond it they are spilled to Temp; 0: no bound
 	Temp     string          // folder of temporary files; empty: the system's
+
+	part int // size of the parts of a stream, for tests; 0: partSize
 }
 
 func (c *Config) formats() []source.Format {
