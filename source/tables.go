@@ -76,13 +76,17 @@ type table struct {
 	direct  bool      // no two of them fill one field
 	memo    []timeMemo
 	byKey   map[string]*column
+	keys    []rowKey // of the row before
 	row     tableRow
 	ranks   []int
 	joined  []byte
 	header  []byte
-	present []bool // fields for which a column was seen
-	rows    int64
-	narrow  int64
+	// unescaped holds the cells of the row at hand that were written with escapes.
+	unescaped []byte
+	slow      bool   // rows of JSON token by token: the slow twin of quickRow
+	present   []bool // fields for which a column was seen
+	rows      int64
+	narrow    int64
 }
 
 const (
@@ -527,6 +531,11 @@ func (t *table) readLines(r io.Reader) error {
 
 // objectRow reads the row that is an object and hands it on.
 func (t *table) objectRow(s *jsonScan) error {
+	text := s.buf[s.pos:s.end]
+	if n := t.quickRow(text); n > 0 && afterSpace(text, n) == len(text) {
+		return t.deliver()
+	}
+	t.begin(t.row.line, t.row.offset, t.row.item, t.row.raw)
 	if err := t.members(s, 0); err != nil {
 		t.rows++
 		return t.reject(&t.row, "", reasonOf(err))
@@ -644,6 +653,13 @@ func (t *table) captured(s *jsonScan, item *int32) error {
 			*item++
 		}
 		n = *item
+	}
+	t.begin(line, offset, n, nil)
+	if size := t.quickRow(s.buf[s.pos:s.end]); size > 0 {
+		t.row.raw = s.buf[s.pos : s.pos+size]
+		s.pos += size
+		s.next += int64(bytes.Count(t.row.raw, []byte{'\n'}))
+		return t.deliver()
 	}
 	raw, err := s.capture(maxRecord)
 	t.begin(line, offset, n, raw)
@@ -791,7 +807,7 @@ func (t *table) columnList(s *jsonScan) error {
 	if b, err := s.must(); err != nil || b != '[' {
 		return s.skip()
 	}
-	t.columns = []column{}
+	t.columns, t.direct = []column{}, false
 	return s.array(func() error {
 		name, err := columnOf(s)
 		if err == nil && len(t.columns) < maxFields {
