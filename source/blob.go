@@ -62,14 +62,28 @@ const (
 
 // tuple is one tuple, read. The sizes are deltas, Absent where it has none.
 type tuple struct {
-	flow  netcase.Flow
-	state tupleState
-	in    bool // reported as inbound by its interface
+	src, dst         netip.Addr
+	at               netcase.Time
+	sizes            [4]int64 // packets and octets out, then in, as the tuple orders them
+	srcPort, dstPort uint16
+	proto            uint8
+	reach            netcase.Reach
+	state            tupleState
+	in               bool // reported as inbound by its interface
 }
+
+// The places in the sizes of a tuple.
+const (
+	packetsOut = iota
+	octetsOut
+	packetsIn
+	octetsIn
+)
 
 // blobReader reads the blobs of one format.
 type blobReader struct {
 	format string
+	quick  func(text []byte, t *tuple) bool // reads what is spelled as usual; else parse does
 	parse  func(fields [][]byte, t *tuple) (field, reason string)
 
 	in    *Input
@@ -81,7 +95,8 @@ type blobReader struct {
 	sensors map[string]string
 	names   names
 	cells   [16][]byte
-	now     tuple // the one at hand
+	now     tuple    // the one at hand
+	alone   openFlow // a flow that is one tuple
 	tuples  int64
 
 	continued, replaced, evicted, single int64
@@ -121,7 +136,9 @@ func (r *blobReader) documents(s *jsonScan) error {
 
 // finish hands on what is open and says what holds for the whole input.
 func (r *blobReader) finish() {
-	r.open.drain(r.emit)
+	for r.open.len() > 0 {
+		r.emit(r.open.oldest(), false)
+	}
 	if r.continued > 0 {
 		r.in.Note("%d flows began before this input: only what it holds of them is counted", r.continued)
 	}
@@ -350,22 +367,26 @@ func (r *blobReader) read(raw []byte, escaped bool, place netcase.Place, p *blob
 	if escaped {
 		text = unescape(raw)
 	}
-	r.now = tuple{}
 	t := &r.now
-	if field, reason := r.parse(r.split(text), t); reason != "" {
-		r.in.Reject(place.Line, place.Item, field, reason, raw)
-		return
+	if !r.quick(text, t) {
+		*t = tuple{}
+		if field, reason := r.parse(r.split(text), t); reason != "" {
+			r.in.Reject(place.Line, place.Item, field, reason, raw)
+			return
+		}
 	}
-	f := &t.flow
-	f.Sensor, f.Rule, f.Flows, f.Records = p.sensor, p.rule, 1, 1
-	f.Ours = netcase.SideSrc
-	if t.in {
-		f.Ours = netcase.SideDst
-	}
+	var k *keptTuple
 	if r.in.Raw {
-		f.Place, f.Raw, f.Context = place, bytes.Clone(raw), p.text()
+		k = &keptTuple{place, bytes.Clone(raw), p.text()}
 	}
-	r.advance(t, p)
+	r.advance(t, p, k)
+}
+
+// keptTuple is what the second pass wants of the first tuple of a flow.
+type keptTuple struct {
+	place   netcase.Place
+	raw     []byte
+	context string
 }
 
 // split cuts a tuple at its commas; a tuple with too many has one field too many.
@@ -382,59 +403,75 @@ func (r *blobReader) split(text []byte) [][]byte {
 }
 
 // advance takes a tuple as a flow of its own, or joins it to the flow it belongs to.
-func (r *blobReader) advance(t *tuple, p *blobPart) {
-	f := &t.flow
+func (r *blobReader) advance(t *tuple, p *blobPart, k *keptTuple) {
+	ends := p.id.addr(t.src).addr(t.dst)
 	if t.state == stateNone {
-		f.Key = flowKeyOf(f, t.in, p.id)
-		r.deliver(f)
+		r.alone = openFlow{}
+		r.alone.begin(t, p, ends, k)
+		r.deliver(&r.alone)
 		return
 	}
-	id := flowID{f.Src.Addr, f.Dst.Addr, f.SrcPort, f.DstPort, f.Proto, t.in, f.Reach == netcase.ReachDenied, p.id}
-	at, known := r.open.find(id)
-	if known && t.state == stateBegin {
+	hash := t.hash(ends)
+	at := r.open.find(hash, t, p.id)
+	if at != 0 && t.state == stateBegin {
 		r.replaced++
-		r.emit(r.open.remove(at))
-		known = false
+		r.emit(at, false)
+		at = 0
 	}
-	if !known {
-		f.Continued = t.state != stateBegin
-		f.Key = flowKeyOf(f, t.in, p.id)
-		at = r.begin(id, f)
+	if at == 0 {
+		at = r.begin(hash, ends, t, p, k)
 	} else {
-		r.open.join(at, f)
+		r.open.join(at, t)
 	}
 	if t.state == stateEnd {
-		o := r.open.remove(at)
-		o.ended = true
-		r.emit(o)
+		r.emit(at, true)
 	}
 }
 
 // begin opens a flow; where too many are open, the one that was silent longest goes.
-func (r *blobReader) begin(id flowID, f *netcase.Flow) int32 {
+func (r *blobReader) begin(hash, ends digest, t *tuple, p *blobPart, k *keptTuple) int32 {
 	if r.open.len() >= maxOpenFlows {
 		r.evicted++
-		r.emit(r.open.remove(r.open.oldest()))
+		r.emit(r.open.oldest(), false)
 	}
-	return r.open.add(id, f)
+	at := r.open.add(hash)
+	r.open.slots[at].begin(t, p, ends, k)
+	return at
 }
 
-// emit settles the outcome of a flow and hands it on.
-func (r *blobReader) emit(o openFlow) {
-	f := &o.flow
-	if f.Continued {
+// emit closes a flow, settles its outcome and hands it on.
+func (r *blobReader) emit(at int32, ended bool) {
+	o := &r.open.slots[at]
+	if o.continued {
 		r.continued++
 	}
-	if f.Reach != netcase.ReachDenied {
-		f.Reach = outcome(f, o.ended)
-		if f.Reach == netcase.ReachAllowed && onePacketEach(f) {
+	if o.reach != netcase.ReachDenied {
+		o.reach = outcome(o, ended)
+		if o.reach == netcase.ReachAllowed && onePacketEach(o) {
 			r.single++
 		}
 	}
-	r.deliver(f)
+	r.deliver(o)
+	r.open.remove(at)
 }
 
-func (r *blobReader) deliver(f *netcase.Flow) { r.in.Accept(&r.batch, *f) }
+// deliver hands a flow on.
+func (r *blobReader) deliver(o *openFlow) {
+	f := nextFlow(&r.batch)
+	f.Start, f.End = o.at, o.end
+	f.Src.Addr, f.Dst.Addr, f.SrcPort, f.DstPort, f.Proto = o.src, o.dst, o.srcPort, o.dstPort, o.proto
+	f.Reach, f.Sensor, f.Rule, f.Continued, f.Key = o.reach, o.sensor, o.rule, o.continued, o.key
+	f.Flows, f.Records = 1, o.records
+	f.PacketsOut, f.OctetsOut, f.PacketsIn, f.OctetsIn = o.sizes[packetsOut], o.sizes[octetsOut], o.sizes[packetsIn], o.sizes[octetsIn]
+	f.Ours = netcase.SideSrc
+	if o.in {
+		f.Ours = netcase.SideDst
+	}
+	if k := o.kept; k != nil {
+		f.Place, f.Raw, f.Context = k.place, k.raw, k.context
+	}
+	r.in.AcceptFlow(&r.batch, f)
+}
 
 func (r *blobReader) flush(n int) error {
 	if r.batch.Len() < n {
@@ -446,15 +483,15 @@ func (r *blobReader) flush(n int) error {
 }
 
 // outcome is what the sizes of an allowed flow prove.
-func outcome(f *netcase.Flow, ended bool) netcase.Reach {
-	sent := f.PacketsOut > 0 || f.OctetsOut > 0
-	got := f.PacketsIn > 0 || f.OctetsIn > 0
+func outcome(o *openFlow, ended bool) netcase.Reach {
+	sent := o.sizes[packetsOut] > 0 || o.sizes[octetsOut] > 0
+	got := o.sizes[packetsIn] > 0 || o.sizes[octetsIn] > 0
 	switch {
-	case got && onePacketEach(f):
+	case got && onePacketEach(o):
 		return netcase.ReachAllowed
-	case got && (sent || f.Continued):
+	case got && (sent || o.continued):
 		return netcase.ReachBidirectional
-	case ended && sent && !f.Continued && f.PacketsIn == 0:
+	case ended && sent && !o.continued && o.sizes[packetsIn] == 0:
 		return netcase.ReachNoReply
 	}
 	return netcase.ReachAllowed
@@ -463,76 +500,137 @@ func outcome(f *netcase.Flow, ended bool) netcase.Reach {
 // onePacketEach tells that a whole TCP flow is one packet each way. The answer to
 // a SYN is then SYN-ACK or RST, and which of the two is not recorded; a
 // handshake needs a second packet from the initiator.
-func onePacketEach(f *netcase.Flow) bool {
-	return f.Proto == netcase.TCP && !f.Continued && f.PacketsOut == 1 && f.PacketsIn == 1
+func onePacketEach(o *openFlow) bool {
+	return o.proto == netcase.TCP && !o.continued && o.sizes[packetsOut] == 1 && o.sizes[packetsIn] == 1
 }
 
-// flowKeyOf is the natural key of a flow: its ends, its interface and its beginning.
-// Two copies of one blob, of which one is longer, give a flow the same key.
-func flowKeyOf(f *netcase.Flow, inbound bool, part digest) uint64 {
-	d := part.addr(f.Src.Addr).addr(f.Dst.Addr)
-	n := uint64(f.SrcPort)<<32 | uint64(f.DstPort)<<16 | uint64(f.Proto)<<8
-	if inbound {
+// ports are the ports, the protocol and the direction of a tuple in one number.
+func (t *tuple) ports() uint64 {
+	n := uint64(t.srcPort)<<32 | uint64(t.dstPort)<<16 | uint64(t.proto)<<8
+	if t.in {
 		n |= 1
 	}
-	if f.Continued {
-		n |= 2
-	}
-	return d.number(n).number(uint64(f.Start)).key()
+	return n
 }
 
-// maxOpenFlows bounds the flows that wait for their end (about 100 MB). An
+// hash places a tuple in the table of open flows; ends is the digest of its
+// interface and its addresses.
+func (t *tuple) hash(ends digest) digest {
+	n := t.ports()
+	if t.reach == netcase.ReachDenied {
+		n |= 2
+	}
+	return ends.number(n)
+}
+
+// maxOpenFlows bounds the flows that wait for their end (about 80 MB). An
 // interface in Azure carries up to 500,000 at a time, half of them this way round.
 const maxOpenFlows = 1 << 18
 
-// flowID tells open flows apart.
-type flowID struct {
-	src, dst         netip.Addr
-	srcPort, dstPort uint16
-	proto            uint8
-	inbound, denied  bool
-	part             digest
-}
-
-// openFlow is a flow that waits for its end, in a list by last sign of life.
+// openFlow is a flow that waits for its end, in a list by last sign of life. Its
+// tuple is the first, with the sizes of all.
 type openFlow struct {
-	flow         netcase.Flow
-	id           flowID
-	ended        bool
+	tuple
+	part         digest
+	end          netcase.Time
+	records      int64
+	sensor, rule string
+	key          uint64
+	continued    bool
+	kept         *keptTuple
+	hash         digest
 	older, newer int32
 }
 
-// openFlows holds the open flows. Slot 0 is the anchor of the list.
+// begin makes a flow of its first tuple. The natural key is its ends, its interface
+// and its beginning: two copies of one blob, of which one is longer, give a flow
+// the same key.
+func (o *openFlow) begin(t *tuple, p *blobPart, ends digest, k *keptTuple) {
+	o.tuple, o.part, o.end, o.records = *t, p.id, t.at, 1
+	o.sensor, o.rule, o.kept = p.sensor, p.rule, k
+	n := t.ports()
+	if t.state == stateContinue || t.state == stateEnd {
+		o.continued = true
+		n |= 2
+	}
+	o.key = ends.number(n).number(uint64(t.at)).key()
+}
+
+// is tells whether a tuple of the same part belongs to the flow.
+func (o *openFlow) is(t *tuple, part digest) bool {
+	return o.part == part && o.srcPort == t.srcPort && o.dstPort == t.dstPort && o.proto == t.proto && o.in == t.in &&
+		o.src == t.src && o.dst == t.dst && (o.reach == netcase.ReachDenied) == (t.reach == netcase.ReachDenied)
+}
+
+// openFlows holds the open flows: slots, of which slot 0 is the anchor of the list,
+// and a table of their numbers, open addressing with linear probing.
 type openFlows struct {
-	at    map[flowID]int32
 	slots []openFlow
 	free  []int32
+	table []int32 // 0: empty; its length is a power of two
+	n     int
 }
+
+const firstTable = 1 << 10
 
 func newOpenFlows() openFlows {
-	return openFlows{at: map[flowID]int32{}, slots: make([]openFlow, 1)}
+	return openFlows{slots: make([]openFlow, 1), table: make([]int32, firstTable)}
 }
 
-func (o *openFlows) len() int      { return len(o.at) }
+func (o *openFlows) len() int      { return o.n }
 func (o *openFlows) oldest() int32 { return o.slots[0].newer }
 
-func (o *openFlows) find(id flowID) (int32, bool) {
-	i, ok := o.at[id]
-	return i, ok
+// find is the slot of the flow that a tuple belongs to, or 0.
+func (o *openFlows) find(hash digest, t *tuple, part digest) int32 {
+	mask := len(o.table) - 1
+	for i := int(hash) & mask; ; i = (i + 1) & mask {
+		at := o.table[i]
+		if at == 0 {
+			return 0
+		}
+		if s := &o.slots[at]; s.hash == hash && s.is(t, part) {
+			return at
+		}
+	}
 }
 
-func (o *openFlows) add(id flowID, f *netcase.Flow) int32 {
-	var i int32
+// add gives a slot for a new flow, the newest.
+func (o *openFlows) add(hash digest) int32 {
+	var at int32
 	if n := len(o.free); n > 0 {
-		i, o.free = o.free[n-1], o.free[:n-1]
+		at, o.free = o.free[n-1], o.free[:n-1]
 	} else {
-		i = int32(len(o.slots))
+		at = int32(len(o.slots))
 		o.slots = append(o.slots, openFlow{})
 	}
-	o.slots[i] = openFlow{flow: *f, id: id}
-	o.at[id] = i
-	o.link(i)
-	return i
+	o.slots[at].hash = hash
+	if o.n++; 2*o.n > len(o.table) {
+		o.rehash()
+	}
+	o.enter(at)
+	o.link(at)
+	return at
+}
+
+// enter puts a slot into the table.
+func (o *openFlows) enter(at int32) {
+	mask := len(o.table) - 1
+	i := int(o.slots[at].hash) & mask
+	for o.table[i] != 0 {
+		i = (i + 1) & mask
+	}
+	o.table[i] = at
+}
+
+// rehash doubles the table.
+func (o *openFlows) rehash() {
+	old := o.table
+	o.table = make([]int32, 2*len(old))
+	for _, at := range old {
+		if at != 0 {
+			o.enter(at)
+		}
+	}
 }
 
 // link makes a slot the newest.
@@ -549,28 +647,38 @@ func (o *openFlows) unlink(i int32) {
 }
 
 // join adds what a further tuple says to a flow.
-func (o *openFlows) join(i int32, f *netcase.Flow) {
+func (o *openFlows) join(i int32, t *tuple) {
 	o.unlink(i)
 	o.link(i)
-	g := &o.slots[i].flow
-	g.Records++
-	g.End = max(g.End, f.End)
-	g.OctetsOut, g.OctetsIn = plus(g.OctetsOut, f.OctetsOut), plus(g.OctetsIn, f.OctetsIn)
-	g.PacketsOut, g.PacketsIn = plus(g.PacketsOut, f.PacketsOut), plus(g.PacketsIn, f.PacketsIn)
-}
-
-func (o *openFlows) remove(i int32) openFlow {
-	o.unlink(i)
-	f := o.slots[i]
-	delete(o.at, f.id)
-	o.slots[i] = openFlow{}
-	o.free = append(o.free, i)
-	return f
-}
-
-// drain removes all, the longest silent first.
-func (o *openFlows) drain(emit func(openFlow)) {
-	for o.len() > 0 {
-		emit(o.remove(o.oldest()))
+	s := &o.slots[i]
+	s.records++
+	s.end = max(s.end, t.at)
+	for k := range s.sizes {
+		s.sizes[k] = plus(s.sizes[k], t.sizes[k])
 	}
+}
+
+// remove takes a flow out; those that probed past its place move up.
+func (o *openFlows) remove(at int32) {
+	o.unlink(at)
+	mask := len(o.table) - 1
+	i := int(o.slots[at].hash) & mask
+	for o.table[i] != at {
+		i = (i + 1) & mask
+	}
+	for j := i; ; {
+		j = (j + 1) & mask
+		next := o.table[j]
+		if next == 0 {
+			break
+		}
+		if home := int(o.slots[next].hash) & mask; (j-home)&mask >= (j-i)&mask {
+			o.table[i] = next
+			i = j
+		}
+	}
+	o.table[i] = 0
+	o.n--
+	o.slots[at] = openFlow{}
+	o.free = append(o.free, at)
 }

@@ -2,9 +2,11 @@ package source
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 )
 
 const (
@@ -38,8 +40,9 @@ type csvScan struct {
 	readErr  error
 	flat     int64 // before this offset a line ending ends the record, quoted or not
 
-	fields [][]byte
-	plain  []byte // unquoted text of fields that held doubled quotes
+	cells  []csvCell // of the record, where quick took it; else nil
+	fields [][]byte  // of the record, where it was split or asked for
+	plain  []byte    // unquoted text of fields that held doubled quotes
 	raw    []byte
 	line   int64
 	offset int64
@@ -50,9 +53,19 @@ func newCSV(r io.Reader, comma byte) *csvScan {
 	return &csvScan{r: r, comma: comma, limit: maxRecord, buf: make([]byte, csvBuffer), next: 1}
 }
 
+// csvCell is where a field stands in its record.
+type csvCell struct {
+	from, to int32
+	doubled  bool // it holds doubled quotes
+}
+
 // Next moves to the next record and tells whether there is one. Empty lines are
 // no records.
 func (c *csvScan) Next() bool {
+	if c.quick() {
+		return true
+	}
+	c.cells = c.cells[:0]
 	for c.more() {
 		n, ending, lines, fault := c.measure()
 		c.line, c.offset = c.next, c.base+int64(c.pos)
@@ -78,7 +91,45 @@ func (c *csvScan) Next() bool {
 }
 
 // Fields are the fields of the record. They and Raw are valid until the next Next.
-func (c *csvScan) Fields() [][]byte { return c.fields }
+func (c *csvScan) Fields() [][]byte {
+	if len(c.cells) > 0 && len(c.fields) == 0 {
+		for i := range c.cells {
+			c.fields = append(c.fields, c.Field(i))
+		}
+	}
+	return c.fields
+}
+
+// Width is the number of fields of the record.
+func (c *csvScan) Width() int {
+	if len(c.cells) > 0 {
+		return len(c.cells)
+	}
+	return len(c.fields)
+}
+
+// Field is one field of the record, as Fields gives it.
+func (c *csvScan) Field(i int) []byte {
+	if len(c.cells) == 0 {
+		return c.fields[i]
+	}
+	cell := &c.cells[i]
+	text := c.raw[cell.from:cell.to]
+	if !cell.doubled {
+		return text
+	}
+	kept := len(c.plain)
+	for {
+		q := bytes.IndexByte(text, '"')
+		if q < 0 {
+			break
+		}
+		c.plain = append(c.plain, text[:q+1]...)
+		text = text[q+2:]
+	}
+	c.plain = append(c.plain, text...)
+	return c.plain[kept:len(c.plain):len(c.plain)]
+}
 
 // Raw is the record as it stands in the stream, without its line ending.
 func (c *csvScan) Raw() []byte { return c.raw }
@@ -111,6 +162,132 @@ func (c *csvScan) more() bool {
 		c.fill()
 	}
 	return c.pos < c.end
+}
+
+// quick takes the next record where nothing about it is odd: it stands whole in
+// the buffer, and its quotes open and close whole fields. What it does not take is
+// left to measure and split, which read everything.
+func (c *csvScan) quick() bool {
+	text := c.buf[c.pos:c.end]
+	line := bytes.IndexByte(text, '\n')
+	if line <= 0 || line > c.limit || c.base+int64(c.pos) < c.flat {
+		return false
+	}
+	cells, n, lines := c.cells[:0], line, int64(1)
+	if bytes.IndexByte(text[:line], '"') < 0 {
+		if n = unreturned(text, line); n == 0 {
+			return false
+		}
+		cells = appendCells(cells, text[:n], 0, c.comma)
+	} else if cells, n, lines = c.quoteCells(cells, text, line); n == 0 || n > c.limit {
+		return false
+	}
+	if len(cells) > maxFields {
+		return false
+	}
+	c.cells, c.fields, c.plain = cells, c.fields[:0], c.plain[:0]
+	c.line, c.offset, c.raw, c.fault = c.next, c.base+int64(c.pos), text[:n], ""
+	if text[n] == '\r' {
+		n++
+	}
+	c.pos += n + 1
+	c.next += lines
+	return true
+}
+
+// unreturned is where the text before a line ending ends.
+func unreturned(text []byte, line int) int {
+	if line > 0 && text[line-1] == '\r' {
+		return line - 1
+	}
+	return line
+}
+
+// quoteCells cuts a record with quotes, n bytes long, that fills so many lines;
+// line is where the first of them ends. n is 0 where quick must not take it.
+func (c *csvScan) quoteCells(cells []csvCell, text []byte, line int) (all []csvCell, n int, lines int64) {
+	lines = 1
+	for i := 0; ; {
+		if text[i] != '"' {
+			quote := bytes.IndexByte(text[i:line], '"')
+			if quote < 0 {
+				n = max(i, unreturned(text, line))
+				return appendCells(cells, text[i:n], int32(i), c.comma), n, lines
+			}
+			if text[i+quote-1] != c.comma {
+				return cells, 0, 0
+			}
+			cells = appendCells(cells, text[i:i+quote-1], int32(i), c.comma)
+			i += quote
+		}
+		after, doubled := afterQuotes(text, i+1)
+		if after == 0 {
+			return cells, 0, 0
+		}
+		cells = append(cells, csvCell{int32(i + 1), int32(after - 1), doubled})
+		if after > line {
+			lines += int64(bytes.Count(text[line:after], []byte{'\n'}))
+			more := bytes.IndexByte(text[after:], '\n')
+			if more < 0 {
+				return cells, 0, 0
+			}
+			line = after + more
+		}
+		switch {
+		case text[after] == c.comma:
+			i = after + 1
+		case after == line || after+1 == line && text[after] == '\r':
+			return cells, after, lines
+		default:
+			return cells, 0, 0
+		}
+	}
+}
+
+// afterQuotes is what follows the quote that closes a field whose text begins at
+// i, or 0 where that does not stand in the text.
+func afterQuotes(text []byte, i int) (after int, doubled bool) {
+	for {
+		q := bytes.IndexByte(text[i:], '"')
+		if q < 0 || i+q+1 == len(text) {
+			return 0, false
+		}
+		i += q + 1
+		if text[i] != '"' {
+			return i, doubled
+		}
+		doubled = true
+		i++
+	}
+}
+
+// Eight bytes at a time: the lowest and the highest bit of each.
+const (
+	eachLow  = 0x0101010101010101
+	eachHigh = 0x8080808080808080
+)
+
+// appendCells cuts a text without quotes at its separators; it stands at an
+// offset of the record.
+func appendCells(cells []csvCell, text []byte, offset int32, comma byte) []csvCell {
+	from, pattern := offset, eachLow*uint64(comma)
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		x := binary.LittleEndian.Uint64(text[i:]) ^ pattern
+		// a byte that is zero now was a separator; carries cannot run into another byte
+		for m := ^((x&^eachHigh + ^uint64(eachHigh)) | x) & eachHigh; m != 0; m &= m - 1 {
+			at := offset + int32(i+bits.TrailingZeros64(m)/8)
+			cells = append(cells, csvCell{from: from, to: at})
+			from = at + 1
+		}
+	}
+	for ; i < len(text); i++ {
+		if text[i] == comma {
+			cells = append(cells, csvCell{from: from, to: offset + int32(i)})
+			from = offset + int32(i) + 1
+		}
+	}
+	return append(cells, csvCell{from: from, to: offset + int32(len(text))})
 }
 
 // The places in which a byte of a record can stand.
@@ -224,7 +401,7 @@ func (c *csvScan) skipLine() {
 
 // split cuts the raw record into fields.
 func (c *csvScan) split() {
-	c.fields, c.plain = c.fields[:0], c.plain[:0]
+	c.fields, c.plain, c.cells = c.fields[:0], c.plain[:0], c.cells[:0]
 	rest := c.raw
 	for len(c.fields) < maxFields {
 		n, field := c.field(rest)

@@ -191,3 +191,29 @@ func TestEndWithinAnError(t *testing.T) {
 		t.Errorf("JSON ended with %v", err)
 	}
 }
+
+// csvPlaced are the records with all that the scanner says of them.
+func csvPlaced(c *csvScan) (out []string) {
+	for c.Next() {
+		out = append(out, fmt.Sprintf("%d %d %q %q %q %d", c.Line(), c.Offset(), c.Raw(), c.Fields(), c.Fault(), c.Width()))
+	}
+	return out
+}
+
+// TestCSVQuickReadsAsTheSlowWay: what is taken in one go is what byte by byte
+// would have made of it.
+func TestCSVQuickReadsAsTheSlowWay(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	pieces := []string{"a", "b c", ",", ",", "\"", "\"\"", "\n", "\n", "\r\n", "\r", "\",\"", "\"\n\"", "\n\"", ",\"", "\",", "\"\n", "0123456789abcdef", "\x01", "-,-"}
+	for range 40000 {
+		var b strings.Builder
+		for range rng.IntN(20) {
+			b.WriteString(pieces[rng.IntN(len(pieces))])
+		}
+		text := b.String()
+		quick, slow := newCSV(strings.NewReader(text), ','), newCSV(iotest.OneByteReader(strings.NewReader(text)), ',')
+		if got, want := csvPlaced(quick), csvPlaced(slow); !slices.Equal(got, want) {
+			t.Fatalf("%q\n got %q\nwant %q", text, got, want)
+		}
+	}
+}

@@ -1,9 +1,7 @@
 package source
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -150,6 +148,24 @@ func actionOf(name string) action {
 type defenderReader struct {
 	tableReading
 	byPort, noAction, assumedProto, portless int64
+
+	device   lowered
+	account  accountName
+	lastWord string // the last ActionType, and what it means
+	lastMean action // its zero value is what no word means
+}
+
+// accountName joins domain and account, remembered while the same two recur.
+type accountName struct{ domain, account, joined string }
+
+func (a *accountName) of(domain, account string) string {
+	if account == "" || domain == "" {
+		return account
+	}
+	if a.domain != domain || a.account != account {
+		a.domain, a.account, a.joined = domain, account, domain+"\\"+account
+	}
+	return a.joined
 }
 
 func decodeDefender(ctx context.Context, in *Input, out Sink) error {
@@ -208,8 +224,11 @@ func (r *defenderReader) accept(x *tableRow) error {
 
 // row reads the cells.
 func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason string) {
-	row = defenderRow{tableRow: x, name: r.names.in(x.cells[dfAction], 64)}
-	row.action = actionOf(row.name)
+	row = defenderRow{tableRow: x, name: r.name(x, dfAction, 64)}
+	if row.name != r.lastWord {
+		r.lastWord, r.lastMean = row.name, actionOf(row.name)
+	}
+	row.action = r.lastMean
 	var err error
 	if row.at, err = r.time(x, dfTime); err != nil {
 		return row, dfTime, err.Error()
@@ -217,9 +236,9 @@ func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason st
 	if !row.at.Known() {
 		return row, dfTime, "no time"
 	}
-	row.device.Name = r.names.in(x.cells[dfDevice], maxName)
+	row.device.Name = r.name(x, dfDevice, maxName)
 	if row.device.Name == "" {
-		row.device.Name = r.names.in(x.cells[dfDeviceID], maxName)
+		row.device.Name = r.name(x, dfDeviceID, maxName)
 	}
 	for _, a := range [...]struct {
 		field int
@@ -244,30 +263,28 @@ func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason st
 			return row, p.field, "not a port"
 		}
 	}
-	row.key = defenderKey(&row)
+	row.key = defenderKey(&row, r.device.of(row.device.Name))
 	return row, 0, ""
 }
 
 // defenderKey is the natural key: ReportId, DeviceName and Timestamp. Where a
 // projection left out ReportId, what else tells the event apart takes its place.
-func defenderKey(x *defenderRow) uint64 {
-	d := newDigest(formatDefender).text(strings.ToLower(x.device.Name)).number(uint64(x.at))
+func defenderKey(x *defenderRow, device string) uint64 {
+	d := newDigest(formatDefender).text(device).number(uint64(x.at))
 	if report, _, ok := countIn(x.cells[dfReport]); ok && !blank(x.cells[dfReport]) {
 		return d.number(uint64(report)).key()
 	}
 	for _, field := range [...]int{dfReport, dfAction, dfRemoteIP, dfRemotePort, dfLocalIP, dfLocalPort, dfImage, dfCommand} {
-		d = d.bytes(bytes.TrimSpace(x.cells[field]))
+		d = d.bytes(trimmed(x.cells[field]))
 	}
 	return d.key()
 }
 
 // flow hands over the connection.
 func (r *defenderReader) flow(x *defenderRow) {
-	f := netcase.Flow{
-		Start: x.at, End: x.at, Reach: x.action.reach, Resolution: netcase.ResolutionSampled, Sensor: sensorDefender,
-		Flows: 1, Records: 1, Key: x.key,
-		OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, PacketsOut: netcase.Absent, PacketsIn: netcase.Absent,
-	}
+	f := nextFlow(&r.batch)
+	f.Start, f.End, f.Reach, f.Resolution, f.Sensor, f.Key = x.at, x.at, x.action.reach, netcase.ResolutionSampled, sensorDefender, x.key
+	f.OctetsOut, f.OctetsIn, f.PacketsOut, f.PacketsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
 	if x.name == "" {
 		r.noAction++
 	}
@@ -288,7 +305,7 @@ func (r *defenderReader) flow(x *defenderRow) {
 	if r.in.Raw {
 		f.Place, f.Raw = x.place(), r.kept(x.tableRow)
 	}
-	r.in.Accept(&r.batch, f)
+	r.in.AcceptFlow(&r.batch, f)
 }
 
 // The ports from which systems choose the near end of a connection: Linux from
@@ -337,10 +354,10 @@ func (r *defenderReader) processOnly(x *defenderRow) {
 // process hands over the process of the row, if it names one.
 func (r *defenderReader) process(x *defenderRow) bool {
 	p := netcase.Process{
-		Time: x.at, Host: x.device, OS: r.names.in(x.cells[dfOS], maxName), Role: roleOf(x), Action: x.name,
-		Image: r.names.in(x.cells[dfImage], maxName), Path: r.names.in(x.cells[dfPath], maxKey),
-		CommandLine: r.names.in(x.cells[dfCommand], maxCommand), Account: accountOf(x),
-		Parent: r.names.in(x.cells[dfParent], maxName), LocalPort: x.local, RemotePort: x.far, Peer: x.peer, Sensor: sensorDefender,
+		Time: x.at, Host: x.device, OS: r.name(x.tableRow, dfOS, maxName), Role: roleOf(x), Action: x.name,
+		Image: r.name(x.tableRow, dfImage, maxName), Path: r.name(x.tableRow, dfPath, maxKey),
+		CommandLine: r.name(x.tableRow, dfCommand, maxCommand), Account: r.account.of(r.name(x.tableRow, dfDomain, maxName), r.name(x.tableRow, dfAccount, maxName)),
+		Parent: r.name(x.tableRow, dfParent, maxName), LocalPort: x.local, RemotePort: x.far, Peer: x.peer, Sensor: sensorDefender, Key: x.key,
 	}
 	if p.Image == "" && p.CommandLine == "" && p.Path == "" {
 		return false
@@ -362,12 +379,4 @@ func roleOf(x *defenderRow) netcase.ProcessRole {
 		return netcase.RoleListener
 	}
 	return netcase.RoleConnector
-}
-
-func accountOf(x *defenderRow) string {
-	account, domain := nameIn(x.cells[dfAccount], maxName), nameIn(x.cells[dfDomain], maxName)
-	if account == "" || domain == "" {
-		return account
-	}
-	return fmt.Sprintf("%s\\%s", domain, account)
 }

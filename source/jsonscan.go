@@ -358,8 +358,10 @@ func (s *jsonScan) group(open, shut byte, one func() error) error {
 }
 
 // unescape is a string without its escapes; what is no escape stays.
-func unescape(raw []byte) []byte {
-	out := make([]byte, 0, len(raw))
+func unescape(raw []byte) []byte { return appendUnescaped(make([]byte, 0, len(raw)), raw) }
+
+// appendUnescaped appends what unescape gives.
+func appendUnescaped(out, raw []byte) []byte {
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '\\' || i+1 == len(raw) {
 			out = append(out, raw[i])

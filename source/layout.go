@@ -251,12 +251,13 @@ type tableReading struct {
 	out    Sink
 	decode func(*tableRow) error
 	names  names
+	recent []string // the last name that each field held
 }
 
 // read reads the whole table; what is left in the batch is handed on at the end,
 // also where the stream breaks off.
 func (r *tableReading) read(ctx context.Context, in *Input, spec *tableSpec) error {
-	r.names = names{}
+	r.names, r.recent = names{}, make([]string, spec.width)
 	r.each = func(x *tableRow) error {
 		if err := r.guarded(x); err != nil {
 			return err
@@ -294,6 +295,22 @@ func (r *tableReading) flush(n int) error {
 	err := r.out(&r.batch)
 	r.batch.Reset()
 	return err
+}
+
+// name is the text of a field, of at most limit bytes.
+func (r *tableReading) name(x *tableRow, field, limit int) string {
+	cell := x.cells[field]
+	if len(cell) == 0 {
+		return ""
+	}
+	if string(cell) == r.recent[field] {
+		return r.recent[field]
+	}
+	text := r.names.in(cell, limit)
+	if len(text) <= longestName {
+		r.recent[field] = text
+	}
+	return text
 }
 
 // kept is a copy of the bytes of the row for the second pass, else nil.

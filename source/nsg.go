@@ -18,7 +18,7 @@ var azureNSG = Format{
 	Proves: "what the rules allowed and denied, flow by flow; version 2 also packets and bytes each way, so that answers show; version 1 no answers",
 	Detect: detectNSG,
 	Decode: func(ctx context.Context, in *Input, out Sink) error {
-		return decodeBlob(ctx, in, out, &blobReader{format: formatNSG, parse: nsgTuple})
+		return decodeBlob(ctx, in, out, &blobReader{format: formatNSG, quick: quickNSG, parse: nsgTuple})
 	},
 }
 
@@ -77,14 +77,14 @@ func nsgTuple(c [][]byte, t *tuple) (field, reason string) {
 		return field, reason
 	}
 	var ok bool
-	if t.flow.Proto, ok = protocolIn(c[nsgProtocol]); !ok {
+	if t.proto, ok = protocolIn(c[nsgProtocol]); !ok {
 		return "protocol", "neither T nor U"
 	}
 	switch string(c[nsgDecision]) {
 	case "A":
-		t.flow.Reach = netcase.ReachAllowed
+		t.reach = netcase.ReachAllowed
 	case "D":
-		t.flow.Reach = netcase.ReachDenied
+		t.reach = netcase.ReachDenied
 	default:
 		return "decision", "neither A nor D"
 	}
@@ -94,7 +94,7 @@ func nsgTuple(c [][]byte, t *tuple) (field, reason string) {
 	if field, reason = tupleStep(c[nsgState], t); reason != "" {
 		return field, reason
 	}
-	if t.state == stateBegin && t.flow.Reach == netcase.ReachDenied {
+	if t.state == stateBegin && t.reach == netcase.ReachDenied {
 		t.state = stateNone // nothing follows what was denied
 	}
 	if len(c) < nsgFields2 {
@@ -106,8 +106,7 @@ func nsgTuple(c [][]byte, t *tuple) (field, reason string) {
 // tupleEnds reads what the tuples of all versions begin with: time, ends and
 // direction. The sizes are set to Absent.
 func tupleEnds(c [][]byte, t *tuple) (field, reason string) {
-	f := &t.flow
-	f.OctetsOut, f.OctetsIn, f.PacketsOut, f.PacketsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
+	t.sizes = noSizes
 	at, ok := wholeIn(c[nsgTime])
 	if !ok {
 		return "time", "not a number"
@@ -118,19 +117,17 @@ func tupleEnds(c [][]byte, t *tuple) (field, reason string) {
 	if at < firstInstant || at >= lastInstant {
 		return "time", errTimeRange.Error()
 	}
-	f.Start, f.End = netcase.Time(at), netcase.Time(at)
-	var src, dst netip.Addr
-	if src, ok = addressIn(c[nsgSrc]); !ok {
+	t.at = netcase.Time(at)
+	if t.src, ok = addressIn(c[nsgSrc]); !ok {
 		return "source address", "not an address"
 	}
-	if dst, ok = addressIn(c[nsgDst]); !ok {
+	if t.dst, ok = addressIn(c[nsgDst]); !ok {
 		return "destination address", "not an address"
 	}
-	f.Src, f.Dst = netcase.Endpoint{Addr: src}, netcase.Endpoint{Addr: dst}
-	if f.SrcPort, ok = tuplePort(c[nsgSrcPort]); !ok {
+	if t.srcPort, ok = tuplePort(c[nsgSrcPort]); !ok {
 		return "source port", "not a port"
 	}
-	if f.DstPort, ok = tuplePort(c[nsgDstPort]); !ok {
+	if t.dstPort, ok = tuplePort(c[nsgDstPort]); !ok {
 		return "destination port", "not a port"
 	}
 	switch string(c[nsgDirection]) {
@@ -171,8 +168,7 @@ func tupleStep(cell []byte, t *tuple) (field, reason string) {
 
 // tupleSizes reads packets and bytes each way. The beginning has none, or zeros.
 func tupleSizes(c [][]byte, t *tuple) (field, reason string) {
-	f := &t.flow
-	for i, into := range [...]*int64{&f.PacketsOut, &f.OctetsOut, &f.PacketsIn, &f.OctetsIn} {
+	for i := range t.sizes {
 		if len(c[i]) == 0 {
 			continue
 		}
@@ -181,8 +177,140 @@ func tupleSizes(c [][]byte, t *tuple) (field, reason string) {
 			return "packets and bytes", "not a number that can be"
 		}
 		if n > 0 || t.state == stateContinue || t.state == stateEnd {
-			*into = n
+			t.sizes[i] = n
 		}
 	}
 	return "", ""
+}
+
+// tupleText is what is left of a tuple while it is read from left to right as it
+// is usually spelled. What is spelled otherwise turns odd, and is read by fields.
+type tupleText struct {
+	rest []byte
+	odd  bool
+}
+
+// whole takes a number of at most so many digits, and the comma behind it.
+func (p *tupleText) whole(most int) (v int64) {
+	n := 0
+	for n < len(p.rest) && n < most && isDigit(p.rest[n]) {
+		v = 10*v + int64(p.rest[n]-'0')
+		n++
+	}
+	if n == 0 || n == len(p.rest) || p.rest[n] != ',' {
+		p.odd = true
+		return 0
+	}
+	p.rest = p.rest[n+1:]
+	return v
+}
+
+// address takes an IPv4 address and the comma behind it.
+func (p *tupleText) address() netip.Addr {
+	var quad [4]byte
+	b, i := p.rest, 0
+	for k := range quad {
+		v, from := 0, i
+		for i < len(b) && i-from < 3 && isDigit(b[i]) {
+			v = 10*v + int(b[i]-'0')
+			i++
+		}
+		if i == from || i == len(b) || b[i] != "...,"[k] || v > 0xff || i-from > 1 && b[from] == '0' {
+			p.odd = true
+			return netip.Addr{}
+		}
+		quad[k] = byte(v)
+		i++
+	}
+	p.rest = b[i:]
+	return netip.AddrFrom4(quad)
+}
+
+// letter takes one byte and the comma behind it.
+func (p *tupleText) letter() byte {
+	if len(p.rest) < 2 || p.rest[1] != ',' {
+		p.odd = true
+		return 0
+	}
+	b := p.rest[0]
+	p.rest = p.rest[2:]
+	return b
+}
+
+// ends takes what the tuples of all versions begin with, up to the ports.
+func (p *tupleText) ends(t *tuple) {
+	at := p.whole(13)
+	if at < 10*epochSeconds {
+		at *= 1000
+	}
+	t.at = netcase.Time(at)
+	t.src, t.dst = p.address(), p.address()
+	srcPort, dstPort := p.whole(5), p.whole(5)
+	t.srcPort, t.dstPort = uint16(srcPort), uint16(dstPort)
+	t.sizes = noSizes
+	p.odd = p.odd || at < firstInstant || at >= lastInstant || srcPort > 0xffff || dstPort > 0xffff
+}
+
+// direction takes I or O.
+func (p *tupleText) direction(t *tuple) {
+	b := p.letter()
+	t.in = b == 'I'
+	p.odd = p.odd || b != 'I' && b != 'O'
+}
+
+// step takes the state in the life of a flow.
+func (p *tupleText) step(t *tuple) {
+	t.state = tupleState(p.letter())
+	p.odd = p.odd || t.state != stateBegin && t.state != stateContinue && t.state != stateEnd
+}
+
+// finish takes the sizes, with which a tuple ends.
+func (p *tupleText) finish(t *tuple) bool {
+	counts := t.state == stateContinue || t.state == stateEnd
+	b, i := p.rest, 0
+	for k := range t.sizes {
+		v, from := int64(0), i
+		for i < len(b) && i-from < maxQuickDigits && isDigit(b[i]) {
+			v = 10*v + int64(b[i]-'0')
+			i++
+		}
+		last := k == len(t.sizes)-1
+		if last != (i == len(b)) || !last && b[i] != ',' {
+			return false
+		}
+		if i > from && (v > 0 || counts) {
+			t.sizes[k] = v
+		}
+		i++
+	}
+	return !p.odd
+}
+
+// quickNSG reads a tuple of version 2.
+func quickNSG(text []byte, t *tuple) bool {
+	p := tupleText{rest: text}
+	p.ends(t)
+	switch p.letter() {
+	case 'T':
+		t.proto = netcase.TCP
+	case 'U':
+		t.proto = netcase.UDP
+	default:
+		return false
+	}
+	p.direction(t)
+	decision := p.letter()
+	p.step(t)
+	switch decision {
+	case 'A':
+		t.reach = netcase.ReachAllowed
+	case 'D':
+		t.reach = netcase.ReachDenied
+		if t.state == stateBegin {
+			t.state = stateNone // nothing follows what was denied
+		}
+	default:
+		return false
+	}
+	return !p.odd && p.finish(t)
 }

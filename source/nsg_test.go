@@ -388,3 +388,40 @@ func BenchmarkVNet(b *testing.B) {
 	text.WriteString(`]}]}]}}]}`)
 	benchmarkFormat(b, azureVNet, text.Bytes(), 100_000)
 }
+
+// TestQuickTuples: a tuple read from left to right is what it is by its fields, and
+// what the fields refuse is not taken.
+func TestQuickTuples(t *testing.T) {
+	rng := rand.New(rand.NewPCG(41, 42))
+	pieces := []string{"", "0", "1", "9", "A", "B", "C", "D", "E", "I", "O", "T", "U", "NX", "NX_NOT_ACCEPTED", ",", ",,", ".", "-", "256", "65536", "17"}
+	for _, c := range []struct {
+		format, sample string
+		quick          func([]byte, *tuple) bool
+		parse          func([][]byte, *tuple) (string, string)
+	}{
+		{"nsg", "1760969000,198.51.100.23,10.0.0.4,35370,23,T,I,A,C,1,60,2,80", quickNSG, nsgTuple},
+		{"vnet", "1760969000123,198.51.100.23,10.0.0.4,35370,23,6,I,E,NX,1,60,2,80", quickVNet, vnetTuple},
+	} {
+		taken := 0
+		for range 200_000 {
+			fields := strings.Split(c.sample, ",")
+			for range rng.IntN(3) {
+				at := rng.IntN(len(fields))
+				fields[at] = pieces[rng.IntN(len(pieces))]
+			}
+			text := []byte(strings.Join(fields, ","))
+			var quick, slow tuple
+			if !c.quick(text, &quick) {
+				continue
+			}
+			taken++
+			r := blobReader{}
+			if field, reason := c.parse(r.split(text), &slow); reason != "" || quick != slow {
+				t.Fatalf("%s %s:\n got %+v\nwant %+v %s %s", c.format, text, quick, slow, field, reason)
+			}
+		}
+		if taken < 20_000 {
+			t.Errorf("%s: only %d taken", c.format, taken)
+		}
+	}
+}

@@ -160,11 +160,44 @@ func (in *Input) Accept(b *netcase.Batch, f netcase.Flow) {
 
 // hand counts a flow and puts it into the batch.
 func (in *Input) hand(b *netcase.Batch, f *netcase.Flow) {
+	in.count(f)
+	b.Flows = append(b.Flows, *f)
+}
+
+// count counts a flow that is handed over.
+func (in *Input) count(f *netcase.Flow) {
 	if f.Ours == netcase.SideSrc && inside(f.Src) && inside(f.Dst) {
 		f.Sensor = in.sender(f.Sensor)
 	}
 	in.Report.Count(f)
-	b.Flows = append(b.Flows, *f)
+}
+
+// nextFlow grows a batch by one empty flow, to be filled where it stands and then
+// given to AcceptFlow.
+func nextFlow(b *netcase.Batch) *netcase.Flow {
+	n := len(b.Flows)
+	if n == cap(b.Flows) {
+		b.Flows = append(b.Flows, netcase.Flow{})
+		return &b.Flows[n]
+	}
+	b.Flows = b.Flows[:n+1]
+	b.Flows[n] = netcase.Flow{}
+	return &b.Flows[n]
+}
+
+// AcceptFlow is Accept for a flow that stands at the end of the batch already.
+// A duplicate is taken off it again.
+func (in *Input) AcceptFlow(b *netcase.Batch, f *netcase.Flow) {
+	f.Records = max(f.Records, 1)
+	f.Flows = max(f.Flows, 1)
+	if in.Duplicate != nil && f.Key != 0 && in.Duplicate[f.Key] {
+		in.Duplicates(f.Records, deliveredAlready)
+		b.Flows = b.Flows[:len(b.Flows)-1]
+		return
+	}
+	in.Report.Read += f.Records
+	in.Report.Accepted += f.Records
+	in.count(f)
 }
 
 // inside tells whether an end may be a neighbour that reports the flow as well.

@@ -37,6 +37,21 @@ type column struct {
 	local  bool           // the header says "Local Time"
 }
 
+// planned is a wanted column and where it stands.
+type planned struct {
+	column
+	index int
+}
+
+// timeMemo is the last time that a field held: intervals and batches of rows
+// repeat them.
+type timeMemo struct {
+	text  []byte
+	zone  *time.Location
+	order dayOrder
+	at    netcase.Time
+}
+
 // tableRow is one row, its cells by field. A cell is nil where the row has none.
 // It is valid until the next row.
 type tableRow struct {
@@ -57,14 +72,21 @@ type table struct {
 	times timeReader
 
 	columns []column
-	byKey   map[string]column
+	plan    []planned // the columns that are wanted, of a table with columns
+	direct  bool      // no two of them fill one field
+	memo    []timeMemo
+	byKey   map[string]*column
+	keys    []rowKey // of the row before
 	row     tableRow
 	ranks   []int
 	joined  []byte
 	header  []byte
-	present []bool // fields for which a column was seen
-	rows    int64
-	narrow  int64
+	// unescaped holds the cells of the row at hand that were written with escapes.
+	unescaped []byte
+	slow      bool   // rows of JSON token by token: the slow twin of quickRow
+	present   []bool // fields for which a column was seen
+	rows      int64
+	narrow    int64
 }
 
 const (
@@ -103,9 +125,10 @@ func (c *counting) Read(p []byte) (int, error) {
 
 func (t *table) prepare() {
 	t.times.zone = t.in.Location()
-	t.byKey = map[string]column{}
+	t.byKey = map[string]*column{}
 	t.present = make([]bool, t.spec.width)
 	t.ranks = make([]int, t.spec.width)
+	t.memo = make([]timeMemo, t.spec.width)
 	t.row = tableRow{cells: make([][]byte, t.spec.width), zones: make([]*time.Location, t.spec.width)}
 }
 
@@ -180,10 +203,18 @@ func (t *table) orderIn(look []byte, p layout) (order dayOrder, open bool) {
 
 // time reads the time in a field. Unknown and no error: the row has none.
 func (t *table) time(r *tableRow, field int) (netcase.Time, error) {
-	if cell := r.cells[field]; !blank(cell) {
-		return t.times.parse(cell, r.zones[field])
+	cell, zone, m := r.cells[field], r.zones[field], &t.memo[field]
+	if len(cell) > 0 && m.zone == zone && m.order == t.times.order && bytes.Equal(m.text, cell) {
+		return m.at, nil
 	}
-	return 0, nil
+	if blank(cell) {
+		return 0, nil
+	}
+	at, err := t.times.parse(cell, zone)
+	if err == nil && len(cell) <= maxTimeText {
+		m.text, m.zone, m.order, m.at = append(m.text[:0], cell...), zone, t.times.order, at
+	}
+	return at, err
 }
 
 // place is where the row stands.
@@ -234,12 +265,32 @@ func (t *table) cut(size int64) {
 // begin clears the row for the next record.
 func (t *table) begin(line, offset int64, item int32, raw []byte) {
 	clear(t.row.cells)
-	clear(t.row.zones)
+	if !t.direct {
+		clear(t.row.zones)
+	}
 	t.row.line, t.row.offset, t.row.item, t.row.raw = line, offset, item, raw
 }
 
+// planColumns says which columns are looked at. Where no two of them fill one
+// field, the zones of the fields are the same in every row.
+func (t *table) planColumns() {
+	t.plan, t.direct = t.plan[:0], true
+	filled := make([]bool, t.spec.width)
+	clear(t.row.zones)
+	for i := range t.columns {
+		c := &t.columns[i]
+		if !c.wanted {
+			continue
+		}
+		t.direct = t.direct && !filled[c.field]
+		filled[c.field] = true
+		t.row.zones[c.field] = c.zone
+		t.plan = append(t.plan, planned{*c, i})
+	}
+}
+
 // set fills a field from a cell.
-func (t *table) set(c column, cell []byte) {
+func (t *table) set(c *column, cell []byte) {
 	if !c.wanted {
 		return
 	}
@@ -343,6 +394,9 @@ func (t *table) readHeader(c *csvScan) bool {
 		for _, name := range headerFields(c) {
 			t.columns = append(t.columns, t.column(name))
 		}
+		if t.spec.width > 0 {
+			t.planColumns()
+		}
 		return true
 	}
 	return false
@@ -369,26 +423,50 @@ func (t *table) csvRow(c *csvScan) error {
 		t.rows++
 		return t.reject(&t.row, "", c.Fault())
 	}
-	if bytes.Equal(bytes.TrimPrefix(c.Raw(), []byte(bomUTF8)), t.header) {
+	if t.repeatsHeader(c.Raw()) {
 		t.in.Skip("a repeated header")
 		return nil
 	}
-	fields := c.Fields()
-	if len(fields) > len(t.columns) {
-		fields = t.joinTimes(fields)
+	n := c.Width()
+	if n > len(t.columns) {
+		return t.wideRow(t.joinTimes(c.Fields()))
 	}
-	switch n := len(fields); {
-	case n > len(t.columns):
-		t.rows++
-		return t.reject(&t.row, "", fmt.Sprintf("%d fields, the header has %d", n, len(t.columns)))
-	case n < len(t.columns) && c.Last():
-		t.rows++
-		return t.reject(&t.row, "", "the input ends within the row")
-	case n < len(t.columns):
+	if n < len(t.columns) {
+		if c.Last() {
+			t.rows++
+			return t.reject(&t.row, "", "the input ends within the row")
+		}
 		t.narrow++
 	}
+	for i := range t.plan {
+		p := &t.plan[i]
+		switch {
+		case p.index >= n:
+			return t.deliver()
+		case t.direct:
+			t.row.cells[p.field] = c.Field(p.index)
+		default:
+			t.set(&p.column, c.Field(p.index))
+		}
+	}
+	return t.deliver()
+}
+
+func (t *table) repeatsHeader(raw []byte) bool {
+	if len(raw) > len(t.header) {
+		raw = bytes.TrimPrefix(raw, []byte(bomUTF8))
+	}
+	return bytes.Equal(raw, t.header)
+}
+
+// wideRow takes a row that had more fields than the header before its times were mended.
+func (t *table) wideRow(fields [][]byte) error {
+	if n := len(fields); n > len(t.columns) {
+		t.rows++
+		return t.reject(&t.row, "", fmt.Sprintf("%d fields, the header has %d", n, len(t.columns)))
+	}
 	for i, cell := range fields {
-		t.set(t.columns[i], cell)
+		t.set(&t.columns[i], cell)
 	}
 	return t.deliver()
 }
@@ -453,6 +531,11 @@ func (t *table) readLines(r io.Reader) error {
 
 // objectRow reads the row that is an object and hands it on.
 func (t *table) objectRow(s *jsonScan) error {
+	text := s.buf[s.pos:s.end]
+	if n := t.quickRow(text); n > 0 && afterSpace(text, n) == len(text) {
+		return t.deliver()
+	}
+	t.begin(t.row.line, t.row.offset, t.row.item, t.row.raw)
 	if err := t.members(s, 0); err != nil {
 		t.rows++
 		return t.reject(&t.row, "", reasonOf(err))
@@ -493,11 +576,12 @@ func (t *table) members(s *jsonScan, depth int) error {
 	})
 }
 
-func (t *table) keyColumn(key []byte) column {
+func (t *table) keyColumn(key []byte) *column {
 	if c, ok := t.byKey[string(key)]; ok {
 		return c
 	}
-	c := t.column(key)
+	c := new(column)
+	*c = t.column(key)
 	if len(t.byKey) < maxKnownKeys {
 		t.byKey[string(key)] = c
 	}
@@ -570,6 +654,13 @@ func (t *table) captured(s *jsonScan, item *int32) error {
 		}
 		n = *item
 	}
+	t.begin(line, offset, n, nil)
+	if size := t.quickRow(s.buf[s.pos:s.end]); size > 0 {
+		t.row.raw = s.buf[s.pos : s.pos+size]
+		s.pos += size
+		s.next += int64(bytes.Count(t.row.raw, []byte{'\n'}))
+		return t.deliver()
+	}
 	raw, err := s.capture(maxRecord)
 	t.begin(line, offset, n, raw)
 	if errors.Is(err, errJSONTooLong) {
@@ -603,7 +694,7 @@ func (t *table) arrayRow(s *jsonScan) error {
 		}
 		cell, err := cellOf(s)
 		if err == nil {
-			t.set(t.columns[i-1], cell)
+			t.set(&t.columns[i-1], cell)
 		}
 		return err
 	})
@@ -716,7 +807,7 @@ func (t *table) columnList(s *jsonScan) error {
 	if b, err := s.must(); err != nil || b != '[' {
 		return s.skip()
 	}
-	t.columns = []column{}
+	t.columns, t.direct = []column{}, false
 	return s.array(func() error {
 		name, err := columnOf(s)
 		if err == nil && len(t.columns) < maxFields {

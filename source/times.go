@@ -51,6 +51,9 @@ func (t *timeReader) parse(cell []byte, zone *time.Location) (netcase.Time, erro
 	if len(cell) > maxTimeText {
 		return 0, errTime
 	}
+	if d, ok := portalTime(cell); ok {
+		return t.instant(d, zone)
+	}
 	p := timeText{rest: cleanTime(string(cell))}
 	if v, ok := p.epoch(); ok {
 		return inRange(v)
@@ -68,11 +71,17 @@ func (t *timeReader) parse(cell []byte, zone *time.Location) (netcase.Time, erro
 // maxTimeText is longer than any spelling of a time.
 const maxTimeText = 64
 
-// isoTime reads the spelling that nearly every export has, without allocating:
-// 2025-03-04T11:22:10[.digits]Z.
+// isoTime reads the spellings that nearly every export has, without allocating:
+// 2025-03-04T11:22:10[.digits]Z, and of data frames 2025-03-04 11:22:10[.digits]+00:00.
 func isoTime(b []byte) (netcase.Time, bool) {
-	if len(b) < 20 || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[len(b)-1] != 'Z' {
+	if len(b) < 20 || b[4] != '-' || b[7] != '-' || b[10] != 'T' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
 		return 0, false
+	}
+	end := len(b) - 1
+	if b[end] != 'Z' {
+		if end = len(b) - len("+00:00"); end < 19 || string(b[end:]) != "+00:00" {
+			return 0, false
+		}
 	}
 	year, a := wholeIn(b[0:4])
 	month, c := wholeIn(b[5:7])
@@ -84,7 +93,7 @@ func isoTime(b []byte) (netcase.Time, bool) {
 		month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59 || day > daysIn(int(year), int(month)) {
 		return 0, false
 	}
-	fraction := b[19 : len(b)-1]
+	fraction := b[19:end]
 	var ms int64
 	if len(fraction) > 0 {
 		var ok bool
@@ -111,8 +120,86 @@ func milliseconds(fraction []byte) (ms int64, ok bool) {
 	return ms, true
 }
 
+// portalTime reads the spelling of the portals: 10/20/2025, 2:05:33[.digits] [PM].
+// Anything else is left to timeText, which reads this the same way.
+func portalTime(b []byte) (d calendar, ok bool) {
+	d.slashed = true
+	var digits int
+	if d.month, b, digits = leadingNumber(b, 2); digits == 0 || len(b) == 0 || b[0] != '/' {
+		return d, false
+	}
+	if d.day, b, digits = leadingNumber(b[1:], 2); digits == 0 || len(b) == 0 || b[0] != '/' {
+		return d, false
+	}
+	if d.year, b, digits = leadingNumber(b[1:], 4); digits != 4 || len(b) == 0 {
+		return d, false
+	}
+	if b[0] == ',' {
+		b = b[1:]
+	}
+	if len(b) == 0 || b[0] != ' ' {
+		return d, false
+	}
+	if d.hour, b, digits = leadingNumber(b[1:], 2); digits == 0 || len(b) < 6 || b[0] != ':' || b[3] != ':' {
+		return d, false
+	}
+	minute, a := wholeIn(b[1:3])
+	second, c := wholeIn(b[4:6])
+	d.minute, d.sec = int(minute), int(second)
+	if b = b[6:]; !a || !c {
+		return d, false
+	}
+	if len(b) > 0 && b[0] == '.' {
+		n := 1
+		for n < len(b) && isDigit(b[n]) {
+			n++
+		}
+		ms, fine := milliseconds(b[:n])
+		if d.nano = int(ms) * 1e6; !fine {
+			return d, false
+		}
+		b = b[n:]
+	}
+	return d, portalHalf(b, &d) && d.hour < 24 && d.minute < 60 && d.sec < 60
+}
+
+// portalHalf takes the half of the day behind a space, which may be a narrow one.
+func portalHalf(b []byte, d *calendar) bool {
+	if len(b) == 0 {
+		return true
+	}
+	if b[0] == ' ' {
+		b = b[1:]
+	} else if len(b) == 5 && string(b[:3]) == "\u202f" {
+		b = b[3:]
+	}
+	if d.hour < 1 || d.hour > 12 || len(b) != 2 || b[1] != 'M' || b[0] != 'A' && b[0] != 'P' {
+		return false
+	}
+	if d.hour %= 12; b[0] == 'P' {
+		d.hour += 12
+	}
+	return true
+}
+
+// leadingNumber takes at most so many digits from the start of a text.
+func leadingNumber(b []byte, most int) (n int, rest []byte, digits int) {
+	for digits < most && digits < len(b) && isDigit(b[digits]) {
+		n = 10*n + int(b[digits]-'0')
+		digits++
+	}
+	return n, b[digits:], digits
+}
+
+// monthDays are the days of the months of an ordinary year.
+var monthDays = [...]int64{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+
+// daysIn is how many days a month has, 1 to 12.
 func daysIn(year, month int) int64 {
-	return int64(time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day())
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return 29
+	}
+	return monthDays[month-1]
 }
 
 // daysSince1970 counts days of the civil calendar (Howard Hinnant, "chrono-compatible
@@ -168,6 +255,10 @@ func (t *timeReader) instant(d calendar, zone *time.Location) (netcase.Time, err
 	}
 	if zone == nil {
 		zone = time.UTC
+	}
+	if zone == time.UTC && d.year >= firstYear && d.year <= lastYear {
+		seconds := daysSince1970(int64(d.year), int64(d.month), int64(d.day))*86400 + int64(d.hour*3600+d.minute*60+d.sec)
+		return netcase.Time(seconds*1000 + int64(d.nano)/1e6), nil
 	}
 	return inRange(time.Date(d.year, time.Month(d.month), d.day, d.hour, d.minute, d.sec, d.nano, zone))
 }

@@ -172,6 +172,7 @@ type trafficReader struct {
 	lists   [2][]packed       // for the source and the destination of the row at hand
 	weights []int64           // of its addresses
 	spread  [][4]int64        // their sizes
+	lowered lowered           // the sensor
 
 	arrival, interval, oddSums, evenly, assumedProto, assumedDirection, noEnd int64
 }
@@ -222,6 +223,7 @@ type trafficRow struct {
 	inbound  bool
 	src, dst []packed // of which one side may list several
 	parts    []part   // by outcome
+	old      oldRule  // what the deprecated column says
 }
 
 // packed is one address of a list, with its own counts where it has them.
@@ -248,10 +250,18 @@ func (r *trafficReader) accept(x *tableRow) error {
 	}
 	row := &r.row
 	*row = trafficRow{tableRow: x, parts: row.parts[:0]}
-	for _, step := range [...]func(*trafficRow) (field int, reason string){r.when, r.what, r.ends, r.outcome} {
-		if field, reason := step(row); reason != "" {
-			return r.reject(x, trafficNames[field], reason)
-		}
+	field, reason := r.when(row)
+	if reason == "" {
+		field, reason = r.what(row)
+	}
+	if reason == "" {
+		field, reason = r.ends(row)
+	}
+	if reason == "" {
+		field, reason = r.outcome(row)
+	}
+	if reason != "" {
+		return r.reject(x, trafficNames[field], reason)
 	}
 	row.flow.Key = r.key(row)
 	if r.in.Duplicate[row.flow.Key] {
@@ -316,12 +326,12 @@ func (r *trafficReader) what(x *trafficRow) (int, string) {
 		f.Proto = customaryProtocol(port)
 		r.assumedProto++
 	}
-	old := deprecatedRule(x.cells[trRules])
-	if f.Rule = r.names.in(x.cells[trRule], maxName); f.Rule == "" {
-		f.Rule = old.name
+	x.old = deprecatedRule(x.cells[trRules])
+	if f.Rule = r.name(x.tableRow, trRule, maxName); f.Rule == "" {
+		f.Rule = x.old.name
 	}
 	f.Sensor = r.sensor(x)
-	r.direct(x, old.direction)
+	r.direct(x, x.old.direction)
 	return 0, ""
 }
 
@@ -329,8 +339,11 @@ func (r *trafficReader) what(x *trafficRow) (int, string) {
 // what the flow log is attached to.
 func (r *trafficReader) sensor(x *trafficRow) string {
 	for _, field := range [...]int{trGroups, trTarget, trACL} {
-		name := lastElement(r.names.in(x.cells[field], maxKey))
-		if strings.Trim(name, "0-") != "" { // a GUID of zeros is the platform
+		if len(x.cells[field]) == 0 {
+			continue
+		}
+		name := lastElement(r.name(x.tableRow, field, maxKey))
+		if name != "" && (name[0] != '0' && name[0] != '-' || strings.Trim(name, "0-") != "") { // a GUID of zeros is the platform
 			return r.sensorOf(name)
 		}
 	}
@@ -513,7 +526,7 @@ func (r *trafficReader) named(x *trafficRow, end []packed, ours bool, machines [
 // first is the first name that the fields hold.
 func (r *trafficReader) first(x *trafficRow, fields []int) string {
 	for _, f := range fields {
-		if name := r.names.in(x.cells[f], maxName); name != "" {
+		if name := r.name(x.tableRow, f, maxName); name != "" {
 			return name
 		}
 	}
@@ -534,16 +547,15 @@ func oursOf(x *trafficRow) netcase.Side {
 
 // outcome reads what became of the flows, and their sizes.
 func (r *trafficReader) outcome(x *trafficRow) (int, string) {
-	old := deprecatedRule(x.cells[trRules])
 	var counts [4]int64
 	for i, field := range [...]int{trAllowedIn, trAllowedOut, trDeniedIn, trDeniedOut} {
 		counts[i] = r.count(x, field, maxFlowCount)
 	}
 	allowed, denied := plus(counts[0], counts[1]), plus(counts[2], counts[3])
-	status := r.status(x, old.status)
+	status := r.status(x, x.old.status)
 	total := r.count(x, trFlowCount, maxFlowCount)
 	if total <= 0 {
-		total = old.flows
+		total = x.old.flows
 	}
 	switch {
 	case allowed > 0 && denied > 0:
@@ -584,6 +596,9 @@ func sized(n int64) int64 {
 
 // count reads a counter; Absent where the row has none, or none that can be.
 func (r *trafficReader) count(x *trafficRow, field int, most int64) int64 {
+	if len(x.cells[field]) == 0 {
+		return netcase.Absent
+	}
 	n, present, ok := countIn(x.cells[field])
 	if ok = ok && n <= most; !ok {
 		r.in.Doubt(x.line, x.item, trafficNames[field], "not a count", x.raw)
@@ -626,13 +641,13 @@ func (r *trafficReader) key(x *trafficRow) uint64 {
 		if blank(cell) {
 			cell = nil
 		}
-		d = d.bytes(bytes.TrimSpace(cell))
+		d = d.bytes(trimmed(cell))
 	}
 	d = d.number(uint64(x.flow.DstPort)<<16 | uint64(x.flow.Proto)<<8 | uint64(x.flow.Ours))
 	for _, p := range x.parts {
 		d = d.number(uint64(p.reach))
 	}
-	return d.text(strings.ToLower(x.flow.Sensor)).text(x.flow.Rule).key()
+	return d.text(r.lowered.of(x.flow.Sensor)).text(x.flow.Rule).key()
 }
 
 // unpack reads a list of addresses: packed with their counts, bare, or spelled as
@@ -642,14 +657,21 @@ func (r *trafficReader) unpack(x *trafficRow, list []byte, field int, out []pack
 		return out
 	}
 	for len(list) > 0 {
-		n := bytes.IndexFunc(list, separates)
-		token := list
-		if n >= 0 {
-			token, list = list[:n], list[n+1:]
-		} else {
-			list = nil
+		if len(out) < maxPacked {
+			out = append(out, packed{})
+			if n := quickPacked(list, &out[len(out)-1]); n > 0 {
+				list = list[min(n+1, len(list)):]
+				continue
+			}
+			out = out[:len(out)-1]
 		}
-		if token = bytes.Trim(token, "[]()'\""); len(token) == 0 || blank(token) {
+		n := 0
+		for n < len(list) && !separates(list[n]) {
+			n++
+		}
+		token := list[:n]
+		list = list[min(n+1, len(list)):]
+		if token = unwrapped(token); len(token) == 0 || blank(token) {
 			continue
 		}
 		if len(out) == maxPacked {
@@ -668,8 +690,54 @@ func (r *trafficReader) unpack(x *trafficRow, list []byte, field int, out []pack
 }
 
 // separates tells whether a character stands between the addresses of a list.
-func separates(c rune) bool {
+func separates(c byte) bool {
 	return c == ' ' || c == ',' || c == ';' || c == '\t' || c == '\n' || c == '\r'
+}
+
+// quickPacked reads the packed IPv4 address that a list begins with and tells how
+// many bytes it takes. 0: it is spelled in another way, and unpackOne reads it.
+func quickPacked(list []byte, p *packed) int {
+	i, quad := 0, [4]byte{}
+	for k := range quad {
+		v, rest, digits := leadingNumber(list[i:], 3)
+		if digits == 0 || v > 0xff || digits > 1 && list[i] == '0' || len(rest) == 0 || rest[0] != ".|"[k/3] {
+			return 0
+		}
+		quad[k] = byte(v)
+		i += digits + 1
+	}
+	var v [packedFields - 1]int64
+	for k := range v {
+		n, digits := int64(0), 0
+		for ; i < len(list) && digits < maxQuickDigits && isDigit(list[i]); i++ {
+			n = 10*n + int64(list[i]-'0')
+			digits++
+		}
+		last := k == len(v)-1
+		if digits == 0 || !last && (i == len(list) || list[i] != '|') || last && i < len(list) && !separates(list[i]) {
+			return 0
+		}
+		v[k] = n
+		if !last {
+			i++
+		}
+	}
+	p.end.Addr, p.counted, p.flows = netip.AddrFrom4(quad), true, v[0]
+	for k := range p.sizes {
+		p.sizes[k] = sized(v[k+2])
+	}
+	return i
+}
+
+// maxQuickDigits keeps what quickPacked reads below maxSize.
+const maxQuickDigits = 13
+
+// unwrapped is an element without the brackets and quotes of the list it stands in.
+func unwrapped(token []byte) []byte {
+	if n := len(token); n == 0 || isDigit(token[0]) && isDigit(token[n-1]) {
+		return token
+	}
+	return bytes.Trim(token, "[]()'\"")
 }
 
 // packedFields is how many fields a packed address has: the address, flows
@@ -685,29 +753,44 @@ const maxFlowCount = 1e10
 
 func unpackOne(token []byte) (p packed, reason string) {
 	p.sizes = noSizes
-	text, counts, found := bytes.Cut(token, []byte{'|'})
+	bar := bytes.IndexByte(token, '|')
+	text := token
+	if bar >= 0 {
+		text = token[:bar]
+	}
 	a, ok := addressIn(text)
 	if !ok {
 		return p, "not an address in the list"
 	}
 	p.end.Addr = a
-	if !found {
+	if bar < 0 {
 		return p, ""
 	}
 	var v [packedFields - 1]int64
-	for i := range v {
-		cell, rest, more := bytes.Cut(counts, []byte{'|'})
-		n, present, ok := countIn(cell)
-		if !ok || !present || n > maxSize || more != (i < len(v)-1) {
-			return p, "an address in the list without its six counts"
-		}
-		v[i], counts = n, rest
+	if !packedCounts(token[bar+1:], &v) {
+		return p, "an address in the list without its six counts"
 	}
 	p.counted, p.flows = true, v[0]
 	for i := range p.sizes {
 		p.sizes[i] = sized(v[i+2])
 	}
 	return p, ""
+}
+
+// packedCounts reads the counts behind a packed address.
+func packedCounts(counts []byte, v *[packedFields - 1]int64) bool {
+	for i := range v {
+		cell, rest, more := counts, []byte(nil), false
+		if bar := bytes.IndexByte(counts, '|'); bar >= 0 {
+			cell, rest, more = counts[:bar], counts[bar+1:], true
+		}
+		n, present, ok := countIn(cell)
+		if !ok || !present || n > maxSize || more != (i < len(v)-1) {
+			return false
+		}
+		v[i], counts = n, rest
+	}
+	return true
 }
 
 // expand hands over the flows of the row: one for each outcome and address. The
@@ -732,7 +815,8 @@ func (r *trafficReader) expand(x *trafficRow) error {
 	number := int32(0)
 	for at, p := range x.parts {
 		for i, flows := range r.shares(list, p.flows, at == 0) {
-			f := x.flow
+			f := nextFlow(&r.batch)
+			*f = x.flow
 			f.Reach, f.Flows, f.Records = p.reach, flows, 1
 			f.Continued = f.Continued || list[i].counted && list[i].flows == 0
 			f.PacketsOut, f.PacketsIn, f.OctetsOut, f.OctetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
@@ -762,12 +846,13 @@ func (r *trafficReader) expand(x *trafficRow) error {
 }
 
 // give hands over one flow; the first of a row counts the row.
-func (r *trafficReader) give(f netcase.Flow, first bool) error {
+func (r *trafficReader) give(f *netcase.Flow, first bool) error {
 	if first {
-		r.in.Accept(&r.batch, f)
+		r.in.AcceptFlow(&r.batch, f)
 		return nil
 	}
-	r.in.AcceptMore(&r.batch, f)
+	f.Flows = max(f.Flows, 1)
+	r.in.count(f)
 	return r.flush(BatchSize)
 }
 

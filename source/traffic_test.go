@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -307,4 +308,33 @@ func BenchmarkTraffic(b *testing.B) {
 	names := `{"name":"` + strings.ReplaceAll(trafficHeader, ",", `"},{"name":"`) + `"}`
 	api := `{"tables":[{"name":"PrimaryResult","columns":[` + names + `],"rows":[` + strings.Repeat(string(cells)+",", 99_999) + string(cells) + `]}]}`
 	b.Run("api", func(b *testing.B) { benchmarkFormat(b, azureTraffic, []byte(api), 100_000) })
+}
+
+// TestQuickPacked: what is read in one go is what unpackOne reads, and what
+// unpackOne refuses is not taken.
+func TestQuickPacked(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	pieces := []string{"1", "203", "0", "01", "256", ".", ".", "|", "|", "|", "12345678901234", "x", "", "4.0"}
+	taken := 0
+	for range 200_000 {
+		token := "203.0.113.9|3|0|1|2|30|40"
+		for range rng.IntN(3) {
+			at, end := rng.IntN(len(token)+1), 0
+			end = min(len(token), at+rng.IntN(3))
+			token = token[:at] + pieces[rng.IntN(len(pieces))] + token[end:]
+		}
+		var got packed
+		n := quickPacked([]byte(token+" 192.0.2.1"), &got)
+		want, reason := unpackOne([]byte(token))
+		if n == 0 {
+			continue
+		}
+		taken++
+		if n != len(token) || reason != "" || got != want {
+			t.Fatalf("%q: %+v of %d bytes, want %+v, %s", token, got, n, want, reason)
+		}
+	}
+	if taken < 10_000 {
+		t.Errorf("only %d taken", taken)
+	}
 }

@@ -66,7 +66,7 @@ func foldsTo(cell []byte, word string) bool {
 
 // oneOf compares with several lower case words.
 func oneOf(cell []byte, words ...string) bool {
-	cell = bytes.TrimSpace(cell)
+	cell = trimmed(cell)
 	for _, w := range words {
 		if foldsTo(cell, w) {
 			return true
@@ -74,6 +74,27 @@ func oneOf(cell []byte, words ...string) bool {
 	}
 	return false
 }
+
+// lowered is a text in lower case, remembered while the same text recurs.
+type lowered struct{ text, lower string }
+
+func (l *lowered) of(text string) string {
+	if l.text != text {
+		l.text, l.lower = text, strings.ToLower(text)
+	}
+	return l.lower
+}
+
+// trimmed is bytes.TrimSpace, short for what needs none.
+func trimmed(cell []byte) []byte {
+	if n := len(cell); n == 0 || letterLike(cell[0]) && letterLike(cell[n-1]) {
+		return cell
+	}
+	return bytes.TrimSpace(cell)
+}
+
+// letterLike tells that a byte is visible ASCII.
+func letterLike(b byte) bool { return b > ' ' && b < 0x7f }
 
 // names keeps one copy of each name that recurs, as long as there is room.
 type names map[string]string
@@ -106,7 +127,7 @@ func nameIn(cell []byte, limit int) string {
 	if blank(cell) {
 		return ""
 	}
-	cell = bytes.TrimSpace(cell)
+	cell = trimmed(cell)
 	if len(cell) > limit {
 		cell = cell[:limit]
 		for len(cell) > 0 && !utf8.RuneStart(cell[len(cell)-1]) {
@@ -256,7 +277,19 @@ func (d digest) bytes(part []byte) digest {
 	return d.number(rest)
 }
 
-func (d digest) text(part string) digest { return d.bytes([]byte(part)) }
+// text is bytes for a string, without a copy of it.
+func (d digest) text(part string) digest {
+	d = d.number(uint64(len(part)))
+	for ; len(part) >= 8; part = part[8:] {
+		d = d.number(uint64(part[0]) | uint64(part[1])<<8 | uint64(part[2])<<16 | uint64(part[3])<<24 |
+			uint64(part[4])<<32 | uint64(part[5])<<40 | uint64(part[6])<<48 | uint64(part[7])<<56)
+	}
+	var rest uint64
+	for i := range len(part) {
+		rest |= uint64(part[i]) << (8 * i)
+	}
+	return d.number(rest)
+}
 
 func (d digest) addr(a netip.Addr) digest {
 	b := a.As16()

@@ -17,7 +17,7 @@ var azureVNet = Format{
 	Proves: "what the rules allowed and denied, flow by flow, with packets and bytes each way, so that answers show",
 	Detect: detectVNet,
 	Decode: func(ctx context.Context, in *Input, out Sink) error {
-		return decodeBlob(ctx, in, out, &blobReader{format: formatVNet, parse: vnetTuple})
+		return decodeBlob(ctx, in, out, &blobReader{format: formatVNet, quick: quickVNet, parse: vnetTuple})
 	},
 }
 
@@ -55,7 +55,7 @@ func vnetTuple(c [][]byte, t *tuple) (field, reason string) {
 		return field, reason
 	}
 	var ok bool
-	if t.flow.Proto, ok = protocolIn(c[nsgProtocol]); !ok {
+	if t.proto, ok = protocolIn(c[nsgProtocol]); !ok {
 		return "protocol", "not a protocol number"
 	}
 	denied := string(c[vnetState]) == "D"
@@ -67,11 +67,44 @@ func vnetTuple(c [][]byte, t *tuple) (field, reason string) {
 	if field, reason = tupleSizes(c[vnetSizes:], t); reason != "" {
 		return field, reason
 	}
-	t.flow.Reach = netcase.ReachAllowed
-	if denied || droppedUnencrypted(c[vnetEncryption]) && t.flow.PacketsIn <= 0 {
-		t.flow.Reach = netcase.ReachDenied
+	t.reach = netcase.ReachAllowed
+	if denied || droppedUnencrypted(c[vnetEncryption]) && t.sizes[packetsIn] <= 0 {
+		t.reach = netcase.ReachDenied
 	}
 	return "", ""
+}
+
+// quickVNet reads a tuple as it is usually spelled.
+func quickVNet(text []byte, t *tuple) bool {
+	p := tupleText{rest: text}
+	p.ends(t)
+	proto := p.whole(3)
+	t.proto = uint8(proto)
+	p.direction(t)
+	if p.odd || proto > 0xff || len(p.rest) == 0 {
+		return false
+	}
+	denied := p.rest[0] == 'D'
+	if denied {
+		p.letter()
+		t.state = stateNone
+	} else {
+		p.step(t)
+	}
+	comma := bytes.IndexByte(p.rest, ',')
+	if p.odd || comma < 0 {
+		return false
+	}
+	encryption := p.rest[:comma]
+	p.rest = p.rest[comma+1:]
+	if !p.finish(t) {
+		return false
+	}
+	t.reach = netcase.ReachAllowed
+	if denied || len(encryption) > len("NX") && droppedUnencrypted(encryption) && t.sizes[packetsIn] <= 0 {
+		t.reach = netcase.ReachDenied
+	}
+	return true
 }
 
 // droppedUnencrypted tells whether the encryption code says that the packet was
