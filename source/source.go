@@ -80,6 +80,11 @@ func Formats() []Format {
 		zeekConn,
 		azureTraffic,
 		defenderNetwork,
+		windowsSecurityEvent,
+		windowsEventTable,
+		windowsXML,
+		windowsJSON,
+		windowsEVTX,
 	}
 }
 
