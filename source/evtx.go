@@ -50,8 +50,8 @@ var (
 
 // What the chunks of a file add up to.
 const (
-	sumDirtyChunks   = "evtx: records behind the mark of their chunk"
-	sumCorruptChunks = "evtx: corrupt chunks"
+	sumUnflushed   = "evtx: records behind the mark of their chunk"
+	sumDamaged = "evtx: damaged places"
 )
 
 func detectEVTX(head []byte) (bool, string) {
@@ -67,11 +67,11 @@ func detectEVTX(head []byte) (bool, string) {
 }
 
 func joinEVTX(in *Input) {
-	if n := in.Sums[sumCorruptChunks]; n > 0 {
-		in.Note("%d chunks of the file are damaged: what could be found in them was read", n)
+	if n := in.Sums[sumDamaged]; n > 0 {
+		in.Note("the file is damaged in %d places: the whole records around them were read", n)
 	}
-	if n := in.Sums[sumDirtyChunks]; n > 0 {
-		in.Note("the log was not closed: %d records stand behind the mark of their chunk, and were read", n)
+	if n := in.Sums[sumUnflushed]; n > 0 {
+		in.Note("the log was not closed: records behind the mark of their chunk were read (%d)", n)
 	}
 	joinWin(in)
 }
@@ -132,7 +132,7 @@ func (r *winReader) records(b []byte, offset int64, dirty bool) error {
 			continue
 		}
 		if last = binary.LittleEndian.Uint64(b[at+8:]); at >= free {
-			r.in.Sum(sumDirtyChunks, 1)
+			r.in.Sum(sumUnflushed, 1)
 		}
 		if err := c.record(b[at:at+size], at, offset); err != nil {
 			return err
@@ -145,7 +145,7 @@ func (r *winReader) records(b []byte, offset int64, dirty bool) error {
 func (r *winReader) corrupt(offset int64, sample []byte, reason string) {
 	var e winEvent
 	e.place.Offset, e.raw = offset, sample[:min(len(sample), sampleLength)]
-	r.in.Sum(sumCorruptChunks, 1)
+	r.in.Sum(sumDamaged, 1)
 	r.reject(&e, "", reason)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unicode/utf16"
 
@@ -158,7 +159,7 @@ func evtxSamples() map[string][]byte {
 	b.record(3, at+20_000_000, 7045, "Service Control Manager", "ServiceName", "upd", "ImagePath", `C:\Temp\x.exe`)
 	end := len(b.chunk)
 	damaged := b.file(end, false)
-	damaged[evtxHeader+evtxChunkHeader+8+evtxRecordHead+20] ^= 0xff
+	damaged[evtxHeader+evtxChunkHeader+evtxRecordHead+4] ^= 0xf0
 	damaged = append(damaged, bytes.Repeat([]byte{0xaa}, 1000)...)
 	broken := b.file(end, false)
 	binary.LittleEndian.PutUint32(broken[evtxHeader+evtxChunkHeader+4:], 1<<31)
@@ -185,30 +186,37 @@ func TestEvtxSamples(t *testing.T) {
 }
 
 func FuzzEvtx(f *testing.F) {
-	seedFrom(f, formatEVTX)
-	f.Fuzz(func(t *testing.T, text []byte) {
-		detectEVTX(text)
-		checkWin(t, windowsEVTX, text)
-	})
+	seedFrom(f, "windows-evtx")
+	f.Fuzz(func(t *testing.T, text []byte) { checkWin(t, windowsEVTX, text) })
 }
 
-func FuzzWin(f *testing.F) {
-	for _, format := range []string{formatSecurityEvent, formatEventTable, formatWindowsXML, formatWindowsJSON} {
-		seedFrom(f, format)
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, format := range []Format{windowsSecurityEvent, windowsEventTable, windowsXML, windowsJSON} {
-			format.Detect(text[:min(len(text), HeadSize)])
-			checkWin(t, format, text)
-		}
-	})
+func FuzzWinSecurityEvent(f *testing.F) {
+	seedFrom(f, "windows-securityevent")
+	f.Fuzz(func(t *testing.T, text []byte) { checkWin(t, windowsSecurityEvent, text) })
+}
+
+func FuzzWinEventTable(f *testing.F) {
+	seedFrom(f, "windows-event-table")
+	f.Fuzz(func(t *testing.T, text []byte) { checkWin(t, windowsEventTable, text) })
+}
+
+func FuzzWinXML(f *testing.F) {
+	seedFrom(f, "windows-xml")
+	f.Fuzz(func(t *testing.T, text []byte) { checkWin(t, windowsXML, text) })
+}
+
+func FuzzWinJSON(f *testing.F) {
+	seedFrom(f, "windows-json")
+	f.Fuzz(func(t *testing.T, text []byte) { checkWin(t, windowsJSON, text) })
 }
 
 // checkWin decodes a text on the second pass and checks what must hold.
 func checkWin(t *testing.T, format Format, text []byte) {
+	t.Helper()
+	format.Detect(text[:min(len(text), HeadSize)])
 	report := &netcase.InputReport{}
 	in := &Input{R: bytes.NewReader(text), Report: report, Raw: true}
-	err := format.Decode(context.Background(), in, func(b *netcase.Batch) error {
+	_ = format.Decode(context.Background(), in, func(b *netcase.Batch) error {
 		checkFlows(t, b.Flows)
 		for i := range b.Logins {
 			if l := &b.Logins[i]; !l.Time.Known() || l.Count < 1 || l.Sensor == "" || l.Raw == nil {
@@ -217,13 +225,17 @@ func checkWin(t *testing.T, format Format, text []byte) {
 		}
 		return nil
 	})
-	_ = err
 	if !report.Balanced() {
 		t.Fatalf("%s: %+v", format.Name, report)
 	}
 	for reason := range report.Reasons {
-		if bytes.HasPrefix([]byte(reason), []byte("panic")) {
+		if strings.Contains(reason, "panic") {
 			t.Fatal(format.Name, reason)
 		}
 	}
+}
+
+func FuzzWinViewer(f *testing.F) {
+	seedFrom(f, "windows-viewer-csv")
+	f.Fuzz(func(t *testing.T, text []byte) { checkWin(t, windowsViewer, text) })
 }

@@ -85,6 +85,7 @@ func Formats() []Format {
 		windowsXML,
 		windowsJSON,
 		windowsEVTX,
+		windowsViewer,
 	}
 }
 

@@ -322,10 +322,21 @@ func detectWinJSON(head []byte) (bool, string) {
 }
 
 func splitWinJSON(head []byte) *Split {
-	if layoutOf(head).shape != shapeLines {
+	if !objectLines(head) {
 		return nil
 	}
 	return &Split{Cut: WholeLines}
+}
+
+// objectLines tells one object a line from objects that span lines. The first
+// line may be broken: the second then tells.
+func objectLines(head []byte) bool {
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(bomUTF8)), " \t\r\n")
+	first, rest, more := bytes.Cut(text, []byte{'\n'})
+	if len(first) == 0 || first[0] != '{' {
+		return false
+	}
+	return !more || bytes.HasSuffix(bytes.TrimSpace(first), []byte{'}'}) || len(rest) > 0 && rest[0] == '{'
 }
 
 func decodeWinJSON(ctx context.Context, in *Input, out Sink) error {
@@ -335,7 +346,7 @@ func decodeWinJSON(ctx context.Context, in *Input, out Sink) error {
 		return err
 	}
 	all := io.MultiReader(bytes.NewReader(look), in.R)
-	if layoutOf(look).shape == shapeLines {
+	if objectLines(look) {
 		return r.finish(r.jsonLines(all))
 	}
 	return r.finish(r.jsonList(newJSON(all)))

@@ -69,8 +69,7 @@ func securityEventSpec() *tableSpec {
 	s.aliases["targetaccount"] = alias{int(winTargetUser), 1}
 	s.aliases["subjectaccount"] = alias{int(winSubjectUser), 1}
 	s.aliases["account"] = alias{int(winTargetUser), 2}
-	s.aliases["type"] = alias{} // the name of the table
-	delete(s.aliases, "type")
+	delete(s.aliases, "type") // the name of the table
 	return s
 }
 
@@ -159,6 +158,9 @@ func (w *winTable) row(x *tableRow) error {
 		e.cells[i] = x.cells[i]
 	}
 	e.place, e.raw = x.place(), x.raw
+	if w.spec.table == tableSecurityEvent && blank(e.cells[winProvider]) && blank(e.cells[winChannel]) {
+		e.cells[winChannel] = []byte("Security") // a projection left both out
+	}
 	w.time(x)
 	if blank(e.cells[winLogonType]) {
 		e.cells[winLogonType] = x.cells[wtTypeName]

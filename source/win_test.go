@@ -320,3 +320,136 @@ func TestWinCaptures(t *testing.T) {
 			len(all.Queries), len(all.Alerts), report.Notes, report.Span)
 	})
 }
+
+// TestWinDetect checks that the formats of Windows claim their own samples, and
+// none of the others or of the real data.
+func TestWinDetect(t *testing.T) {
+	ours := []Format{windowsSecurityEvent, windowsEventTable, windowsXML, windowsJSON, windowsEVTX, windowsViewer}
+	check := func(path string, want string) {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		head := make([]byte, HeadSize)
+		n, _ := io.ReadFull(f, head)
+		for _, format := range ours {
+			if ok, why := format.Detect(head[:n]); ok != (format.Name == want) {
+				t.Errorf("%s: %s: %v %s", path, format.Name, ok, why)
+			}
+		}
+	}
+	samples, err := filepath.Glob(filepath.Join("testdata", "*", "*", "in.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range samples {
+		want := filepath.Base(filepath.Dir(filepath.Dir(path)))
+		if !strings.HasPrefix(want, "windows-") {
+			want = ""
+		}
+		check(path, want)
+	}
+	err = filepath.WalkDir(dataDir(t), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		switch {
+		case strings.HasSuffix(path, ".evtx"):
+			check(path, formatEVTX)
+		case strings.HasSuffix(path, "windows-logs.log"):
+			check(path, formatWindowsXML)
+		default:
+			check(path, "")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWinXMLRealData reads the line of a peer's tests.
+func TestWinXMLRealData(t *testing.T) {
+	text := readAll(t, filepath.Join(dataDir(t, "crowdsec-hub-tests", "windows-logs"), "windows-logs.log"))
+	_, all, report := winAll(t, text)
+	if len(all.Logins) != 1 || all.Logins[0].Outcome != netcase.LoginNoAccount || all.Logins[0].Peer.String() != "192.168.9.212" {
+		t.Errorf("%+v %+v", all.Logins, report)
+	}
+}
+
+// TestWinParts checks that a stream decoded in parts gives what it gives whole.
+func TestWinParts(t *testing.T) {
+	for _, path := range []string{"windows-json/winlogbeat/in.json", "windows-xml/viewer/in.xml"} {
+		text := readAll(t, filepath.Join("testdata", filepath.FromSlash(path)))
+		format, err := Recognise(Formats(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, whole, _ := winAll(t, text)
+		split := format.Split(text)
+		n, from, got := 0, netcase.Place{}, 0
+		for n < len(text) {
+			size := split.Cut(text[n:min(len(text), n+2500)])
+			if size == 0 {
+				size = len(text) - n
+			}
+			in := &Input{R: bytes.NewReader(text[n : n+size]), Report: &netcase.InputReport{}, From: from, Raw: true}
+			err := format.Decode(context.Background(), in, func(b *netcase.Batch) error {
+				got += b.Len()
+				for i := range b.Logins {
+					if l := &b.Logins[i]; !bytes.HasPrefix(text[l.Place.Offset:], l.Raw) {
+						t.Errorf("%s: %+v", path, l.Place)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			from.Line += int64(bytes.Count(text[n:n+size], []byte{'\n'}))
+			n += size
+			from.Offset = int64(n)
+		}
+		if got != whole.Len() {
+			t.Errorf("%s: %d events in parts, %d as a whole", path, got, whole.Len())
+		}
+	}
+}
+
+func BenchmarkWin(b *testing.B) {
+	failure := `{"@timestamp":"2026-03-04T10:00:00.200Z","message":"An account failed to log on.\n\nSubject:\n\tSecurity ID:\t\tS-1-0-0","event":{"code":4625,"provider":"Microsoft-Windows-Security-Auditing"},"winlog":{"event_id":"4625","channel":"Security","computer_name":"web-01","provider_name":"Microsoft-Windows-Security-Auditing","record_id":%d,"event_data":{"SubjectUserSid":"S-1-0-0","SubjectUserName":"-","TargetUserName":"admin","TargetDomainName":"CORP","Status":"0xc000006d","SubStatus":"0xc0000064","FailureReason":"%%%%2313","LogonType":"3","LogonProcessName":"NtLmSsp ","AuthenticationPackageName":"NTLM","WorkstationName":"KALI","IpAddress":"203.0.113.7","IpPort":"50123"}}}` + "\n"
+	var lines bytes.Buffer
+	for i := range 20000 {
+		fmt.Fprintf(&lines, failure, i+1)
+	}
+	for _, bm := range []struct {
+		name   string
+		format Format
+		text   func() ([]byte, int)
+	}{
+		{"json", windowsJSON, func() ([]byte, int) { return lines.Bytes(), 20000 }},
+		{"csv", windowsSecurityEvent, func() ([]byte, int) {
+			text := readAll(b, filepath.Join(dataDir(b, "azure-honeypot-2026"), "query_data.csv.gz"))
+			i := bytes.IndexByte(text, '\n') + 1
+			return append(bytes.Clone(text[:i]), bytes.Repeat(text[i:], 20)...), 20000
+		}},
+		{"evtx", windowsEVTX, func() ([]byte, int) {
+			text := readAll(b, filepath.Join(dataDir(b, "evtx", "evtx-attack-samples", "Command and Control"), "DE_RDP_Tunnel_5156.evtx"))
+			return append(bytes.Clone(text[:evtxHeader]), bytes.Repeat(text[evtxHeader:], 50)...), 5050
+		}},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			text, n := bm.text()
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				in := &Input{R: bytes.NewReader(text), Report: &netcase.InputReport{}}
+				if err := bm.format.Decode(context.Background(), in, func(*netcase.Batch) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}

@@ -82,11 +82,7 @@ func eventStart(text []byte) int {
 func decodeWinXML(ctx context.Context, in *Input, out Sink) error {
 	r := newWinReader(ctx, in, out)
 	s := &eventText{r: in.R, place: in.From, buf: make([]byte, csvBuffer)}
-	if s.place.Line == 0 {
-		s.place.Line = 1
-	} else {
-		s.place.Line++
-	}
+	s.place.Line++ // of the first byte
 	var e winEvent
 	for s.next() {
 		e.reset()
