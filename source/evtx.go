@@ -50,8 +50,8 @@ var (
 
 // What the chunks of a file add up to.
 const (
-	sumUnflushed   = "evtx: records behind the mark of their chunk"
-	sumDamaged = "evtx: damaged places"
+	sumUnflushed = "evtx: records behind the mark of their chunk"
+	sumDamaged   = "evtx: damaged places"
 )
 
 func detectEVTX(head []byte) (bool, string) {

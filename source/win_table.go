@@ -133,7 +133,6 @@ func decodeWinTable(ctx context.Context, in *Input, out Sink, spec *tableSpec) e
 	if w.table.times.order != orderUnknown {
 		w.winReader.times.order = w.table.times.order
 	}
-	w.winReader.times.assumedZone = false // the table says it in its own words
 	if w.rows > 0 && spec.table != tableSecurityEvent {
 		in.Report.Table, in.Report.CutQuery = w.name(), ""
 	}

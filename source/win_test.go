@@ -359,6 +359,8 @@ func TestWinDetect(t *testing.T) {
 			check(path, formatEVTX)
 		case strings.HasSuffix(path, "windows-logs.log"):
 			check(path, formatWindowsXML)
+		case strings.HasSuffix(path, "host_logons.csv"), strings.HasSuffix(path, "process_tree.csv"), strings.HasSuffix(path, "processes_on_host.csv"):
+			check(path, formatSecurityEvent) // SecurityEvent, as a notebook saved it
 		default:
 			check(path, "")
 		}
@@ -375,6 +377,18 @@ func TestWinXMLRealData(t *testing.T) {
 	_, all, report := winAll(t, text)
 	if len(all.Logins) != 1 || all.Logins[0].Outcome != netcase.LoginNoAccount || all.Logins[0].Peer.String() != "192.168.9.212" {
 		t.Errorf("%+v %+v", all.Logins, report)
+	}
+}
+
+// TestWinNotebooks reads SecurityEvent as a notebook saved it.
+func TestWinNotebooks(t *testing.T) {
+	dir := dataDir(t, "msticpy")
+	for _, name := range []string{"host_logons.csv", "process_tree.csv", "processes_on_host.csv"} {
+		_, all, report := winAll(t, readAll(t, filepath.Join(dir, name)))
+		if report.Rejected != 0 || all.Len() == 0 {
+			t.Errorf("%s: %+v", name, report)
+		}
+		t.Logf("%s: %d read, %v, skipped %v, notes %v", name, report.Read, report.Events, report.Reasons, report.Notes)
 	}
 }
 
