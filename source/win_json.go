@@ -96,7 +96,13 @@ func (f *winJSONFill) member(s *jsonScan, key []byte, part jsonPart, depth int) 
 	if kind == '{' || kind == '[' {
 		return f.nested(s, key, kind, part, depth)
 	}
-	if field := winJSONField(key, part); field != winNone {
+	field := winJSONField(key, part)
+	if field == winMessage && kind == '"' { // long, and seldom needed
+		raw, _, err := s.text(maxRecord)
+		f.event.set(field, raw)
+		return err
+	}
+	if field != winNone {
 		cell, err := cellOf(s)
 		f.event.set(field, cell)
 		return err
@@ -252,12 +258,12 @@ func (e *winEvent) fillProperties(text []byte) (fault string) {
 }
 
 // fillMessage fills the data of an event of Sysmon from its rendered text, which
-// names them line by line and is never translated.
+// names them line by line and is never translated; its escapes are still in it.
 func (e *winEvent) fillMessage(text []byte) {
 	if winClassOf(nameIn(e.cells[winProvider], maxName), nameIn(e.cells[winChannel], maxName)) != classSysmon {
 		return
 	}
-	for len(text) > 0 {
+	for text = unescape(text); len(text) > 0; {
 		var line []byte
 		line, text, _ = bytes.Cut(text, []byte{'\n'})
 		if name, value, ok := bytes.Cut(line, []byte{':'}); ok {
