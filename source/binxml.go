@@ -27,7 +27,7 @@ const (
 	binSteps  = 1 << 16 // tokens and values of one record; a record has some hundreds
 	binDepth  = 24      // templates and fragments within one another; records have three
 	binValues = 1024    // values of one template
-	maxText   = 1 << 20 // text of one record that is handed over
+	maxText   = 1 << 20 // names and text of one record that are handed over
 )
 
 // The tokens; bit 6 says that more follows.
@@ -203,14 +203,19 @@ func (x *binXML) characters(c *binCursor, token byte, out xmlSink) {
 
 // put is text of the attribute or element at hand.
 func (x *binXML) put(text string, out xmlSink) {
-	if x.texts += len(text); x.texts > maxText {
-		panic(binFault("more text than a record may have"))
-	}
+	x.count(len(text))
 	if x.inAttr {
 		x.value.WriteString(text)
 		return
 	}
 	out.text(text)
+}
+
+// count counts what is handed over of names and text.
+func (x *binXML) count(n int) {
+	if x.texts += n; x.texts > maxText {
+		panic(binFault("more text than a record may have"))
+	}
 }
 
 func (x *binXML) endAttr(out xmlSink) {
@@ -235,6 +240,7 @@ func (x *binXML) nameAt(c *binCursor) string {
 	at := int(c.u32())
 	inline := at == c.i
 	name, known := x.names[at]
+	x.count(len(name))
 	if known && !inline {
 		return name
 	}
@@ -243,9 +249,7 @@ func (x *binXML) nameAt(c *binCursor) string {
 	size := int(n.u16())
 	if !known {
 		name = utf16Text(n.take(2 * size))
-		if x.texts += len(name); x.texts > maxText {
-			panic(binFault("more names than a record may have"))
-		}
+		x.count(len(name))
 		x.names[at] = name
 	}
 	if inline {

@@ -260,7 +260,7 @@ func (e *winEvent) fillProperties(text []byte) (fault string) {
 // fillMessage fills the data of an event of Sysmon from its rendered text, which
 // names them line by line and is never translated; its escapes are still in it.
 func (e *winEvent) fillMessage(text []byte) {
-	if winClassOf(nameIn(e.cells[winProvider], maxName), nameIn(e.cells[winChannel], maxName)) != classSysmon {
+	if !bytes.Contains(e.cells[winProvider], []byte("Sysmon")) && !bytes.Contains(e.cells[winChannel], []byte("Sysmon")) {
 		return
 	}
 	for text = unescape(text); len(text) > 0; {

@@ -467,3 +467,35 @@ func BenchmarkWin(b *testing.B) {
 		})
 	}
 }
+
+func TestWinOutcome(t *testing.T) {
+	for _, tt := range []struct {
+		status, sub string
+		want        netcase.LoginOutcome
+	}{
+		{"0xC000006D", "0xC0000064", netcase.LoginNoAccount}, {"0xc000006d", "0xc000006a", netcase.LoginWrongPassword},
+		{"3221225581", "3221225572", netcase.LoginNoAccount}, {"-1073741715", "-1073741718", netcase.LoginWrongPassword},
+		{"0xc0000234", "0x0", netcase.LoginBlocked}, {"0xC000006E", "0xC0000072", netcase.LoginBlocked},
+		{"0xC000006E", "0xC000006F", netcase.LoginBlocked}, {"0xC000006E", "0xC0000070", netcase.LoginBlocked},
+		{"0xC000006E", "0xC0000071", netcase.LoginBlocked}, {"0xC0000193", "", netcase.LoginBlocked},
+		{"0xC000015B", "0x0", netcase.LoginBlocked}, {"0xC0000224", "-", netcase.LoginBlocked},
+		{"0xC000006D", "0x0", netcase.LoginFailed}, {"", "", netcase.LoginFailed}, {"0xC00002EE", "0x0", netcase.LoginFailed},
+	} {
+		if got := winOutcome([]byte(tt.status), []byte(tt.sub)); got != tt.want {
+			t.Errorf("%s/%s: %q, want %q", tt.status, tt.sub, got, tt.want)
+		}
+	}
+}
+
+func TestWinPeer(t *testing.T) {
+	r := newWinReader(context.Background(), &Input{Report: &netcase.InputReport{}}, nil)
+	for text, want := range map[string]string{"-": "unknown", "": "unknown", "LOCAL": "unknown", "0.0.0.0": "unknown", "::": "unknown",
+		"::ffff:203.0.113.7": "203.0.113.7", "fe80::1%12": "fe80::1", "::1": "::1", "KALI": "KALI"} {
+		if got := r.peer([]byte(text)).String(); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	if e, port := r.socket([]byte("[2001:db8::7]:50124")); e.String() != "2001:db8::7" || port != 50124 {
+		t.Errorf("%s %d", e, port)
+	}
+}

@@ -175,15 +175,19 @@ func (s *eventText) pass(n int) {
 	s.start += n
 }
 
+// fill fills the buffer to its end: a long event is looked through again after
+// each time.
 func (s *eventText) fill() {
 	s.buf, s.end = makeRoom(s.buf, s.start, s.end)
 	s.start = 0
-	n, err := readSome(s.r, s.buf[s.end:])
-	s.end += n
-	if err != nil {
-		s.done = true
-		if !errors.Is(err, io.EOF) {
-			s.err = err
+	for s.end < len(s.buf) && !s.done {
+		n, err := readSome(s.r, s.buf[s.end:])
+		s.end += n
+		if err != nil {
+			s.done = true
+			if !errors.Is(err, io.EOF) {
+				s.err = err
+			}
 		}
 	}
 }
