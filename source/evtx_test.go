@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -238,4 +239,19 @@ func checkWin(t *testing.T, format Format, text []byte) {
 func FuzzWinViewer(f *testing.F) {
 	seedFrom(f, "windows-viewer-csv")
 	f.Fuzz(func(t *testing.T, text []byte) { checkWin(t, windowsViewer, text) })
+}
+
+// TestEvtxDamage breaks samples at random: nothing may panic, and every record
+// must be accounted for.
+func TestEvtxDamage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	for _, text := range evtxSamples() {
+		for range 300 {
+			broken := bytes.Clone(text)
+			for range 1 + rng.IntN(8) {
+				broken[evtxHeader+evtxChunkHeader+rng.IntN(2500)] = byte(rng.IntN(256))
+			}
+			checkWin(t, windowsEVTX, broken[:len(broken)-rng.IntN(2)*rng.IntN(len(broken))])
+		}
+	}
 }

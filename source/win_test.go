@@ -303,6 +303,25 @@ func captures(t *testing.T, each func(name string, text []byte)) {
 	}
 }
 
+// captured are the techniques that captures are named for, as far as one record
+// shows them.
+var captured = map[string]func(*netcase.Process) bool{
+	"empire_psexec": func(p *netcase.Process) bool { return p.Role == netcase.RoleService && p.Detail != "" },
+	"empire_dllinjection": func(p *netcase.Process) bool {
+		return p.Role == netcase.RoleInjected && strings.HasSuffix(p.Target, "notepad.exe") && strings.Contains(p.Detail, "LoadLibraryA")
+	},
+	"purplesharp_pe_injection": func(p *netcase.Process) bool { return p.Role == netcase.RoleInjected },
+	"rdp_interactive": func(p *netcase.Process) bool {
+		return p.Role == netcase.RoleAccessed && strings.EqualFold(p.Image, "taskmgr.exe") && strings.HasSuffix(strings.ToLower(p.Target), "lsass.exe")
+	},
+	"empire_enable_rdp": func(p *netcase.Process) bool {
+		return p.Role == netcase.RoleRegistry && strings.HasSuffix(p.Target, "fDenyTSConnections")
+	},
+	"aptsimulator": func(p *netcase.Process) bool {
+		return p.Role == netcase.RoleService && strings.Contains(p.Detail, "pipe")
+	},
+}
+
 // TestWinCaptures checks JSON of two shippers against a plain count.
 func TestWinCaptures(t *testing.T) {
 	captures(t, func(name string, text []byte) {
@@ -316,6 +335,11 @@ func TestWinCaptures(t *testing.T) {
 			t.Errorf("%s: %s, %d read of %d, %d rejected: %v", name, format, report.Read, lines, report.Rejected, report.Samples)
 		}
 		checkFlows(t, all.Flows)
+		for prefix, show := range captured {
+			if strings.HasPrefix(filepath.Base(name), prefix) && !anyProcess(&all, show) {
+				t.Errorf("%s does not show its technique", name)
+			}
+		}
 		t.Logf("%s: %d lines, %d of Sysmon, %v, flows %d, queries %d, alerts %d, notes %v, %v", name, lines, sysmon, report.Events, len(all.Flows),
 			len(all.Queries), len(all.Alerts), report.Notes, report.Span)
 	})
