@@ -107,6 +107,9 @@ func (s *jsonScan) peek() (byte, error) {
 // must is peek where the text may not end.
 func (s *jsonScan) must() (byte, error) {
 	b, err := s.peek()
+	if err == nil {
+		return b, nil
+	}
 	if errors.Is(err, io.EOF) {
 		err = s.fault(io.ErrUnexpectedEOF)
 	}
@@ -115,6 +118,10 @@ func (s *jsonScan) must() (byte, error) {
 
 // take takes the byte b, which must be next.
 func (s *jsonScan) take(b byte) error {
+	if s.pos < s.end && s.buf[s.pos] == b {
+		s.pos++
+		return nil
+	}
 	got, err := s.must()
 	if err != nil {
 		return err

@@ -80,6 +80,12 @@ func Formats() []Format {
 		zeekConn,
 		azureTraffic,
 		defenderNetwork,
+		windowsSecurityEvent,
+		windowsEventTable,
+		windowsXML,
+		windowsJSON,
+		windowsEVTX,
+		windowsViewer,
 	}
 }
 
