@@ -39,6 +39,13 @@ func NewLines(r io.Reader) *Lines {
 	return newLines(r, firstLineBuffer, maxLine)
 }
 
+// lines are the lines of the input, counted on from where it begins.
+func (in *Input) lines() *Lines {
+	l := NewLines(in.R)
+	l.number, l.next = in.From.Line, in.From.Offset
+	return l
+}
+
 func newLines(r io.Reader, size, limit int) *Lines {
 	return &Lines{r: r, limit: limit, buf: make([]byte, size)}
 }

@@ -40,6 +40,9 @@ func (in *Input) Absorb(part *Input) {
 	for name, n := range part.Sums {
 		in.Sum(name, n)
 	}
+	if part.End != "" {
+		in.End = part.End
+	}
 }
 
 // union appends what is not there yet.

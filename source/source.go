@@ -119,8 +119,10 @@ type Input struct {
 	// File gives random access to the decompressed stream, for formats that need
 	// it. nil: R is all there is; Decode may keep it in a temporary file then.
 	File func() (io.ReaderAt, int64, error)
-	// Sums are counts for Join that add up over the parts.
+	// Sums are counts for Join that add up over the parts, and End is what the last
+	// part that has something to say of it says of the end of the stream.
 	Sums map[string]int64
+	End  string
 }
 
 // Sum adds to a count for Join.

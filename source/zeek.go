@@ -20,6 +20,8 @@ var zeekConn = Format{
 		"not what a control decided, nor which process or account it was",
 	Detect: detectZeek,
 	Decode: decodeZeek,
+	Split:  splitZeek,
+	Join:   joinZeek,
 }
 
 const (
@@ -199,7 +201,7 @@ type zeekColumn struct {
 
 func decodeZeek(ctx context.Context, in *Input, out Sink) error {
 	z := &zeekReader{
-		in: in, out: out, lines: NewLines(in.R),
+		in: in, out: out, lines: in.lines(),
 		separator: []byte{'\t'}, unset: []byte{'-'},
 		sensors: map[string]string{}, addresses: map[string]netip.Addr{},
 	}
@@ -214,13 +216,68 @@ func decodeZeek(ctx context.Context, in *Input, out Sink) error {
 	if err := z.flush(ctx); err != nil {
 		return err
 	}
-	if z.rows && z.columns != nil && !z.closed {
-		in.Note("no #close line at the end: the log was still being written, or is cut off")
+	if z.closed {
+		in.End = zeekClosed
+	} else if z.rows && z.columns != nil {
+		in.End = zeekOpen
 	}
 	if err := z.lines.Err(); err != nil {
 		return fmt.Errorf("after line %d: %w", z.lines.Number(), err)
 	}
 	return nil
+}
+
+// How a log may end.
+const (
+	zeekClosed = "closed"
+	zeekOpen   = "open"
+)
+
+// joinZeek says how the last section of the log ended.
+func joinZeek(in *Input) {
+	if in.End == zeekOpen {
+		in.Note("no #close line at the end: the log was still being written, or is cut off")
+	}
+}
+
+// splitZeek cuts a log at its lines, and before every new header.
+func splitZeek(head []byte) *Split {
+	if len(head) == 0 || head[0] != '#' {
+		return &Split{Cut: WholeLines}
+	}
+	return &Split{Lead: zeekHeaderLength(head), Cut: cutZeek, Header: zeekHeaderLength}
+}
+
+// zeekHeaderLength is the length of the header with which a block begins: lines
+// that start with #, among them the names of the columns.
+func zeekHeaderLength(block []byte) int {
+	n, named := 0, false
+	for n < len(block) && block[n] == '#' {
+		end := bytes.IndexByte(block[n:], '\n')
+		if end < 0 {
+			break
+		}
+		named = named || bytes.HasPrefix(block[n:], []byte("#fields"))
+		n += end + 1
+	}
+	if !named {
+		return 0
+	}
+	return n
+}
+
+// cutZeek ends a part before a further header, or else with its last line.
+func cutZeek(block []byte) int {
+	for at := zeekHeaderLength(block); ; {
+		i := bytes.Index(block[at:], []byte("\n#"))
+		if i < 0 {
+			return WholeLines(block)
+		}
+		at += i + 1
+		if !bytes.HasPrefix(block[at:], []byte("#close")) {
+			return at
+		}
+	}
 }
 
 // flush hands the batch on.
@@ -496,16 +553,20 @@ func (z *zeekReader) object(line []byte) {
 
 // accept turns a row into a flow.
 func (z *zeekReader) accept(row *zeekRow, line []byte) {
-	var f netcase.Flow
+	f := nextFlow(&z.batch)
 	z.doubts = z.doubts[:0]
-	if field, reason := z.flow(row, &f); reason != "" {
-		z.reject(field, reason, line)
+	field, reason := z.flow(row, f)
+	if reason != "" || z.in.Wanted != nil && !z.in.Wanted(f.Src, f.Dst) {
+		z.batch.Flows = z.batch.Flows[:len(z.batch.Flows)-1]
+		if reason != "" {
+			z.reject(field, reason, line)
+		}
 		return
 	}
 	if z.in.Raw {
-		z.keep(&f, line)
+		z.keep(f, line, row[zeekTS])
 	}
-	z.in.Accept(&z.batch, f)
+	z.in.AcceptFlow(&z.batch, f)
 	for _, d := range z.doubts {
 		z.in.Doubt(z.lines.Number(), 0, zeekFieldNames[d.field], d.reason, line)
 	}
@@ -522,7 +583,8 @@ func (z *zeekReader) doubt(field zeekField, reason string) {
 }
 
 // keep notes where the record stands and copies it.
-func (z *zeekReader) keep(f *netcase.Flow, line []byte) {
+func (z *zeekReader) keep(f *netcase.Flow, line, stamp []byte) {
+	f.Stamp = nameIn(stamp, maxName)
 	f.Place = netcase.Place{Line: z.lines.Number(), Offset: z.lines.Offset()}
 	start := len(z.raws)
 	z.raws = append(z.raws, line...)
