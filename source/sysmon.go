@@ -34,20 +34,20 @@ func (r *winReader) sysmon(x *winRecord) bool {
 	if !ok {
 		return false
 	}
-	p := netcase.Process{Role: role, Action: sysmonActions[x.id], ID: pid(x.cells[winPID]), Path: r.path(x, winImage),
+	p := netcase.Process{Role: role, Action: sysmonActions[x.id], ID: processID(x.cells[winPID]), Path: r.path(x, winImage),
 		Account: r.text(x, winUser), Sensor: x.host.sysmon}
 	switch x.id {
 	case 1:
 		p.CommandLine, p.ParentPath = nameIn(x.cells[winCommand], maxCommand), r.path(x, winParentImage)
-		p.ParentLine, p.Original, p.Hash = nameIn(x.cells[winParentCommand], maxCommand), r.text(x, winOriginal), hashIn(x.cells[winHashes])
+		p.ParentLine, p.Original, p.Hash = nameIn(x.cells[winParentCommand], maxCommand), r.text(x, winOriginal), sysmonHash(x.cells[winHashes])
 	case 6, 7:
-		p.Target, p.Hash, p.Signed = r.path(x, winImageLoaded), hashIn(x.cells[winHashes]), r.signed(x)
+		p.Target, p.Hash, p.Signed = r.path(x, winImageLoaded), sysmonHash(x.cells[winHashes]), r.signed(x)
 	case 8, 10:
 		r.intoAnother(x, &p)
 	case 11, 15, 23:
 		p.Target = nameIn(x.cells[winTargetFile], maxCommand)
 		if x.id != 11 {
-			p.Hash = hashIn(x.cells[winHashes])
+			p.Hash = sysmonHash(x.cells[winHashes])
 		}
 	case 12, 13, 14:
 		r.registry(x, &p)
@@ -62,12 +62,12 @@ func (r *winReader) sysmon(x *winRecord) bool {
 
 // intoAnother is a process that reaches into another.
 func (r *winReader) intoAnother(x *winRecord, p *netcase.Process) {
-	p.ID, p.Path, p.Target = pid(x.cells[winSourcePID]), r.path(x, winSourceImage), r.path(x, winTargetImage)
+	p.ID, p.Path, p.Target = processID(x.cells[winSourcePID]), r.path(x, winSourceImage), r.path(x, winTargetImage)
 	if user := r.text(x, winSourceUser); user != "" {
 		p.Account = user
 	}
 	if p.Detail = r.text(x, winAccess); x.id == 8 {
-		p.Detail = phrase("module", r.path(x, winStartModule), "function", r.text(x, winStartFunction), "address", nameIn(x.cells[winStartAddress], maxName))
+		p.Detail = winPhrase("module", r.path(x, winStartModule), "function", r.text(x, winStartFunction), "address", nameIn(x.cells[winStartAddress], maxName))
 	}
 }
 
@@ -85,16 +85,16 @@ func (r *winReader) registry(x *winRecord, p *netcase.Process) {
 
 // signed is the state of a signature and whose it is.
 func (r *winReader) signed(x *winRecord) string {
-	return strings.TrimSpace(phrase("signed", r.text(x, winSigned), "by", r.text(x, winSignature), "status", r.text(x, winSignatureStatus)))
+	return strings.TrimSpace(winPhrase("signed", r.text(x, winSigned), "by", r.text(x, winSignature), "status", r.text(x, winSignatureStatus)))
 }
 
-// hashIn picks the strongest of the hashes in SHA1=…,MD5=…,SHA256=….
-func hashIn(cell []byte) string {
+// sysmonHash picks the strongest of the hashes in SHA1=…,MD5=…,SHA256=….
+func sysmonHash(cell []byte) string {
 	best, rank := "", 0
 	for range 8 {
 		part, rest, more := bytes.Cut(cell, []byte{','})
 		name, hex, ok := bytes.Cut(part, []byte{'='})
-		if n := hashRank(name, len(hex)); ok && n > rank && isHex(hex) {
+		if n := hashRank(name, len(hex)); ok && n > rank && hexDigits(hex) {
 			best, rank = strings.ToLower(string(bytes.TrimSpace(name)))+":"+strings.ToLower(string(hex)), n
 		}
 		if cell = rest; !more {
@@ -117,7 +117,7 @@ func hashRank(name []byte, digits int) int {
 	return 0
 }
 
-func isHex(text []byte) bool {
+func hexDigits(text []byte) bool {
 	for _, b := range text {
 		if (b < '0' || b > '9') && (b|0x20 < 'a' || b|0x20 > 'f') {
 			return false
@@ -126,8 +126,8 @@ func isHex(text []byte) bool {
 	return true
 }
 
-// maxAnswers bounds the answers of one query that are kept.
-const maxAnswers = 64
+// maxSysmonAnswers bounds the answers of one query that are kept.
+const maxSysmonAnswers = 64
 
 // query is a name that a process resolved. Sysmon does not say which type was
 // asked for, nor whom.
@@ -137,10 +137,10 @@ func (r *winReader) query(x *winRecord) {
 		return
 	}
 	rest := x.cells[winQueryResults]
-	for len(rest) > 0 && len(q.Answer) < maxAnswers {
+	for len(rest) > 0 && len(q.Answer) < maxSysmonAnswers {
 		var part []byte
 		part, rest, _ = bytes.Cut(rest, []byte{';'})
-		if a := answerIn(part); a != "" {
+		if a := sysmonAnswer(part); a != "" {
 			q.Answer = append(q.Answer, a)
 		}
 	}
@@ -148,8 +148,8 @@ func (r *winReader) query(x *winRecord) {
 	r.in.AcceptQuery(&r.batch, q)
 }
 
-// answerIn is one answer: an address, or a name behind "type:  5 ".
-func answerIn(part []byte) string {
+// sysmonAnswer is one answer: an address, or a name behind "type:  5 ".
+func sysmonAnswer(part []byte) string {
 	part = bytes.TrimSpace(part)
 	if after, ok := bytes.CutPrefix(part, []byte("type:")); ok {
 		after = bytes.TrimSpace(after)

@@ -269,8 +269,8 @@ type winReader struct {
 }
 
 const (
-	maxHosts = 65536 // computers remembered; more are looked up each time
-	maxKinds = 4096
+	maxWinHosts = 65536 // computers remembered; more are looked up each time
+	maxWinKinds = 4096
 )
 
 func newWinReader(ctx context.Context, in *Input, out Sink) *winReader {
@@ -341,7 +341,7 @@ func (r *winReader) skip(x *winRecord) {
 	if k.provider == "" {
 		k.provider = r.names.in(x.cells[winChannel], maxName)
 	}
-	if _, ok := r.skips[k]; !ok && len(r.skips) >= maxKinds {
+	if _, ok := r.skips[k]; !ok && len(r.skips) >= maxWinKinds {
 		k = winKind{}
 	}
 	r.skips[k]++
@@ -418,7 +418,7 @@ func (r *winReader) class(e *winEvent) winClass {
 		return c
 	}
 	c := winClassOf(nameIn(name, maxName), "")
-	if len(r.classes) < maxKinds {
+	if len(r.classes) < maxWinKinds {
 		r.classes[nameIn(name, maxName)] = c
 	}
 	return c
@@ -512,13 +512,13 @@ func (r *winReader) host(cell []byte) *winHost {
 	if name == "" {
 		h.windows, h.sysmon, h.filter = "windows", "sysmon", "windows-filter"
 	}
-	if len(r.hosts) < maxHosts && len(cell) <= maxName {
+	if len(r.hosts) < maxWinHosts && len(cell) <= maxName {
 		r.hosts[string(cell)] = h
 	}
 	return h
 }
 
-const msHour = int64(time.Hour / time.Millisecond)
+const winHour = int64(time.Hour / time.Millisecond)
 
 // key is the natural key: the number of the record in its log, on its computer,
 // and the hour, since a rebuilt computer counts again from one. An export without
@@ -526,7 +526,7 @@ const msHour = int64(time.Hour / time.Millisecond)
 func (r *winReader) key(x *winRecord) uint64 {
 	d := newDigest("windows").text(strings.ToLower(x.host.name)).number(uint64(x.class)).number(uint64(x.id))
 	if n, ok := winNumber(x.cells[winRecordID]); ok && n > 0 {
-		return d.number(uint64(n)).number(uint64(int64(x.at) / msHour)).key()
+		return d.number(uint64(n)).number(uint64(int64(x.at) / winHour)).key()
 	}
 	d = d.number(uint64(x.at))
 	for f := winTargetUser; f < winFields; f++ {

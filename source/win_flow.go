@@ -31,7 +31,7 @@ func (r *winReader) connection(x *winRecord) bool {
 		orient(&f, sideRemote)
 		f.Ours = netcase.SideDst
 	}
-	p := netcase.Process{Role: netcase.RoleListener, Action: sysmonActions[3], ID: pid(x.cells[winPID]), Path: r.path(x, winImage),
+	p := netcase.Process{Role: netcase.RoleListener, Action: sysmonActions[3], ID: processID(x.cells[winPID]), Path: r.path(x, winImage),
 		Account: r.text(x, winUser), Sensor: x.host.sysmon}
 	if initiated {
 		p.Role = netcase.RoleConnector
@@ -59,7 +59,7 @@ func (r *winReader) filtered(x *winRecord) bool {
 		f.Reach = netcase.ReachAllowed
 	}
 	path := r.path(x, winApplication)
-	p := netcase.Process{Role: netcase.RoleConnector, Action: "connection allowed", ID: pid(x.cells[winPID]), Path: path, Sensor: x.host.filter}
+	p := netcase.Process{Role: netcase.RoleConnector, Action: "connection allowed", ID: processID(x.cells[winPID]), Path: path, Sensor: x.host.filter}
 	inbound := oneOf(x.cells[winDirection], filterInbound, "inbound")
 	if inbound {
 		p.Role = netcase.RoleListener

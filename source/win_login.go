@@ -61,7 +61,7 @@ func (r *winReader) security(x *winRecord) bool {
 		r.explicit(x)
 	case 4672:
 		r.login(x, netcase.Login{Event: netcase.LoginPrivileged, Account: r.text(x, winSubjectUser), Domain: r.text(x, winSubjectDomain),
-			Session: r.text(x, winSubjectLogonID), Detail: strings.Join(strings.Fields(nameIn(x.cells[winPrivileges], maxDetail)), " ")})
+			Session: r.text(x, winSubjectLogonID), Detail: strings.Join(strings.Fields(nameIn(x.cells[winPrivileges], maxWinDetail)), " ")})
 	case 4720, 4722, 4724, 4728, 4732, 4738, 4756, 4767:
 		r.accountChange(x)
 	case 4740:
@@ -93,8 +93,8 @@ func (r *winReader) login(x *winRecord, l netcase.Login) {
 	r.in.AcceptLogin(&r.batch, l)
 }
 
-// maxDetail bounds a detail that is kept.
-const maxDetail = 1024
+// maxWinDetail bounds a detail that is kept.
+const maxWinDetail = 1024
 
 // kind is the name of the logon type.
 func (r *winReader) kind(x *winRecord) string {
@@ -114,7 +114,7 @@ func (r *winReader) logon(x *winRecord) {
 		Kind: r.kind(x), Method: r.method(x.cells[winPackage]), Workstation: r.text(x, winWorkstation), Session: r.text(x, winTargetLogonID)}
 	kind, known := winNumber(x.cells[winLogonType])
 	l.Peer, l.PeerPort = r.peer(x.cells[winIP]), r.port(x.cells[winIPPort])
-	if l.Peer.Addr.IsLoopback() && known && local(kind) {
+	if l.Peer.Addr.IsLoopback() && known && localLogon(kind) {
 		l.Peer = netcase.Endpoint{}
 	}
 	l.Service = serviceOf(kind, known, l.Peer, x.cells[winPath])
@@ -125,10 +125,10 @@ func (r *winReader) logon(x *winRecord) {
 	r.login(x, l)
 }
 
-// local tells the kinds of logon that no network carries: Windows writes the
+// localLogon tells the kinds of logon that no network carries: Windows writes the
 // loopback address for them. In a logon over the network that address is a fact:
 // a tunnel ends on the machine itself.
-func local(kind int64) bool {
+func localLogon(kind int64) bool {
 	switch kind {
 	case logonNetwork, logonCleartext, logonRemote, logonCachedRemote:
 		return false
@@ -221,13 +221,13 @@ func (r *winReader) explicit(x *winRecord) {
 	if l.Peer.Addr.IsLoopback() {
 		l.Peer = netcase.Endpoint{}
 	}
-	l.Detail = phrase("by", r.account(x, winSubjectDomain, winSubjectUser), "with", fileName(nameIn(x.cells[winPath], maxKey)),
+	l.Detail = winPhrase("by", r.account(x, winSubjectDomain, winSubjectUser), "with", pathBase(nameIn(x.cells[winPath], maxKey)),
 		"for", r.text(x, winTargetServer))
 	r.login(x, l)
 }
 
-// phrase joins pairs of a word and a value, where there is a value.
-func phrase(pairs ...string) string {
+// winPhrase joins pairs of a word and a value, where there is a value.
+func winPhrase(pairs ...string) string {
 	var parts []string
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
@@ -272,7 +272,7 @@ func (r *winReader) kerberos(x *winRecord) {
 	if !known && x.id != 4771 {
 		l.Outcome = netcase.LoginOpen // the export left the status out
 	}
-	l.Detail = phrase("status", r.text(x, winStatus), "for", r.text(x, winService))
+	l.Detail = winPhrase("status", r.text(x, winStatus), "for", r.text(x, winService))
 	r.login(x, l)
 }
 
@@ -343,13 +343,13 @@ func (r *winReader) localSession(x *winRecord, l netcase.Login) bool {
 	if oneOf(x.cells[winClientAddress], "local") {
 		l.Service = "" // at the console
 	}
-	l.Domain, l.Account = splitAccount(r.text(x, winUser))
+	l.Domain, l.Account = splitWinAccount(r.text(x, winUser))
 	r.login(x, l)
 	return true
 }
 
-// splitAccount takes DOMAIN\user apart.
-func splitAccount(text string) (domain, user string) {
+// splitWinAccount takes DOMAIN\user apart.
+func splitWinAccount(text string) (domain, user string) {
 	if i := strings.IndexByte(text, '\\'); i >= 0 {
 		return text[:i], text[i+1:]
 	}

@@ -20,22 +20,22 @@ func (r *winReader) complete(x *winRecord, p *netcase.Process) {
 		p.Sensor = x.host.windows
 	}
 	if p.Image == "" {
-		p.Image = fileName(p.Path)
+		p.Image = pathBase(p.Path)
 	}
 	if p.Parent == "" {
-		p.Parent = fileName(p.ParentPath)
+		p.Parent = pathBase(p.ParentPath)
 	}
 	p.Place, p.Raw, p.Context, p.Stamp, p.Zone = r.origin(x)
 }
 
-// fileName is what follows the last backslash or slash of a path.
-func fileName(path string) string { return path[strings.LastIndexAny(path, `\/`)+1:] }
+// pathBase is what follows the last backslash or slash of a path.
+func pathBase(path string) string { return path[strings.LastIndexAny(path, `\/`)+1:] }
 
 // path is a path in a cell.
 func (r *winReader) path(x *winRecord, f winField) string { return r.names.in(x.cells[f], maxKey) }
 
-// pid is a process id in a cell: hexadecimal in the Security log, decimal elsewhere.
-func pid(cell []byte) uint32 {
+// processID is a process id in a cell: hexadecimal in the Security log, decimal elsewhere.
+func processID(cell []byte) uint32 {
 	n, ok := winNumber(cell)
 	if !ok || n < 0 || n > 1<<32-1 {
 		return 0
@@ -46,10 +46,10 @@ func pid(cell []byte) uint32 {
 // processOf is a process that was created or ended, in the Security log. Where
 // the event names whom it runs as, that is its account, else who created it.
 func (r *winReader) processOf(x *winRecord) {
-	p := netcase.Process{Role: netcase.RoleEnded, Action: "process exited", ID: pid(x.cells[winPID]), Path: r.path(x, winPath),
+	p := netcase.Process{Role: netcase.RoleEnded, Action: "process exited", ID: processID(x.cells[winPID]), Path: r.path(x, winPath),
 		Account: r.account(x, winSubjectDomain, winSubjectUser)}
 	if x.id == 4688 {
-		p.Role, p.Action, p.ID, p.Path = netcase.RoleStarted, "process created", pid(x.cells[winNewPID]), r.path(x, winNewPath)
+		p.Role, p.Action, p.ID, p.Path = netcase.RoleStarted, "process created", processID(x.cells[winNewPID]), r.path(x, winNewPath)
 		p.CommandLine, p.ParentPath = nameIn(x.cells[winCommand], maxCommand), r.path(x, winParentPath)
 		if !blank(x.cells[winTargetUser]) {
 			p.Account = r.account(x, winTargetDomain, winTargetUser)

@@ -256,8 +256,8 @@ func anyProcess(b *netcase.Batch, is func(*netcase.Process) bool) bool {
 	return false
 }
 
-// captures calls each for every JSON file of the captures of techniques.
-func captures(t *testing.T, each func(name string, text []byte)) {
+// winCaptures calls each for every JSON file of the captures of techniques.
+func winCaptures(t *testing.T, each func(name string, text []byte)) {
 	paths, err := filepath.Glob(filepath.Join(dataDir(t, "otrf", "atomic-host"), "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -303,9 +303,9 @@ func captures(t *testing.T, each func(name string, text []byte)) {
 	}
 }
 
-// captured are the techniques that captures are named for, as far as one record
+// winShown are the techniques that captures are named for, as far as one record
 // shows them.
-var captured = map[string]func(*netcase.Process) bool{
+var winShown = map[string]func(*netcase.Process) bool{
 	"empire_psexec": func(p *netcase.Process) bool { return p.Role == netcase.RoleService && p.Detail != "" },
 	"empire_dllinjection": func(p *netcase.Process) bool {
 		return p.Role == netcase.RoleInjected && strings.HasSuffix(p.Target, "notepad.exe") && strings.Contains(p.Detail, "LoadLibraryA")
@@ -324,7 +324,7 @@ var captured = map[string]func(*netcase.Process) bool{
 
 // TestWinCaptures checks JSON of two shippers against a plain count.
 func TestWinCaptures(t *testing.T) {
-	captures(t, func(name string, text []byte) {
+	winCaptures(t, func(name string, text []byte) {
 		if !strings.HasSuffix(name, ".json") {
 			return
 		}
@@ -335,7 +335,7 @@ func TestWinCaptures(t *testing.T) {
 			t.Errorf("%s: %s, %d read of %d, %d rejected: %v", name, format, report.Read, lines, report.Rejected, report.Samples)
 		}
 		checkFlows(t, all.Flows)
-		for prefix, show := range captured {
+		for prefix, show := range winShown {
 			if strings.HasPrefix(filepath.Base(name), prefix) && !anyProcess(&all, show) {
 				t.Errorf("%s does not show its technique", name)
 			}

@@ -12,12 +12,12 @@ import (
 var errNoTime = errors.New("no time")
 
 const (
-	minute = netcase.Time(60 * 1000)
+	winMinute = netcase.Time(60 * 1000)
 	// offMark is how far Sysmon's own time may lie from that of the log before one
 	// of them is doubted: events are delivered late by seconds, not by minutes.
-	offMark = 10 * minute
+	offMark = 10 * winMinute
 	// zoneStep is the step in which zones differ.
-	zoneStep = 15 * minute
+	zoneStep = 15 * winMinute
 )
 
 // sumSkewed counts events of Sysmon whose two times contradict each other.
