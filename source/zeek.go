@@ -242,7 +242,7 @@ func joinZeek(in *Input) {
 
 // splitZeek cuts a log at its lines, and before every new header.
 func splitZeek(head []byte) *Split {
-	if len(head) == 0 || head[0] != '#' {
+	if n, _ := zeekMarks(head); n == 0 {
 		return &Split{Cut: WholeLines}
 	}
 	return &Split{Lead: zeekHeaderLength(head), Cut: cutZeek, Header: zeekHeaderLength}
@@ -251,33 +251,56 @@ func splitZeek(head []byte) *Split {
 // zeekHeaderLength is the length of the header with which a block begins: lines
 // that start with #, among them the names of the columns.
 func zeekHeaderLength(block []byte) int {
-	n, named := 0, false
-	for n < len(block) && block[n] == '#' {
-		end := bytes.IndexByte(block[n:], '\n')
-		if end < 0 {
-			break
-		}
-		named = named || bytes.HasPrefix(block[n:], []byte("#fields"))
-		n += end + 1
-	}
+	n, named := zeekMarks(block)
 	if !named {
 		return 0
 	}
 	return n
 }
 
-// cutZeek ends a part before a further header, or else with its last line.
-func cutZeek(block []byte) int {
-	for at := zeekHeaderLength(block); ; {
-		i := bytes.Index(block[at:], []byte("\n#"))
-		if i < 0 {
-			return WholeLines(block)
+// zeekMarks is the length of the lines that start with # at the start of a block, and
+// whether the names of the columns are among them.
+func zeekMarks(block []byte) (n int, named bool) {
+	for {
+		line := bytes.TrimLeft(block[n:], " \t")
+		end := bytes.IndexByte(block[n:], '\n')
+		if len(line) == 0 || line[0] != '#' || end < 0 {
+			return n, named
 		}
-		at += i + 1
-		if !bytes.HasPrefix(block[at:], []byte("#close")) {
-			return at
+		named = named || bytes.HasPrefix(line, []byte("#fields"))
+		n += end + 1
+	}
+}
+
+// cutZeek ends a part before a further header, or else with its last line; a header
+// that goes on beyond the block is left to the next part.
+func cutZeek(block []byte) int {
+	own, _ := zeekMarks(block)
+	for at := own; ; {
+		i := bytes.IndexByte(block[at:], '#')
+		if i < 0 {
+			break
+		}
+		line := bytes.LastIndexByte(block[:at+i], '\n') + 1
+		if at += i + 1; line > own && isZeekMark(block[line:]) {
+			return line
 		}
 	}
+	cut := WholeLines(block)
+	for cut > 0 {
+		line := bytes.LastIndexByte(block[:cut-1], '\n') + 1
+		if !isZeekMark(block[line:cut]) {
+			break
+		}
+		cut = line
+	}
+	return cut
+}
+
+// isZeekMark tells whether a line belongs to the header of a log.
+func isZeekMark(line []byte) bool {
+	line = bytes.TrimLeft(line, " \t")
+	return len(line) > 0 && line[0] == '#' && !bytes.HasPrefix(line, []byte("#close"))
 }
 
 // flush hands the batch on.
