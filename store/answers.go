@@ -123,7 +123,7 @@ func (m *answers) families() (out []string) {
 func (m *answers) Rows(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
 	switch q.Kind {
 	case cube.Hosts:
-		return m.sorted(ctx, &m.byHost, (*reader).byHost, q)
+		return m.sorted(ctx, &m.byHost, (*reader).hostsFirst, q)
 	case cube.Pairs:
 		return m.pairs(ctx, q)
 	}
@@ -231,14 +231,14 @@ func (m *answers) unpacked(_ context.Context, q cube.Question, in iter.Seq[chunk
 }
 
 // ordered is the rows sorted another way; the work is done when it is first asked for.
-func (m *answers) ordered(ctx context.Context, held *[]*run, by func(*reader, *packed, *packed) int) ([]*run, error) {
+func (m *answers) ordered(ctx context.Context, held *[]*run, by func(*reader) ordering) ([]*run, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if *held != nil {
 		return *held, nil
 	}
 	d := m.keep.names.reader()
-	s := m.keep.sorter(func(a, b *packed) int { return by(d, a, b) })
+	s := m.keep.sorter(by(d))
 	c := m.rows.cursor(nil)
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
@@ -263,13 +263,13 @@ func (m *answers) ordered(ctx context.Context, held *[]*run, by func(*reader, *p
 }
 
 // each streams the rows in another order.
-func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader, *packed, *packed) int, visit func(*packed) bool) error {
+func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader) ordering, visit func(*packed) bool) error {
 	runs, err := m.ordered(ctx, held, by)
 	if err != nil {
 		return err
 	}
 	d := m.keep.names.reader()
-	in, err := mergeRuns(ctx, runs, func(a, b *packed) int { return by(d, a, b) })
+	in, err := mergeRuns(ctx, runs, by(d).compare)
 	for err == nil {
 		var p *packed
 		if p, err = in.next(); p == nil || err != nil || !visit(p) {
@@ -280,7 +280,7 @@ func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader, *pack
 }
 
 // sorted answers with rows in another order.
-func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader, *packed, *packed) int, q cube.Question) iter.Seq2[cube.Row, error] {
+func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader) ordering, q cube.Question) iter.Seq2[cube.Row, error] {
 	return func(yield func(cube.Row, error) bool) {
 		d := m.keep.names.reader()
 		var r cube.Row
@@ -315,7 +315,7 @@ func (m *answers) pairs(ctx context.Context, q cube.Question) iter.Seq2[cube.Row
 			group = group[:0]
 			return true
 		}
-		err := m.each(ctx, &m.byPair, (*reader).byPair, func(p *packed) bool {
+		err := m.each(ctx, &m.byPair, (*reader).pairsFirst, func(p *packed) bool {
 			if len(group) > 0 && !p.sameGroup(&first) {
 				if going = flush(); !going {
 					return false

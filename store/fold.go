@@ -151,12 +151,12 @@ func (w *foldWorker) seal() error {
 	var made, extra *run
 	var err error
 	if n > 0 {
-		if made, err = w.keep.sealed(rows[:n], w.order.byPeer); err != nil {
+		if made, err = w.keep.sealed(rows[:n], w.order.peersFirst()); err != nil {
 			return err
 		}
 	}
 	if n < len(rows) {
-		if extra, err = w.keep.sealed(rows[n:], func(a, b *packed) int { return cmp.Compare(a.peerLo, b.peerLo) }); err != nil {
+		if extra, err = w.keep.sealed(rows[n:], byMinute); err != nil {
 			return err
 		}
 	}
@@ -170,6 +170,12 @@ func (w *foldWorker) seal() error {
 		w.fold.extras = append(w.fold.extras, extra)
 	}
 	return nil
+}
+
+// byMinute is the order of extra rows.
+var byMinute = ordering{
+	func(a, b *packed) int { return cmp.Compare(int64(a.peerLo), int64(b.peerLo)) },
+	func(p *packed) uint64 { return 0 },
 }
 
 // close hands over what the worker still holds.

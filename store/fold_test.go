@@ -259,7 +259,7 @@ func TestManyRuns(t *testing.T) {
 	d := keep.names.reader()
 	var runs []*run
 	for i := range 3 * maxWays {
-		r, err := keep.sealed([]packed{{cell: cell{peerLo: uint64(i % 7)}, flows: 1}, {cell: cell{peerLo: uint64(100 + i)}, flows: 1}}, d.byPeer)
+		r, err := keep.sealed([]packed{{cell: cell{peerLo: uint64(i % 7)}, flows: 1}, {cell: cell{peerLo: uint64(100 + i)}, flows: 1}}, d.peersFirst())
 		if err != nil {
 			t.Fatal(err)
 		}

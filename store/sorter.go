@@ -120,15 +120,15 @@ func (k *keeper) fewer(ctx context.Context, runs []*run, compare order) ([]*run,
 
 // sorter sorts rows that come in any order, within the budget.
 type sorter struct {
-	keep    *keeper
-	compare order
-	rows    []packed
-	limit   int
-	runs    []*run
+	keep  *keeper
+	by    ordering
+	rows  []packed
+	limit int
+	runs  []*run
 }
 
-func (k *keeper) sorter(compare order) *sorter {
-	return &sorter{keep: k, compare: compare, limit: k.tableRows()}
+func (k *keeper) sorter(by ordering) *sorter {
+	return &sorter{keep: k, by: by, limit: k.tableRows()}
 }
 
 func (s *sorter) add(p *packed) error {
@@ -143,7 +143,7 @@ func (s *sorter) seal() error {
 	if len(s.rows) == 0 {
 		return nil
 	}
-	r, err := s.keep.sealed(s.rows, s.compare)
+	r, err := s.keep.sealed(s.rows, s.by)
 	if err != nil {
 		return err
 	}
@@ -158,21 +158,82 @@ func (s *sorter) end(ctx context.Context) ([]*run, error) {
 		return nil, err
 	}
 	s.rows = nil
-	return s.keep.fewer(ctx, s.runs, s.compare)
+	return s.keep.fewer(ctx, s.runs, s.by.compare)
 }
 
-// sealed sorts rows and encodes them.
-func (k *keeper) sealed(rows []packed, compare order) (*run, error) {
-	at := make([]uint32, len(rows))
-	for i := range at {
-		at[i] = uint32(i)
+// sealed sorts rows and encodes them. lead is a number by which most rows are told
+// apart without looking at them: lead(a) < lead(b) only if a comes before b.
+func (k *keeper) sealed(rows []packed, by ordering) (*run, error) {
+	type keyed struct {
+		lead uint64
+		at   uint32
 	}
-	slices.SortFunc(at, func(a, b uint32) int { return compare(&rows[a], &rows[b]) })
+	at := make([]keyed, len(rows))
+	for i := range rows {
+		at[i] = keyed{by.lead(&rows[i]), uint32(i)}
+	}
+	slices.SortFunc(at, func(a, b keyed) int {
+		switch {
+		case a.lead < b.lead:
+			return -1
+		case a.lead > b.lead:
+			return 1
+		}
+		return by.compare(&rows[a.at], &rows[b.at])
+	})
 	w := k.newRun()
-	for _, i := range at {
-		if err := w.add(&rows[i]); err != nil {
+	for _, x := range at {
+		if err := w.add(&rows[x.at]); err != nil {
 			return nil, err
 		}
 	}
 	return w.end()
+}
+
+// ordering is an order with its lead.
+type ordering struct {
+	compare order
+	lead    func(*packed) uint64
+}
+
+func (d *reader) peersFirst() ordering {
+	return ordering{d.byPeer, func(p *packed) uint64 {
+		lead := endLead(p.peerKind(), p.peerHi, p.peerLo)
+		if p.peerKind() == kind4 {
+			lead |= hourLead(p.hour)
+		}
+		return lead
+	}}
+}
+
+func (d *reader) hostsFirst() ordering {
+	return ordering{d.byHost, func(p *packed) uint64 {
+		lead := endLead(p.hostKind(), p.hostHi, p.hostLo)
+		if p.hostKind() == kind4 {
+			lead |= hourLead(p.hour)
+		}
+		return lead
+	}}
+}
+
+func (d *reader) pairsFirst() ordering {
+	return ordering{d.byPair, func(p *packed) uint64 { return endLead(p.peerKind(), p.peerHi, p.peerLo) }}
+}
+
+// endLead is the upper bits of an end: its kind, and as much of its address as fits
+// above 30 bits that an IPv4 address leaves free. Names are told apart by their text.
+func endLead(kind, hi, lo uint64) uint64 {
+	switch kind {
+	case kind4:
+		return lo << 30
+	case kind6:
+		return 1<<62 | hi>>2
+	}
+	return 1 << 63 // kindName comes last
+}
+
+// hourLead is an hour in 30 bits, in order.
+func hourLead(hour int32) uint64 {
+	const most = 1<<30 - 1
+	return uint64(min(max(int64(hour)+1<<29, 0), most))
 }

@@ -4,16 +4,25 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/pprof"
-	"netcase/hunt"
+	"time"
+
+	"netcase"
+	"netcase/source"
+	"netcase/store"
 )
 
 func main() {
-	f, _ := os.Create("/tmp/inv.prof")
+	runtime.GOMAXPROCS(1)
+	f, _ := os.Create("/tmp/fold.prof")
+	found, err := source.Find(os.Args[1:], source.Options{})
+	if err != nil {
+		panic(err)
+	}
 	pprof.StartCPUProfile(f)
-	cfg := hunt.Config{Paths: os.Args[1:], Out: "/tmp/xcase"}
-	os.RemoveAll("/tmp/xcase")
-	_, err := hunt.Run(context.Background(), cfg)
+	t := time.Now()
+	m, err := store.Fold(context.Background(), store.Config{Workers: 1}, &netcase.Site{}, found)
+	fmt.Println(time.Since(t), err, len(m.Coverage().Inputs))
 	pprof.StopCPUProfile()
-	fmt.Println(err)
 }
