@@ -10,8 +10,10 @@ import (
 	"iter"
 	"maps"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"netcase"
 	"netcase/cube"
@@ -143,21 +145,24 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	coverage := req.Answerer.Coverage()
 	inputs := make([]*Input, len(detectors))
 	runs := make([]netcase.Run, len(detectors))
-	var wants []cube.Want
-	for i, d := range detectors {
+	own := make([][]cube.Want, len(detectors))
+	sideBySide(len(detectors), func(i int) {
+		d := detectors[i]
 		runs[i] = netcase.Run{Name: d.Name, OK: true}
 		in := newInput(ctx, req, &coverage)
 		in.questions = d.Ask(req.Config)
 		inputs[i] = in
 		if d.Refine == nil {
-			continue
+			return
 		}
-		own, err := guarded(in, d.Refine)
-		if err != nil {
+		var err error
+		if own[i], err = guarded(in, d.Refine); err != nil {
 			runs[i] = netcase.Run{Name: d.Name, Why: err.Error()}
-			continue
 		}
-		for _, w := range own {
+	})
+	var wants []cube.Want
+	for i, d := range detectors {
+		for _, w := range own[i] {
 			w.Tag = d.Name + "/" + w.Tag
 			wants = append(wants, w)
 		}
@@ -170,25 +175,30 @@ func Run(ctx context.Context, req Request) (Result, error) {
 		}
 	}
 	result := Result{Notes: details.Notes, Coverage: coverage}
+	found := make([][]netcase.Finding, len(detectors))
+	sideBySide(len(detectors), func(i int) {
+		if !runs[i].OK {
+			return
+		}
+		in := inputs[i]
+		in.Details = ownDetails(details, detectors[i].Name)
+		var err error
+		if found[i], err = guarded(in, detectors[i].Find); err != nil {
+			runs[i] = netcase.Run{Name: detectors[i].Name, Why: err.Error()}
+		}
+	})
 	for i, d := range detectors {
 		if !runs[i].OK {
 			continue
 		}
-		in := inputs[i]
-		in.Details = ownDetails(details, d.Name)
-		found, err := guarded(in, d.Find)
-		if err != nil {
-			runs[i] = netcase.Run{Name: d.Name, Why: err.Error()}
-			continue
-		}
-		runs[i].Found = len(found)
-		for k := range found {
-			found[k].Detector = d.Name
-			if found[k].Method == "" {
-				found[k].Method = d.Method
+		runs[i].Found = len(found[i])
+		for k := range found[i] {
+			found[i][k].Detector = d.Name
+			if found[i][k].Method == "" {
+				found[i][k].Method = d.Method
 			}
 		}
-		result.Findings = append(result.Findings, found...)
+		result.Findings = append(result.Findings, found[i]...)
 	}
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
@@ -197,6 +207,24 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	number(result.Findings)
 	result.Records = keep(result.Findings, details)
 	return result, nil
+}
+
+// sideBySide does work for 0 … n-1, as much at a time as there are processors.
+func sideBySide(n int, work func(int)) {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		wg.Go(func() {
+			for i := range next {
+				work(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
 }
 
 func newInput(ctx context.Context, req Request, coverage *netcase.Coverage) *Input {

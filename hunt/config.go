@@ -1,6 +1,7 @@
 package hunt
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,7 +40,10 @@ type Config struct {
 	Focus    string // an address, a host name or a port; empty: everything
 	Out      string // folder of the case; empty: it is not written
 	Workers  int
+	Memory   int64 // bytes that the whole run may take; what was folded goes to Temp beyond its share; 0: DefaultMemory
 	Spool    int64
+	Temp     string          // folder of temporary files; empty: the system's
+	Formats  []source.Format // of telemetry, in the order in which they are asked; nil: source.Formats
 	Stdin    io.Reader
 	Progress func(store.Progress)
 
@@ -48,6 +52,9 @@ type Config struct {
 	IntelConfig intel.Config
 	Rendering   Rendering
 }
+
+// DefaultMemory leaves a laptop its other programs.
+const DefaultMemory = 2 << 30
 
 // IntelPath is a file or folder of lists, with the date on which it was learned
 // where the user gave one.
@@ -62,7 +69,10 @@ func DefaultConfig() Config {
 }
 
 func (c *Config) storeConfig() store.Config {
-	return store.Config{Workers: c.Workers, Zone: c.Zone, Span: c.Span, Assume: c.Assume, Progress: c.Progress}
+	return store.Config{
+		Workers: c.Workers, Zone: c.Zone, Span: c.Span, Assume: c.Assume, Progress: c.Progress,
+		Memory: cmp.Or(c.Memory, DefaultMemory), Temp: c.Temp, Formats: c.Formats,
+	}
 }
 
 // opened are inputs that were found.

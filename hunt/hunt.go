@@ -39,6 +39,7 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = answers.Close() }() // temporary files only; what was asked is answered
 	if err := cfg.somethingToJudge(answers); err != nil {
 		return nil, err
 	}

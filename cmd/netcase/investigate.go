@@ -32,7 +32,7 @@ type investigateCmd struct {
 	Allow    []string `help:"Outside addresses that may do what they do (repeatable)." placeholder:"PREFIX"`
 	Assume   string   `help:"Take this reach where the outcome is not recorded: denied, no_reply, bidirectional …" placeholder:"REACH"`
 	Out      string   `short:"o" help:"Folder of the case (default: case-ID in the current folder)." placeholder:"DIR"`
-	Memory   string   `help:"Memory that the garbage collector aims to stay below, for example 2GB." placeholder:"SIZE"`
+	Memory   string   `help:"Memory that the run may take; beyond its share, what was folded goes to a temporary file." default:"2GB" placeholder:"SIZE"`
 	Spool    string   `help:"How much of standard input may be kept for a second reading." default:"4GB" placeholder:"SIZE"`
 	Workers  int      `help:"Inputs read at the same time (default: one a CPU)."`
 	FailOn   string   `name:"fail-on" help:"Exit with 1 if the lower end of the severity range reaches this." placeholder:"SEVERITY"`
@@ -148,13 +148,14 @@ func (c *investigateCmd) config() (hunt.Config, error) {
 
 // limits sets what a run may use.
 func (c *investigateCmd) limits(cfg *hunt.Config) (err error) {
-	if c.Memory != "" {
-		n, err := bytesOf("--memory", c.Memory)
-		if err != nil {
-			return err
-		}
-		debug.SetMemoryLimit(n)
+	if cfg.Memory, err = bytesOf("--memory", c.Memory); err != nil {
+		return err
 	}
+	if cfg.Memory == 0 {
+		cfg.Memory = hunt.DefaultMemory
+	}
+	const own = 10 // per cent that the program takes beside what the collector counts
+	debug.SetMemoryLimit(cfg.Memory - cfg.Memory/own)
 	cfg.Spool, err = bytesOf("--spool", c.Spool)
 	return err
 }
