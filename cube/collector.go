@@ -2,6 +2,8 @@ package cube
 
 import (
 	"cmp"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -29,7 +31,7 @@ func NewCollector(wants []Want) *Collector {
 	for i := range wants {
 		s := &wants[i].Selection
 		if wants[i].Records > 0 {
-			c.kept[wants[i].Tag] = &sample{limit: min(wants[i].Records, MaxRecords)}
+			c.kept[wants[i].Tag] = &sample{limit: min(wants[i].Records, MaxRecords), bar: math.MaxUint64}
 		}
 		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
 			c.other = append(c.other, i)
@@ -171,24 +173,59 @@ func (d *Details) bound() {
 	d.Notes = append(d.Notes, "original records were shortened to 20,000 for the case")
 }
 
-// sample keeps the first record, the last, and those with the smallest hashes.
+// sample keeps the first record, the last, and those that a hash of their places puts
+// first: a choice that neither the order of reading nor anybody's wish decides.
 type sample struct {
 	limit       int
 	total       int64
-	first, last *netcase.Record
-	low         []netcase.Record // sorted by hash once full
+	first, last *ranked
+	low         []ranked // sorted by rank once full
+	bar         uint64   // of a full list: records with a higher rank are not kept
+}
+
+// ranked is a record with the hash of its place.
+type ranked struct {
+	rank uint64
+	netcase.Record
+}
+
+// rankOf is the hash of a record's place.
+func rankOf(input string, p *netcase.Place) uint64 {
+	var h uint64 = 0xcbf29ce484222325
+	mix := func(x uint64) {
+		hi, lo := bits.Mul64(h^x, 0x9e3779b97f4a7c15)
+		h = hi ^ lo ^ x
+	}
+	for i := range len(input) {
+		mix(uint64(input[i]) + 1)
+	}
+	mix(uint64(p.Line) + 0x51)
+	mix(uint64(p.Offset) + 0x7f)
+	mix(uint64(p.Item) + 0x1d)
+	return h
 }
 
 func (s *sample) add(input string, f *netcase.Flow) {
 	s.total += max(f.Records, 1)
-	s.keep(RecordOf(input, f))
+	rank := rankOf(input, &f.Place)
+	if len(s.low) < s.limit || rank <= s.bar || s.first.after(f.Start, rank) || s.last.before(f.Start, rank) {
+		s.keep(ranked{rank, RecordOf(input, f)})
+	}
 }
 
-func (s *sample) keep(r netcase.Record) {
-	if s.first == nil || compareRecords(r, *s.first) < 0 {
+func (r *ranked) after(t netcase.Time, rank uint64) bool {
+	return r == nil || t < r.At || t == r.At && rank < r.rank
+}
+
+func (r *ranked) before(t netcase.Time, rank uint64) bool {
+	return r == nil || t > r.At || t == r.At && rank > r.rank
+}
+
+func (s *sample) keep(r ranked) {
+	if s.first.after(r.At, r.rank) {
 		s.first = &r
 	}
-	if s.last == nil || compareRecords(r, *s.last) > 0 {
+	if s.last.before(r.At, r.rank) {
 		s.last = &r
 	}
 	s.low = append(s.low, r)
@@ -198,16 +235,22 @@ func (s *sample) keep(r netcase.Record) {
 }
 
 func (s *sample) trim() {
-	slices.SortFunc(s.low, func(a, b netcase.Record) int { return strings.Compare(a.ID, b.ID) })
-	s.low = slices.CompactFunc(s.low, func(a, b netcase.Record) bool { return a.ID == b.ID })
-	if len(s.low) > s.limit {
+	slices.SortFunc(s.low, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.ID, b.ID), cmp.Compare(a.At, b.At))
+	})
+	s.low = slices.CompactFunc(s.low, func(a, b ranked) bool { return a.ID == b.ID })
+	s.bar = math.MaxUint64
+	if len(s.low) >= s.limit {
 		s.low = s.low[:s.limit]
+		if s.limit > 0 {
+			s.bar = s.low[s.limit-1].rank
+		}
 	}
 }
 
 func (s *sample) merge(o *sample) {
 	s.total += o.total
-	for _, r := range []*netcase.Record{o.first, o.last} {
+	for _, r := range []*ranked{o.first, o.last} {
 		if r != nil {
 			s.keep(*r)
 		}
@@ -224,18 +267,15 @@ func compareRecords(a, b netcase.Record) int {
 func (s *sample) set() RecordSet {
 	s.trim()
 	var out []netcase.Record
-	for _, r := range []*netcase.Record{s.first, s.last} {
+	keep := func(r *ranked) {
 		if r != nil && len(out) < s.limit && !slices.ContainsFunc(out, func(x netcase.Record) bool { return x.ID == r.ID }) {
-			out = append(out, *r)
+			out = append(out, r.Record)
 		}
 	}
-	for _, r := range s.low {
-		if len(out) >= s.limit {
-			break
-		}
-		if !slices.ContainsFunc(out, func(x netcase.Record) bool { return x.ID == r.ID }) {
-			out = append(out, r)
-		}
+	keep(s.first)
+	keep(s.last)
+	for i := range s.low {
+		keep(&s.low[i])
 	}
 	slices.SortFunc(out, compareRecords)
 	return RecordSet{Total: s.total, Records: out}

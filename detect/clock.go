@@ -70,6 +70,9 @@ func (s *sharedPair) selection() netcase.Selection {
 // sharedPairs picks pairs that two sensors saw now and then, in an order that
 // neither time nor address decides.
 func sharedPairs(in *Input) []sharedPair {
+	if !severalSensors(in.Coverage) {
+		return nil
+	}
 	picked := map[string][]sharedPair{}
 	open := map[cube.Pair]*sharedPair{}
 	var peer netcase.Endpoint
@@ -80,6 +83,7 @@ func sharedPairs(in *Input) []sharedPair {
 			if len(s.sensors) < 2 || s.flows > clockFlows*int64(len(s.sensors)) {
 				continue
 			}
+			s.hash = pairHash(s.Pair)
 			key := strings.Join(s.sensors, "\x00")
 			picked[key] = firstByHash(append(picked[key], *s))
 		}
@@ -99,7 +103,7 @@ func sharedPairs(in *Input) []sharedPair {
 			if len(open) >= clockOpen {
 				continue
 			}
-			s = &sharedPair{Pair: p, hash: pairHash(p)}
+			s = &sharedPair{Pair: p}
 			open[p] = s
 		}
 		s.flows += r.Flows + r.Agree
@@ -116,6 +120,17 @@ func sharedPairs(in *Input) []sharedPair {
 	}
 	slices.SortFunc(out, byHash)
 	return out
+}
+
+// severalSensors tells whether there is anything to compare.
+func severalSensors(c *netcase.Coverage) bool {
+	seen := map[string]bool{}
+	for i := range c.Inputs {
+		for _, s := range c.Inputs[i].Sensors {
+			seen[s] = true
+		}
+	}
+	return len(seen) > 1
 }
 
 func byHash(a, b sharedPair) int { return cmp.Compare(a.hash, b.hash) }

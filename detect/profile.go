@@ -169,8 +169,9 @@ func comparePorts(a, b netcase.PortCount) int {
 }
 
 // byPeer groups rows, which come sorted by peer, into one profiler for each peer
-// and direction. The rows of a peer are streamed into it, never collected.
-func byPeer(rows iter.Seq[cube.Row]) iter.Seq[*profiler] {
+// and direction. The rows of a peer are streamed into it, never collected; peers that
+// are not wanted are passed over.
+func byPeer(rows iter.Seq[cube.Row], wanted func(netcase.Endpoint) bool) iter.Seq[*profiler] {
 	return func(yield func(*profiler) bool) {
 		var open []*profiler // of the current peer, one a direction
 		flush := func() bool {
@@ -183,7 +184,15 @@ func byPeer(rows iter.Seq[cube.Row]) iter.Seq[*profiler] {
 			open = open[:0]
 			return true
 		}
+		var peer netcase.Endpoint
+		asked, want := false, false
 		for r := range rows {
+			if !asked || peer != r.Peer {
+				peer, asked, want = r.Peer, true, wanted(r.Peer)
+			}
+			if !want {
+				continue
+			}
 			if len(open) > 0 && open[0].p.Peer != r.Peer && !flush() {
 				return
 			}

@@ -68,10 +68,10 @@ func sightings(in *Input) []sightingSet {
 		return nil
 	}
 	sets := map[string]*sightingSet{}
-	for b := range byPeer(unicast(in.Rows(0))) {
-		if !b.p.Peer.Addr.IsValid() || welcome(in.Site, b.p.Peer) || !spokenOf(in.Intel, b.p.Peer.Addr) {
-			continue
-		}
+	wanted := func(peer netcase.Endpoint) bool {
+		return peer.Addr.IsValid() && !welcome(in.Site, peer) && spokenOf(in.Intel, peer.Addr)
+	}
+	for b := range byPeer(unicast(in.Rows(0)), wanted) {
 		p := b.profile()
 		card := in.Intel.Card(intel.CardQuery{
 			Address: p.Peer.Addr, First: p.First, Last: p.Last, Direction: p.Direction, Ports: p.PortSet(),
@@ -100,7 +100,7 @@ func sightings(in *Input) []sightingSet {
 // spokenOf tells whether anyone accuses an address or names it a research scanner;
 // where a range merely lies is no reason to look closer.
 func spokenOf(set *intel.Set, a netip.Addr) bool {
-	return slices.ContainsFunc(set.Match(a), func(i netcase.Indicator) bool {
+	return set.Holds(a) && slices.ContainsFunc(set.Match(a), func(i netcase.Indicator) bool {
 		return i.Claim.Adverse() || i.Claim == netcase.ClaimScanner
 	})
 }

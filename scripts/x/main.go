@@ -7,22 +7,24 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"time"
-
-	"netcase"
-	"netcase/source"
+	"netcase/hunt"
 	"netcase/store"
 )
 
 func main() {
-	runtime.GOMAXPROCS(1)
-	f, _ := os.Create("/tmp/fold.prof")
-	found, err := source.Find(os.Args[1:], source.Options{})
-	if err != nil {
-		panic(err)
-	}
+	f, _ := os.Create("/tmp/inv.prof")
 	pprof.StartCPUProfile(f)
+	cfg := hunt.DefaultConfig()
+	cfg.Paths, cfg.Out = os.Args[1:], "/tmp/xcase"
+	os.RemoveAll("/tmp/xcase")
 	t := time.Now()
-	m, err := store.Fold(context.Background(), store.Config{Workers: 1}, &netcase.Site{}, found)
-	fmt.Println(time.Since(t), err, len(m.Coverage().Inputs))
+	last := 0
+	cfg.Progress = func(p store.Progress) {
+		if p.Pass*100+p.Done != last { last = p.Pass*100+p.Done; var m runtime.MemStats; runtime.ReadMemStats(&m); fmt.Println(time.Since(t), p.Pass, p.Done, m.HeapInuse>>20, m.Sys>>20) }
+	}
+	_, err := hunt.Run(context.Background(), cfg)
 	pprof.StopCPUProfile()
+	fmt.Println(time.Since(t), err)
+	h, _ := os.Create("/tmp/heap.prof")
+	pprof.Lookup("allocs").WriteTo(h, 0)
 }
