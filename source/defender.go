@@ -21,6 +21,8 @@ var defenderNetwork = Format{
 	Proves: "which process accepted or opened which connection, and that it was established; never a block, and counts are a lower bound",
 	Detect: detectDefender,
 	Decode: decodeDefender,
+	Split:  tableSplit(defenderSpec),
+	Join:   joinDefender,
 }
 
 // The fields of a row.
@@ -56,7 +58,7 @@ var defenderNames = []string{
 }
 
 func defenderSpec() *tableSpec {
-	s := &tableSpec{table: tableDefender, width: dfFields, aliases: map[string]alias{}, times: []int{dfTime}}
+	s := &tableSpec{table: tableDefender, join: true, width: dfFields, aliases: map[string]alias{}, times: []int{dfTime}}
 	for field, name := range defenderNames {
 		s.aliases[strings.ToLower(name)] = alias{field: field}
 	}
@@ -172,21 +174,30 @@ func decodeDefender(ctx context.Context, in *Input, out Sink) error {
 	r := &defenderReader{}
 	r.out, r.decode = out, r.accept
 	err := r.read(ctx, in, defenderSpec())
-	r.missing(defenderNames, dfAction, dfDevice, dfRemoteIP, dfRemotePort, dfLocalIP, dfLocalPort, dfProtocol, dfReport,
-		dfImage, dfCommand, dfParent)
-	if r.noAction > 0 {
-		in.Note("in %s ActionType is missing: neither direction nor outcome is known", rowsOf(r.noAction))
-	}
-	if r.portless > 0 {
-		in.Note("%s have neither an action nor a port: they name a process and an address, and count as no flow", rowsOf(r.portless))
-	}
-	if r.byPort > 0 {
-		in.Note("in %s nothing says who began: the side with the service port was taken as the responder", rowsOf(r.byPort))
-	}
-	if r.assumedProto > 0 {
-		in.Note("in %s the protocol is missing: TCP was assumed", rowsOf(r.assumedProto))
+	for name, n := range map[string]int64{
+		sumNoAction: r.noAction, sumPortless: r.portless, sumByPort: r.byPort, sumProtocol: r.assumedProto,
+	} {
+		in.Sum(name, n)
 	}
 	return err
+}
+
+// The names of the counts that Join tells of.
+const (
+	sumNoAction = "rows without an action"
+	sumPortless = "rows without action and port"
+	sumByPort   = "rows decided by the port"
+)
+
+// joinDefender says what holds for the whole table.
+func joinDefender(in *Input) {
+	decisive := []int{dfAction, dfDevice, dfRemoteIP, dfRemotePort, dfLocalIP, dfLocalPort, dfProtocol, dfReport, dfImage, dfCommand, dfParent}
+	tableJoin(in, tableDefender, defenderNames, decisive, []countedNote{
+		{sumNoAction, "in %s ActionType is missing: neither direction nor outcome is known"},
+		{sumPortless, "%s have neither an action nor a port: they name a process and an address, and count as no flow"},
+		{sumByPort, "in %s nothing says who began: the side with the service port was taken as the responder"},
+		{sumProtocol, "in %s the protocol is missing: TCP was assumed"},
+	})
 }
 
 // defenderRow is one row, read.
