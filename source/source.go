@@ -80,6 +80,13 @@ func Formats() []Format {
 		zeekConn,
 		azureTraffic,
 		defenderNetwork,
+		defenderLogon,
+		defenderProcess,
+		defenderImage,
+		defenderRegistry,
+		defenderFile,
+		defenderEvents,
+		defenderInfo,
 	}
 }
 

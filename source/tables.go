@@ -78,6 +78,7 @@ type table struct {
 	columns []column
 	plan    []planned // the columns that are wanted, of a table with columns
 	direct  bool      // no two of them fill one field
+	stale   bool      // the row before left cells that the next may not fill
 	memo    []timeMemo
 	byKey   map[string]*column
 	keys    []rowKey // of the row before
@@ -552,7 +553,12 @@ func isSeparatorLine(raw []byte) bool {
 }
 
 func (t *table) csvRow(c *csvScan) error {
-	t.begin(c.Line(), c.Offset(), 0, c.Raw())
+	if n := c.Width(); !t.direct || n != len(t.columns) || t.stale {
+		t.begin(c.Line(), c.Offset(), 0, c.Raw())
+		t.stale = n != len(t.columns) // a full row fills every cell that any fills, a narrow one not
+	} else {
+		t.row.line, t.row.offset, t.row.raw = c.Line(), c.Offset(), c.Raw()
+	}
 	if c.Fault() != "" {
 		t.rows++
 		return t.reject(&t.row, "", c.Fault())
