@@ -179,18 +179,19 @@ func (c *csvScan) quick() bool {
 			return false
 		}
 		cells = appendCells(cells, text[:n], 0, c.comma)
-	} else if cells, n, lines = c.quoteCells(cells, text, line); n == 0 || n > c.limit {
+	} else if cells, n, lines = c.quoteCells(cells, text, line); n == 0 {
 		return false
 	}
-	if len(cells) > maxFields {
+	end := n
+	if text[n] == '\r' {
+		end++
+	}
+	if end > c.limit || len(cells) > maxFields {
 		return false
 	}
 	c.cells, c.fields, c.plain = cells, c.fields[:0], c.plain[:0]
 	c.line, c.offset, c.raw, c.fault = c.next, c.base+int64(c.pos), text[:n], ""
-	if text[n] == '\r' {
-		n++
-	}
-	c.pos += n + 1
+	c.pos += end + 1
 	c.next += lines
 	return true
 }
@@ -309,20 +310,23 @@ func (c *csvScan) measure() (n, ending int, lines int64, fault string) {
 	}
 	state, i, firstBreak := atFieldStart, 0, -1
 	for {
+		if i > c.limit {
+			return c.unended(c.limit+1, lines, firstBreak, state == inQuotes)
+		}
 		if c.pos+i == c.end {
-			if c.readErr == nil && i <= c.limit {
+			if c.readErr == nil {
 				c.fill()
 				continue
 			}
 			return c.unended(i, lines, firstBreak, state == inQuotes)
 		}
-		flat := c.base+int64(c.pos+i) < c.flat
 		if state == inQuotes {
 			i += c.untilQuote(i)
-			if c.pos+i == c.end {
+			if c.pos+i == c.end || i > c.limit {
 				continue
 			}
 		}
+		flat := c.base+int64(c.pos+i) < c.flat
 		b := c.buf[c.pos+i]
 		switch {
 		case b == '\n' && state == inQuotes && flat:
@@ -462,6 +466,29 @@ func (c *csvScan) fill() {
 	n, err := readSome(c.r, c.buf[c.end:])
 	c.end += n
 	c.readErr = err
+}
+
+// cutCSV is where the last record that ends within block ends, for a table whose
+// records may hold line endings in quotes. Inside what follows a quote that nobody
+// closes, where records are lines, no cut is made.
+func cutCSV(block []byte, comma byte, limit int) int {
+	if len(block) <= limit && bytes.IndexByte(block, '"') < 0 {
+		return WholeLines(block)
+	}
+	c := csvScan{buf: block, end: len(block), comma: comma, limit: limit, readErr: io.EOF, next: 1}
+	cut := 0
+	for c.Next() {
+		if c.pos == c.end && (block[c.end-1] != '\n' || c.fault == csvOpenQuote) {
+			return cut
+		}
+		if c.fault == csvOpenQuote && c.flat == int64(c.end) && c.end-int(c.offset) <= limit {
+			return cut // its end may stand in what is not read yet
+		}
+		if int64(c.pos) >= c.flat {
+			cut = c.pos
+		}
+	}
+	return cut
 }
 
 // makeRoom moves the bytes from start to end to the front of the buffer and

@@ -21,6 +21,8 @@ var defenderNetwork = Format{
 	Proves: "which process accepted or opened which connection, and that it was established; never a block, and counts are a lower bound",
 	Detect: detectDefender,
 	Decode: decodeDefender,
+	Split:  tableSplit(defenderSpec),
+	Join:   func(in *Input) { joinDevice(in, deviceNetwork) },
 }
 
 // The fields of a row.
@@ -43,6 +45,38 @@ const (
 	dfDomain
 	dfParent
 	dfOS
+	dfTable
+	dfImageID
+	dfImageOriginal
+	dfImageSHA256
+	dfImageSHA1
+	dfImageMD5
+	dfImageSigned
+	dfImageSigner
+	dfFileName
+	dfFolder
+	dfSHA256
+	dfSHA1
+	dfMD5
+	dfPCommand
+	dfPID
+	dfIntegrity
+	dfElevation
+	dfOriginal
+	dfSigned
+	dfSigner
+	dfAccountName
+	dfAccountDomain
+	dfLogonType
+	dfFailure
+	dfLocalAdmin
+	dfLogonID
+	dfRemoteDevice
+	dfAdditional
+	dfRegKey
+	dfRegName
+	dfRegData
+	dfPrevious
 	dfFields
 )
 
@@ -52,17 +86,37 @@ var defenderNames = []string{
 	dfRemotePort: "RemotePort", dfRemoteURL: "RemoteUrl", dfLocalIP: "LocalIP", dfLocalPort: "LocalPort", dfProtocol: "Protocol",
 	dfReport: "ReportId", dfImage: "InitiatingProcessFileName", dfPath: "InitiatingProcessFolderPath",
 	dfCommand: "InitiatingProcessCommandLine", dfAccount: "InitiatingProcessAccountName", dfDomain: "InitiatingProcessAccountDomain",
-	dfParent: "InitiatingProcessParentFileName", dfOS: "OSPlatform",
+	dfParent: "InitiatingProcessParentFileName", dfOS: "OSPlatform", dfTable: "$table", dfImageID: "InitiatingProcessId",
+	dfImageOriginal: "InitiatingProcessVersionInfoOriginalFileName", dfImageSHA256: "InitiatingProcessSHA256",
+	dfImageSHA1: "InitiatingProcessSHA1", dfImageMD5: "InitiatingProcessMD5", dfImageSigned: "InitiatingProcessSignatureStatus",
+	dfImageSigner: "InitiatingProcessSignerType", dfFileName: "FileName", dfFolder: "FolderPath", dfSHA256: "SHA256", dfSHA1: "SHA1",
+	dfMD5: "MD5", dfPCommand: "ProcessCommandLine", dfPID: "ProcessId", dfIntegrity: "ProcessIntegrityLevel",
+	dfElevation: "ProcessTokenElevation", dfOriginal: "ProcessVersionInfoOriginalFileName", dfSigned: "CreatedProcessSignatureStatus",
+	dfSigner: "CreatedProcessSignerType", dfAccountName: "AccountName", dfAccountDomain: "AccountDomain", dfLogonType: "LogonType",
+	dfFailure: "FailureReason", dfLocalAdmin: "IsLocalAdmin", dfLogonID: "LogonId", dfRemoteDevice: "RemoteDeviceName",
+	dfAdditional: "AdditionalFields", dfRegKey: "RegistryKey", dfRegName: "RegistryValueName", dfRegData: "RegistryValueData",
+	dfPrevious: "PreviousFileName",
 }
 
 func defenderSpec() *tableSpec {
-	s := &tableSpec{table: tableDefender, width: dfFields, aliases: map[string]alias{}, times: []int{dfTime}}
+	s := &tableSpec{table: tableDefender, join: true, width: dfFields, aliases: map[string]alias{}, times: []int{dfTime}}
 	for field, name := range defenderNames {
 		s.aliases[strings.ToLower(name)] = alias{field: field}
 	}
 	for name, field := range map[string]int{
 		"timegenerated": dfTime, "computer": dfDevice, "deviceos": dfOS, "osversion": dfOS,
 		"remoteipaddress": dfRemoteIP, "localipaddress": dfLocalIP, "initiatingprocess": dfImage,
+		"type": dfTable, "category": dfTable, "sourcetable": dfTable, "logonfailurereason": dfFailure,
+		// as msticpy and the sensor itself name the columns
+		"reporttime": dfTime, "computerdnsname": dfDevice, "machineid": dfDeviceID, "reportindex": dfReport,
+		"initiatingprocessname": dfImage, "initiatingprocessimagefilepath": dfPath, "process_commandline": dfCommand,
+		"initiatingprocessaccountdomainname": dfDomain, "initiatingprocessparentprocessname": dfParent,
+		"initiatingprocessimagesha256": dfImageSHA256, "initiatingprocessimagesha1": dfImageSHA1, "initiatingprocessimagemd5": dfImageMD5,
+		"createdprocessname": dfFileName, "createdprocessfilepath": dfFolder, "createdprocesscommandline": dfPCommand,
+		"createdprocessid": dfPID, "createdprocessintegritylevel": dfIntegrity, "createdprocesstokenelevationtype": dfElevation,
+		"createdprocessfilesha256": dfSHA256, "createdprocessfilesha1": dfSHA1, "createdprocessfilemd5": dfMD5,
+		"createdprocessversioninfooriginalfilename": dfOriginal, "createdprocessaccountname": dfAccountName,
+		"createdprocessaccountdomainname": dfAccountDomain,
 	} {
 		s.aliases[name] = alias{field, 1}
 	}
@@ -83,6 +137,8 @@ func detectDefender(head []byte) (bool, string) {
 		return false, "it names neither device nor action nor process"
 	case h.has("logontype"):
 		return false, "it is DeviceLogonEvents, which holds logins and no flows"
+	case h.has("registrykey", "registryvaluename"):
+		return false, "it is DeviceEvents or DeviceRegistryEvents"
 	case !h.has("timestamp", "timegenerated"):
 		return false, "it has no column with a time"
 	}
@@ -149,10 +205,11 @@ type defenderReader struct {
 	tableReading
 	byPort, noAction, assumedProto, portless int64
 
-	device   lowered
-	account  accountName
-	lastWord string // the last ActionType, and what it means
-	lastMean action // its zero value is what no word means
+	table   deviceTable      // of rows that do not say
+	systems map[string]int64 // rows of DeviceInfo by operating system
+	device  lowered
+	owner   accountName
+	kind    deviceKind // of the last row
 }
 
 // accountName joins domain and account, remembered while the same two recur.
@@ -169,25 +226,15 @@ func (a *accountName) of(domain, account string) string {
 }
 
 func decodeDefender(ctx context.Context, in *Input, out Sink) error {
-	r := &defenderReader{}
-	r.out, r.decode = out, r.accept
-	err := r.read(ctx, in, defenderSpec())
-	r.missing(defenderNames, dfAction, dfDevice, dfRemoteIP, dfRemotePort, dfLocalIP, dfLocalPort, dfProtocol, dfReport,
-		dfImage, dfCommand, dfParent)
-	if r.noAction > 0 {
-		in.Note("in %s ActionType is missing: neither direction nor outcome is known", rowsOf(r.noAction))
-	}
-	if r.portless > 0 {
-		in.Note("%s have neither an action nor a port: they name a process and an address, and count as no flow", rowsOf(r.portless))
-	}
-	if r.byPort > 0 {
-		in.Note("in %s nothing says who began: the side with the service port was taken as the responder", rowsOf(r.byPort))
-	}
-	if r.assumedProto > 0 {
-		in.Note("in %s the protocol is missing: TCP was assumed", rowsOf(r.assumedProto))
-	}
-	return err
+	return decodeDevice(ctx, in, out, deviceNetwork)
 }
+
+// The names of the counts that Join tells of.
+const (
+	sumNoAction = "rows without an action"
+	sumPortless = "rows without action and port"
+	sumByPort   = "rows decided by the port"
+)
 
 // defenderRow is one row, read.
 type defenderRow struct {
@@ -201,6 +248,14 @@ type defenderRow struct {
 }
 
 func (r *defenderReader) accept(x *tableRow) error {
+	k := r.kindOf(x)
+	switch {
+	case k.other != "":
+		r.in.Skip("a row of " + k.other + ", which is not read")
+		return nil
+	case !k.network:
+		return r.otherTable(x, k.table, k.word)
+	}
 	row, field, reason := r.row(x)
 	if reason != "" {
 		return r.reject(x, defenderNames[field], reason)
@@ -224,11 +279,7 @@ func (r *defenderReader) accept(x *tableRow) error {
 
 // row reads the cells.
 func (r *defenderReader) row(x *tableRow) (row defenderRow, field int, reason string) {
-	row = defenderRow{tableRow: x, name: r.name(x, dfAction, 64)}
-	if row.name != r.lastWord {
-		r.lastWord, r.lastMean = row.name, actionOf(row.name)
-	}
-	row.action = r.lastMean
+	row = defenderRow{tableRow: x, name: r.kind.word, action: r.kind.action}
 	var err error
 	if row.at, err = r.time(x, dfTime); err != nil {
 		return row, dfTime, err.Error()
@@ -304,6 +355,7 @@ func (r *defenderReader) flow(x *defenderRow) {
 	}
 	if r.in.Raw {
 		f.Place, f.Raw = x.place(), r.kept(x.tableRow)
+		f.Stamp, f.Zone = r.stamp(x.tableRow, dfTime)
 	}
 	r.in.AcceptFlow(&r.batch, f)
 }
@@ -356,7 +408,7 @@ func (r *defenderReader) process(x *defenderRow) bool {
 	p := netcase.Process{
 		Time: x.at, Host: x.device, OS: r.name(x.tableRow, dfOS, maxName), Role: roleOf(x), Action: x.name,
 		Image: r.name(x.tableRow, dfImage, maxName), Path: r.name(x.tableRow, dfPath, maxKey),
-		CommandLine: r.name(x.tableRow, dfCommand, maxCommand), Account: r.account.of(r.name(x.tableRow, dfDomain, maxName), r.name(x.tableRow, dfAccount, maxName)),
+		CommandLine: r.name(x.tableRow, dfCommand, maxCommand), Account: r.owner.of(r.name(x.tableRow, dfDomain, maxName), r.name(x.tableRow, dfAccount, maxName)),
 		Parent: r.name(x.tableRow, dfParent, maxName), LocalPort: x.local, RemotePort: x.far, Peer: x.peer, Sensor: sensorDefender, Key: x.key,
 	}
 	if p.Image == "" && p.CommandLine == "" && p.Path == "" {
@@ -364,6 +416,7 @@ func (r *defenderReader) process(x *defenderRow) bool {
 	}
 	if r.in.Raw {
 		p.Place, p.Raw = x.place(), r.kept(x.tableRow)
+		p.Stamp, p.Zone = r.stamp(x.tableRow, dfTime)
 	}
 	r.batch.Processes = append(r.batch.Processes, p)
 	return true

@@ -211,6 +211,9 @@ func allFlows(t testing.TB, f Format, text []byte) ([]netcase.Flow, *netcase.Inp
 		flows = append(flows, b.Flows...)
 		return nil
 	})
+	if f.Join != nil {
+		f.Join(in)
+	}
 	return flows, report, err
 }
 

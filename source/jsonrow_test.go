@@ -65,7 +65,7 @@ func rowText(rng *rand.Rand) string {
 // text is cut by reads, and broken rows are refused alike.
 func TestRowsInOneGo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 32))
-	for range 6000 {
+	for range 3000 {
 		var rows []string
 		for range 1 + rng.IntN(5) {
 			rows = append(rows, rowText(rng))

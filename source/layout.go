@@ -313,6 +313,16 @@ func (r *tableReading) name(x *tableRow, field, limit int) string {
 	return text
 }
 
+// stamp is the time in a field as it is spelled, and the zone that was assumed for
+// it; empty: row or header states one.
+func (r *tableReading) stamp(x *tableRow, field int) (stamp, zone string) {
+	probe := timeReader{zone: r.times.zone, order: r.times.order}
+	if _, err := probe.parse(x.cells[field], x.zones[field]); err == nil && probe.assumedZone {
+		zone = probe.zone.String()
+	}
+	return nameIn(x.cells[field], maxTimeText), zone
+}
+
 // kept is a copy of the bytes of the row for the second pass, else nil.
 func (r *tableReading) kept(x *tableRow) []byte {
 	if !r.in.Raw {

@@ -78,7 +78,7 @@ func TestQueries(t *testing.T) {
 
 // TestQueriesNameColumnsThatAreRead compares the projections with what the formats read.
 func TestQueriesNameColumnsThatAreRead(t *testing.T) {
-	traffic, defender := trafficSpec("").aliases, defenderSpec().aliases
+	traffic, defender := trafficSpec().aliases, defenderSpec().aliases
 	for _, q := range queryTables() {
 		known := traffic
 		if q.format == "" {

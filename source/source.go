@@ -86,6 +86,13 @@ func Formats() []Format {
 		windowsJSON,
 		windowsEVTX,
 		windowsViewer,
+		defenderLogon,
+		defenderProcess,
+		defenderImage,
+		defenderRegistry,
+		defenderFile,
+		defenderEvents,
+		defenderInfo,
 	}
 }
 

@@ -117,15 +117,6 @@ func hashRank(name []byte, digits int) int {
 	return 0
 }
 
-func hexDigits(text []byte) bool {
-	for _, b := range text {
-		if (b < '0' || b > '9') && (b|0x20 < 'a' || b|0x20 > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
 // maxSysmonAnswers bounds the answers of one query that are kept.
 const maxSysmonAnswers = 64
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,9 @@ type tableSpec struct {
 	aliases map[string]alias // normalised column name -> field
 	width   int              // number of fields
 	times   []int            // fields that hold times
+	// join tells that the format's Join calls tableJoin, so that what holds for the
+	// whole table is told there; else it is told at the end of the decoding.
+	join bool
 }
 
 // alias is the field that a column fills. Of several columns for one field the
@@ -74,6 +78,7 @@ type table struct {
 	columns []column
 	plan    []planned // the columns that are wanted, of a table with columns
 	direct  bool      // no two of them fill one field
+	stale   bool      // the row before left cells that the next may not fill
 	memo    []timeMemo
 	byKey   map[string]*column
 	keys    []rowKey // of the row before
@@ -85,6 +90,8 @@ type table struct {
 	unescaped []byte
 	slow      bool   // rows of JSON token by token: the slow twin of quickRow
 	present   []bool // fields for which a column was seen
+	local     bool   // the header says that times are local
+	lead      int64  // length of the header of a CSV
 	rows      int64
 	narrow    int64
 }
@@ -107,7 +114,13 @@ func readTable(ctx context.Context, in *Input, spec *tableSpec, t *table) error 
 	size := &counting{r: io.MultiReader(bytes.NewReader(look), in.R)}
 	t.prepare()
 	err = t.run(size, plan)
-	t.finish(size.n)
+	if in.From.Offset > 0 {
+		size.n -= t.lead // which is the header of the first part, and was counted there
+	}
+	t.sum(size.n)
+	if !spec.join {
+		tableRemarks(in, spec.table)
+	}
 	return err
 }
 
@@ -139,7 +152,9 @@ func (t *table) run(r io.Reader, p layout) error {
 	case shapeLines:
 		return t.readLines(r)
 	}
-	return t.readJSON(newJSON(r), p.shape)
+	s := newJSON(r)
+	s.base, s.next = t.in.From.Offset, t.in.From.Line+1
+	return t.readJSON(s, p.shape)
 }
 
 // look reads the start of the stream, to learn its layout, and as much more as
@@ -150,9 +165,13 @@ func (t *table) look() ([]byte, layout, error) {
 		return nil, layout{}, err
 	}
 	plan := layoutOf(look)
+	if t.in.From.Offset > 0 {
+		t.times.settled = true // as it was for the first part, or it would not be one
+		return look, t.partLayout(look, plan), nil
+	}
 	for {
 		order, open := t.orderIn(look, plan)
-		t.times.order = order
+		t.times.order, t.times.settled = order, order == orderUnknown && !open
 		if order != orderUnknown || !open || done || len(look) >= longestLook {
 			return look, plan, nil
 		}
@@ -160,6 +179,24 @@ func (t *table) look() ([]byte, layout, error) {
 			return look, plan, err
 		}
 	}
+}
+
+// partLayout is the layout of a later part. Of lines of objects any may be broken,
+// also the one that a part begins with: it is no header.
+func (t *table) partLayout(look []byte, p layout) layout {
+	if p.shape == shapeCSV && !bytes.Contains(firstLine(look), []byte(`":`)) {
+		known := 0
+		for _, name := range csvHeader(look, p.comma) {
+			plain, _ := columnName(name)
+			if _, ok := t.spec.aliases[plain]; ok {
+				known++
+			}
+		}
+		if known > 1 {
+			return p
+		}
+	}
+	return layout{shape: shapeLines}
 }
 
 // readUpTo appends to b until it is n bytes long or the stream ends.
@@ -228,38 +265,135 @@ func (t *table) reject(r *tableRow, field, reason string) error {
 	return nil
 }
 
-// finish says what holds for the whole table.
-func (t *table) finish(size int64) {
-	t.in.Report.Table = t.spec.table
-	if t.times.assumedZone && t.in.Location() != time.UTC {
-		t.in.Note("times without a zone were read as %s", t.in.Location())
-	} else if t.times.assumedZone {
-		t.in.Note("times without a zone were read as UTC")
+// The names under which a part sums what is told of the whole table.
+const (
+	sumRows    = "table rows"
+	sumSize    = "table bytes"
+	sumNarrow  = "table narrow rows"
+	sumZone    = "table times without a zone"
+	sumOrder   = "table dates of either order"
+	sumTurned  = "table dates against the order"
+	sumLocal   = "table local times"
+	sumColumns = "table columns"
+	sumField   = "table field " // and its number: a column for it was seen
+)
+
+// sum adds what this part found.
+func (t *table) sum(size int64) {
+	t.in.Sum(sumRows, t.rows)
+	t.in.Sum(sumSize, size)
+	t.in.Sum(sumNarrow, t.narrow)
+	t.in.Sum(sumColumns, int64(len(t.columns)))
+	for _, said := range [...]struct {
+		name string
+		is   bool
+	}{
+		{sumZone, t.times.assumedZone}, {sumOrder, t.times.assumedOrder && t.times.order == orderUnknown},
+		{sumTurned, t.times.turned}, {sumLocal, t.local},
+	} {
+		if said.is {
+			t.in.Sum(said.name, 1)
+		}
 	}
-	if t.times.assumedOrder && t.times.order == orderUnknown {
-		t.in.Note("no date tells whether the day or the month stands first: the month was assumed to")
+	for f, seen := range t.present {
+		if seen {
+			t.in.Sum(sumField+strconv.Itoa(f), 1)
+		}
 	}
-	if t.times.turned {
-		t.in.Note("dates contradict one another in the order of day and month: some rows may be booked on the wrong day")
-	}
-	if t.narrow > 0 {
-		t.in.Note("in %s fields are missing at the end: they were taken as empty", rowsOf(t.narrow))
-	}
-	t.cut(size)
 }
 
-// cut tells whether the export probably ends at a cap.
-func (t *table) cut(size int64) {
-	reason, _ := CutReason(t.rows, t.spec.table)
+// fieldSeen tells whether the table has a column for a field.
+func fieldSeen(in *Input, field int) bool { return in.Sums[sumField+strconv.Itoa(field)] > 0 }
+
+// tableRemarks says what holds for a whole table.
+func tableRemarks(in *Input, name string) {
+	in.Report.Table = name
+	if in.Sums[sumLocal] > 0 {
+		in.Note("the header says that times are local, without saying where: they were read as %s", in.Location())
+	}
+	if in.Sums[sumZone] > 0 && in.Location() != time.UTC {
+		in.Note("times without a zone were read as %s", in.Location())
+	} else if in.Sums[sumZone] > 0 {
+		in.Note("times without a zone were read as UTC")
+	}
+	if in.Sums[sumOrder] > 0 {
+		in.Note("no date tells whether the day or the month stands first: the month was assumed to")
+	}
+	if in.Sums[sumTurned] > 0 {
+		in.Note("dates contradict one another in the order of day and month: some rows may be booked on the wrong day")
+	}
+	if n := in.Sums[sumNarrow]; n > 0 {
+		in.Note("in %s fields are missing at the end: they were taken as empty", rowsOf(n))
+	}
+	tableCut(in, name)
+}
+
+// tableCut tells whether the export probably ends at a cap.
+func tableCut(in *Input, name string) {
+	reason, _ := CutReason(in.Sums[sumRows], name)
 	if reason == "" {
-		reason = sizeCap(size)
+		reason = sizeCap(in.Sums[sumSize])
 	}
-	if t.in.Report.Cut == "" {
-		t.in.Report.Cut = reason
+	if in.Report.Cut == "" {
+		in.Report.Cut = reason
 	}
-	if t.in.Report.Cut != "" {
-		t.in.Report.CutQuery = countQuery(t.spec.table, wholeDays(t.in.Report.Span))
+	if in.Report.Cut != "" {
+		in.Report.CutQuery = countQuery(name, wholeDays(in.Report.Span))
 	}
+}
+
+// tableJoin says what holds for a whole table: the remarks of all tables, the
+// columns, by their standard names, that would have decided something and that it
+// lacks, and what was counted.
+func tableJoin(in *Input, name string, names []string, decisive []int, counted []countedNote) {
+	tableRemarks(in, name)
+	for _, f := range decisive {
+		if (in.Sums[sumRows] > 0 || in.Sums[sumColumns] > 0) && !fieldSeen(in, f) {
+			in.Report.Missing = append(in.Report.Missing, names[f])
+		}
+	}
+	for _, n := range counted {
+		if rows := in.Sums[n.sum]; rows > 0 {
+			in.Note(n.text, rowsOf(rows))
+		}
+	}
+}
+
+// countedNote is a note about a number of rows that the parts summed.
+type countedNote struct{ sum, text string }
+
+// tableSplit tells how a table is decoded in parts: one object a line, or CSV with
+// its header first. Answers, lists, and dates whose order of day and month is
+// learned from the rows are read as a whole.
+func tableSplit(spec func() *tableSpec) func(head []byte) *Split {
+	return func(head []byte) *Split {
+		p := layoutOf(head)
+		switch p.shape {
+		case shapeLines:
+			return &Split{Cut: WholeLines}
+		case shapeCSV:
+			t := &table{spec: spec(), in: &Input{}}
+			if order, open := t.orderIn(head, p); order != orderUnknown || open {
+				return nil
+			}
+			lead := csvLead(head, p.comma)
+			if lead == 0 {
+				return nil
+			}
+			return &Split{Lead: lead, Cut: func(block []byte) int { return cutCSV(block, p.comma, maxRecord) }}
+		}
+		return nil
+	}
+}
+
+// csvLead is the length of the header, 0 where it does not end in the head.
+func csvLead(head []byte, comma byte) int {
+	t := table{in: &Input{Report: &netcase.InputReport{}}, spec: &tableSpec{}}
+	c := newCSV(bytes.NewReader(head), comma)
+	if !t.readHeader(c) || c.Last() {
+		return 0
+	}
+	return int(t.lead)
 }
 
 // begin clears the row for the next record.
@@ -321,9 +455,7 @@ func (t *table) column(header []byte) column {
 		return c
 	}
 	t.present[c.field] = true
-	if c.local {
-		t.in.Note("the header says that times are local, without saying where: they were read as %s", t.in.Location())
-	}
+	t.local = t.local || c.local
 	return c
 }
 
@@ -364,6 +496,7 @@ func headerZone(text string) (zone *time.Location, local bool) {
 // readCSV reads separated text with a header.
 func (t *table) readCSV(r io.Reader, comma byte) error {
 	c := newCSV(r, comma)
+	c.base, c.next = t.in.From.Offset, t.in.From.Line+1
 	if !t.readHeader(c) {
 		if err := c.Err(); err != nil {
 			return err
@@ -383,13 +516,15 @@ func (t *table) readCSV(r io.Reader, comma byte) error {
 
 // readHeader reads the names of the columns, and past a spreadsheet's "sep=" line.
 func (t *table) readHeader(c *csvScan) bool {
-	for c.Next() {
+	from := c.base
+	for first := true; c.Next(); first = false {
 		if c.Fault() != "" {
 			return false
 		}
-		if c.Line() == 1 && isSeparatorLine(c.Raw()) {
+		if first && isSeparatorLine(c.Raw()) {
 			continue
 		}
+		t.lead = c.base + int64(c.pos) - from
 		t.header = bytes.Clone(bytes.TrimPrefix(c.Raw(), []byte(bomUTF8)))
 		for _, name := range headerFields(c) {
 			t.columns = append(t.columns, t.column(name))
@@ -418,7 +553,12 @@ func isSeparatorLine(raw []byte) bool {
 }
 
 func (t *table) csvRow(c *csvScan) error {
-	t.begin(c.Line(), c.Offset(), 0, c.Raw())
+	if n := c.Width(); !t.direct || n != len(t.columns) || t.stale {
+		t.begin(c.Line(), c.Offset(), 0, c.Raw())
+		t.stale = n != len(t.columns) // a full row fills every cell that any fills, a narrow one not
+	} else {
+		t.row.line, t.row.offset, t.row.raw = c.Line(), c.Offset(), c.Raw()
+	}
 	if c.Fault() != "" {
 		t.rows++
 		return t.reject(&t.row, "", c.Fault())
@@ -516,13 +656,14 @@ func (t *table) readLines(r io.Reader) error {
 		if len(line) == 0 {
 			continue
 		}
-		t.begin(l.Number(), l.Offset(), 0, line)
+		number, offset := t.in.From.Line+l.Number(), t.in.From.Offset+l.Offset()
+		t.begin(number, offset, 0, line)
 		if l.TooLong() {
 			t.rows++
-			t.in.Reject(l.Number(), 0, "", csvTooLong, line)
+			t.in.Reject(number, 0, "", csvTooLong, line)
 			continue
 		}
-		if err := t.objectRow(jsonOf(line, l.Offset(), l.Number())); err != nil {
+		if err := t.objectRow(jsonOf(line, offset, number)); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,9 @@ var (
 type timeReader struct {
 	zone  *time.Location // for times that name none
 	order dayOrder       // of dates with slashes
+	// settled tells that nothing more is learned of the order: a date that shows one
+	// decides for itself alone.
+	settled bool
 
 	assumedZone  bool // a time without a zone was read
 	assumedOrder bool // a date was read that fits both orders, and the order is not known
@@ -280,7 +283,10 @@ func (t *timeReader) settle(d *calendar) {
 		order = shown
 	case shown != orderUnknown:
 		t.turned = t.turned || t.assumedOrder && shown == dayFirst
-		t.order, order = shown, shown
+		order = shown
+		if !t.settled {
+			t.order = shown
+		}
 	case order == orderUnknown && d.month != d.day:
 		t.assumedOrder = true
 	}

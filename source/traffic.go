@@ -22,6 +22,8 @@ var azureTraffic = Format{
 	Proves: "what the rules allowed and denied, summed over 10 or 60 minutes; no cadence, no source ports, seldom whether anything answered",
 	Detect: detectTraffic,
 	Decode: decodeTraffic,
+	Split:  tableSplit(trafficSpec),
+	Join:   joinTraffic,
 }
 
 // The fields of a row.
@@ -115,9 +117,9 @@ var trafficAliases = [...]struct {
 	{trOctetsIn, "bytesdesttosrc"},
 }
 
-func trafficSpec(name string) *tableSpec {
+func trafficSpec() *tableSpec {
 	s := &tableSpec{
-		table: name, width: trFields, aliases: map[string]alias{},
+		table: tableTraffic, join: true, width: trFields, aliases: map[string]alias{},
 		times: []int{trTime, trIntervalStart, trIntervalEnd, trStart, trEnd},
 	}
 	for field, name := range trafficNames {
@@ -181,39 +183,48 @@ func decodeTraffic(ctx context.Context, in *Input, out Sink) error {
 	r := &trafficReader{sensors: map[string]string{}}
 	r.out = out
 	r.decode = r.accept
-	err := r.read(ctx, in, trafficSpec(tableTraffic))
-	r.remarks()
+	err := r.read(ctx, in, trafficSpec())
+	for name, n := range map[string]int64{
+		sumArrival: r.arrival, sumInterval: r.interval, sumOddSums: r.oddSums, sumEvenly: r.evenly, sumProtocol: r.assumedProto,
+		sumDirection: r.assumedDirection, sumOneEnd: r.noEnd,
+	} {
+		in.Sum(name, n)
+	}
 	return err
 }
 
-// remarks says what holds for the whole table.
-func (r *trafficReader) remarks() {
-	r.missing(trafficNames, trStatus, trAllowedIn, trDeniedIn, trAllowedOut, trDeniedOut, trIntervalStart, trIntervalEnd,
-		trStart, trDirection, trRuleOrACL(&r.table), trProtocol, trDestPort, trOctetsOut, trOctetsIn)
-	for _, n := range [...]struct {
-		count int64
-		text  string
-	}{
-		{r.arrival, "in %s TimeGenerated is the only time, which is when the row arrived: the flows are up to two hours older"},
-		{r.interval, "in %s the start of the flow is missing: the start of the interval was taken"},
-		{r.oddSums, "in %s the counts of several packed addresses differ from the row's: they were scaled to the row's"},
-		{r.evenly, "in %s several addresses stand without their counts: the row's flows were divided evenly, its bytes left out"},
-		{r.assumedProto, "in %s the protocol is missing: what the port speaks by custom was taken"},
-		{r.assumedDirection, "in %s the direction is missing: it was taken from the columns that are filled"},
-		{r.noEnd, "in %s only one end of the flow is named"},
-	} {
-		if n.count > 0 {
-			r.in.Note(n.text, rowsOf(n.count))
-		}
-	}
-}
+// The names of the counts that Join tells of.
+const (
+	sumArrival   = "rows with the arrival alone"
+	sumInterval  = "rows with the interval alone"
+	sumOddSums   = "rows whose counts were scaled"
+	sumEvenly    = "rows divided evenly"
+	sumProtocol  = "rows without a protocol"
+	sumDirection = "rows without a direction"
+	sumOneEnd    = "rows with one end"
+)
 
-// trRuleOrACL is the field that names the rule: the newer table has another one.
-func trRuleOrACL(t *table) int {
-	if t.present[trRules] {
-		return trRules
+// joinTraffic says what holds for the whole table. The newer one names its targets
+// and has another column for the rule.
+func joinTraffic(in *Input) {
+	name, rule := tableTraffic, trRule
+	if fieldSeen(in, trTarget) || fieldSeen(in, trACL) {
+		name = tableNTA
 	}
-	return trRule
+	if fieldSeen(in, trRules) {
+		rule = trRules
+	}
+	decisive := []int{trStatus, trAllowedIn, trDeniedIn, trAllowedOut, trDeniedOut, trIntervalStart, trIntervalEnd,
+		trStart, trDirection, rule, trProtocol, trDestPort, trOctetsOut, trOctetsIn}
+	tableJoin(in, name, trafficNames, decisive, []countedNote{
+		{sumArrival, "in %s TimeGenerated is the only time, which is when the row arrived: the flows are up to two hours older"},
+		{sumInterval, "in %s the start of the flow is missing: the start of the interval was taken"},
+		{sumOddSums, "in %s the counts of several packed addresses differ from the row's: they were scaled to the row's"},
+		{sumEvenly, "in %s several addresses stand without their counts: the row's flows were divided evenly, its bytes left out"},
+		{sumProtocol, "in %s the protocol is missing: what the port speaks by custom was taken"},
+		{sumDirection, "in %s the direction is missing: it was taken from the columns that are filled"},
+		{sumOneEnd, "in %s only one end of the flow is named"},
+	})
 }
 
 // trafficRow is one row, read.
@@ -241,9 +252,6 @@ type part struct {
 }
 
 func (r *trafficReader) accept(x *tableRow) error {
-	if r.present[trTarget] || r.present[trACL] {
-		r.spec.table = tableNTA
-	}
 	if sub := x.cells[trSubType]; !blank(sub) && !oneOf(sub, "flowlog") {
 		r.in.Skip("SubType " + nameIn(sub, 64) + " is no flow")
 		return nil
