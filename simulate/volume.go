@@ -48,6 +48,7 @@ func volumeFormats() []volumeFormat {
 		{"azure-vnet", "vnet/PT1H.json", newVNetWriter},
 		{"azure-traffic", "AzureNetworkAnalytics_CL.csv", newTrafficWriter},
 		{"defender", "DeviceNetworkEvents.csv", newDefenderWriter},
+		{"suricata-eve", "eve.json", newEVEWriter},
 	}
 }
 
@@ -210,7 +211,7 @@ func unchanged(b []byte) []byte { return b }
 func volumeScenario() Scenario {
 	return Scenario{
 		Name: "volume",
-		Doc:  "a week of random flows in five formats, for measuring speed",
+		Doc:  "a week of random flows in six formats, for measuring speed",
 		make: makeVolume,
 	}
 }

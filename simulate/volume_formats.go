@@ -339,3 +339,48 @@ func (f *volumeFlow) deviceEvent(h *host, n, ticks int) event {
 	}
 	return e
 }
+
+// newEVEWriter writes flow records of Suricata's eve.json.
+func newEVEWriter(v *volume) volumeWriter {
+	v.ipv6 = true
+	return volumeWriter{
+		head: unchanged, tail: unchanged,
+		row: func(b []byte, f *volumeFlow, _ bool) []byte { return appendEVE(b, f, v.Uint64()>>12) },
+	}
+}
+
+func appendEVE(b []byte, f *volumeFlow, id uint64) []byte {
+	const stamp = "2006-01-02T15:04:05.000000-0700"
+	end := f.at + netcase.Time(f.millis)
+	sent, state, flagsOut, flagsIn := f.out, "new", "02", "00"
+	if f.denied {
+		sent = size{1, 40}
+	}
+	if f.answered {
+		state, flagsOut, flagsIn = "closed", "1b", "1b"
+	}
+	b = end.Std().AppendFormat(append(b, `{"timestamp":"`...), stamp)
+	b = strconv.AppendUint(append(b, `","flow_id":`...), id, 10)
+	b = f.src.AppendTo(append(b, `,"in_iface":"ens5","event_type":"flow","src_ip":"`...))
+	b = strconv.AppendInt(append(b, `","src_port":`...), int64(f.sport), 10)
+	b = f.dst.AppendTo(append(b, `,"dest_ip":"`...))
+	b = strconv.AppendInt(append(b, `","dest_port":`...), int64(f.dport), 10)
+	b = append(append(b, `,"proto":"`...), map[uint8]string{netcase.TCP: "TCP", netcase.UDP: "UDP"}[f.proto]...)
+	b = strconv.AppendInt(append(b, `","flow":{"pkts_toserver":`...), sent.packets, 10)
+	b = strconv.AppendInt(append(b, `,"pkts_toclient":`...), f.in.packets, 10)
+	b = strconv.AppendInt(append(b, `,"bytes_toserver":`...), sent.octets, 10)
+	b = strconv.AppendInt(append(b, `,"bytes_toclient":`...), f.in.octets, 10)
+	b = f.at.Std().AppendFormat(append(b, `,"start":"`...), stamp)
+	b = end.Std().AppendFormat(append(b, `","end":"`...), stamp)
+	b = strconv.AppendInt(append(b, `","age":`...), f.millis/1000, 10)
+	b = append(append(b, `,"state":"`...), state...)
+	b = append(b, `","reason":"timeout","alerted":false}`...)
+	if f.proto == netcase.TCP {
+		b = append(append(b, `,"tcp":{"tcp_flags":"`...), flagsOut...)
+		b = append(append(b, `","tcp_flags_ts":"`...), flagsOut...)
+		b = append(append(b, `","tcp_flags_tc":"`...), flagsIn...)
+		b = append(append(b, `","syn":true,"state":"`...), state...)
+		b = append(b, `"}`...)
+	}
+	return append(b, "}\n"...)
+}

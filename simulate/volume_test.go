@@ -27,6 +27,7 @@ func volumeOf(t *testing.T, format string, rows int, seed uint64) []byte {
 func TestVolumeHasTheRowsAskedFor(t *testing.T) {
 	counters := map[string]func(*testing.T, []byte) int{
 		"zeek": zeekRows, "azure-nsg": nsgRows, "azure-vnet": vnetRows, "azure-traffic": csvRows, "defender": csvRows,
+		"suricata-eve": eveRows,
 	}
 	for _, format := range VolumeFormats() {
 		for _, rows := range []int{0, 1, 2, 3, 257, 258, 5000} {
@@ -41,6 +42,23 @@ func TestVolumeHasTheRowsAskedFor(t *testing.T) {
 			t.Errorf("%s: one seed made different bytes", format)
 		}
 	}
+}
+
+func eveRows(t *testing.T, b []byte) (n int) {
+	t.Helper()
+	for line := range strings.Lines(string(b)) {
+		var r struct {
+			Src  string `json:"src_ip"`
+			Dst  string `json:"dest_ip"`
+			Flow struct{ Start string }
+		}
+		if err := json.Unmarshal([]byte(line), &r); err != nil || r.Flow.Start == "" {
+			t.Fatalf("%q: %v", line, err)
+		}
+		checkEnds(t, r.Src, r.Dst)
+		n++
+	}
+	return n
 }
 
 func zeekRows(t *testing.T, b []byte) (n int) {

@@ -78,6 +78,7 @@ func Formats() []Format {
 		azureNSG,
 		azureVNet,
 		zeekConn,
+		suricataEVE,
 		azureTraffic,
 		defenderNetwork,
 		windowsSecurityEvent,

@@ -45,6 +45,7 @@ type flatObject struct {
 	b     []byte
 	i     int
 	begun bool
+	loose bool // what stands inside nested values is not looked at: who reads one looks at it then
 	fault string
 
 	key   []byte // unescaped
@@ -200,7 +201,7 @@ func (o *flatObject) nested() bool {
 		case '}', ']':
 			if depth--; depth == 0 {
 				o.value = o.b[start:o.i]
-				return json.Valid(o.value)
+				return o.loose || json.Valid(o.value)
 			}
 		}
 	}
