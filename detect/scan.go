@@ -95,22 +95,22 @@ func scanGroups(in *Input) []*scanGroup {
 	}
 	outside := thresholdsOf(in.Config, estate)
 	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts, estate: estate}
-	var found []scanner
+	found := newGrouping()
 	for s := range contacts(in.Rows(0), cube.Peers) {
 		t := outside
 		if s.profiler.p.Direction == netcase.Lateral {
 			t = inside
 		}
 		if c, ok := s.classify(in, t); ok {
-			found = append(found, c)
+			found.add(c)
 		}
 	}
 	for s := range contacts(in.Rows(1), cube.Hosts) {
 		if c, ok := s.classify(in, inside); ok {
-			found = append(found, c)
+			found.add(c)
 		}
 	}
-	return groupScanners(found, outside, inside)
+	return found.groups(outside, inside)
 }
 
 // hostsIn streams the own hosts that received an attempt from outside.
@@ -362,57 +362,115 @@ func shows(live map[portKey]*windowPort, depth map[int]int, e contact, t thresho
 	return n >= 2
 }
 
-// scanGroup is a set of scanners that did the same.
+// scanGroup is a set of scanners that did the same. One flood has a million of them:
+// the group counts, and keeps the profiles of the busiest alone.
 type scanGroup struct {
-	class   string
-	dir     netcase.Direction
-	ports   []uint16
-	mixed   bool // different port sets, joined because there were too many
-	fate    string
-	sources []scanner
-	limits  thresholds
+	class  string
+	dir    netcase.Direction
+	ports  []uint16
+	mixed  bool // different port sets, joined because there were too many
+	fate   string
+	limits thresholds
+
+	count   int
+	busiest []scanner // at most netcase.MaxSources once settled, most flows first
+	flows   int64
+	reach   netcase.Tally
+	span    netcase.Span
+	hosts   map[netcase.Endpoint]bool
+	doors   map[portKey]bool
+	most    int // ports of the source that tried most
+	horizon time.Duration
 }
 
-// groupScanners joins scanners by class, direction, port set and fate.
-func groupScanners(found []scanner, outside, inside thresholds) []*scanGroup {
-	groups := joinBy(found, true)
-	if len(groups) > maxScanGroups {
-		groups = joinBy(found, false)
+func (g *scanGroup) add(s *scanner) {
+	p := &s.profile
+	g.count++
+	g.flows += p.Flows
+	g.reach = g.reach.Plus(p.Reach)
+	g.span = g.span.Extend(p.First).Extend(p.Last)
+	g.most = max(g.most, p.PortCount)
+	if g.horizon == 0 || s.horizon < g.horizon {
+		g.horizon = s.horizon
 	}
-	for _, g := range groups {
+	for _, h := range s.hosts {
+		g.hosts[h] = true
+	}
+	for _, c := range p.Ports {
+		g.doors[portKey{c.Port, c.Proto}] = true
+	}
+	s.hosts = nil
+	if g.busiest = append(g.busiest, *s); len(g.busiest) >= 4*netcase.MaxSources {
+		g.settle()
+	}
+}
+
+// settle keeps the busiest.
+func (g *scanGroup) settle() {
+	slices.SortFunc(g.busiest, func(a, b scanner) int { return mostFlowsFirst(a.profile, b.profile) })
+	if len(g.busiest) > netcase.MaxSources {
+		clear(g.busiest[netcase.MaxSources:])
+		g.busiest = g.busiest[:netcase.MaxSources]
+	}
+}
+
+// grouping joins scanners by class, direction, port set and fate; where that makes too
+// many groups, by class, direction and fate.
+type grouping struct {
+	exact, coarse map[string]*scanGroup
+}
+
+func newGrouping() *grouping {
+	return &grouping{exact: map[string]*scanGroup{}, coarse: map[string]*scanGroup{}}
+}
+
+func (x *grouping) add(s scanner) {
+	if x.exact != nil {
+		join(x.exact, s, true)
+		if len(x.exact) > maxScanGroups {
+			x.exact = nil
+		}
+	}
+	join(x.coarse, s, false)
+}
+
+func join(groups map[string]*scanGroup, s scanner, exact bool) {
+	g := &scanGroup{class: s.class, dir: s.profile.Direction, fate: fate(s.profile.Reach), ports: s.profile.PortSet()}
+	if s.class == classProbe || s.class == classVertical || s.class == classBlock || !exact {
+		g.mixed, g.ports = true, nil
+	}
+	key := g.tag()
+	if groups[key] == nil {
+		g.hosts, g.doors = map[netcase.Endpoint]bool{}, map[portKey]bool{}
+		groups[key] = g
+	}
+	groups[key].add(&s)
+}
+
+// groups is what was joined, the gravest class first.
+func (x *grouping) groups(outside, inside thresholds) []*scanGroup {
+	from := x.exact
+	if from == nil {
+		from = x.coarse
+	}
+	out := make([]*scanGroup, 0, len(from))
+	for _, g := range from {
 		g.limits = outside
 		if g.dir != netcase.Inbound {
 			g.limits = inside
 		}
-		slices.SortFunc(g.sources, func(a, b scanner) int { return mostFlowsFirst(a.profile, b.profile) })
+		g.settle()
+		out = append(out, g)
 	}
-	slices.SortFunc(groups, func(a, b *scanGroup) int {
-		return cmp.Or(cmp.Compare(classRank(a.class), classRank(b.class)), cmp.Compare(len(b.sources), len(a.sources)),
+	slices.SortFunc(out, func(a, b *scanGroup) int {
+		return cmp.Or(cmp.Compare(classRank(a.class), classRank(b.class)), cmp.Compare(b.count, a.count),
 			strings.Compare(a.tag(), b.tag()))
 	})
-	return groups
+	return out
 }
 
 func classRank(c string) int {
 	return slices.Index([]string{classBlock, classHorizontal, classStrobe, classVertical, classProbe}, c)
-}
-
-func joinBy(found []scanner, exact bool) []*scanGroup {
-	at := map[string]*scanGroup{}
-	var out []*scanGroup
-	for _, s := range found {
-		g := scanGroup{class: s.class, dir: s.profile.Direction, fate: fate(s.profile.Reach), ports: s.profile.PortSet()}
-		if s.class == classProbe || s.class == classVertical || s.class == classBlock || !exact {
-			g.mixed, g.ports = true, nil
-		}
-		key := g.tag()
-		if at[key] == nil {
-			at[key] = &g
-			out = append(out, &g)
-		}
-		at[key].sources = append(at[key].sources, s)
-	}
-	return out
 }
 
 // fate is the coarse outcome that keeps groups apart: whether anything answered.
@@ -435,11 +493,8 @@ func (g *scanGroup) tag() string {
 func (g *scanGroup) selection() netcase.Selection {
 	sel := netcase.Selection{Direction: g.dir}
 	var own []netcase.Endpoint
-	for i, s := range g.sources {
-		if i == netcase.MaxSources {
-			break
-		}
-		own = append(own, s.profile.Peer)
+	for i := range g.busiest {
+		own = append(own, g.busiest[i].profile.Peer)
 	}
 	slices.SortFunc(own, netcase.Endpoint.Compare)
 	if g.dir == netcase.Outbound {
@@ -463,12 +518,7 @@ func (g *scanGroup) finding(in *Input) netcase.Finding {
 	case netcase.Lateral:
 		f.Technique = []string{"T1046"}
 	}
-	for i := range g.sources {
-		p := &g.sources[i].profile
-		f.Flows += p.Flows
-		f.Reach = f.Reach.Plus(p.Reach)
-		f.Span = f.Span.Extend(p.First).Extend(p.Last)
-	}
+	f.Flows, f.Reach, f.Span = g.flows, g.reach, g.span
 	f.Selection.Span = f.Span
 	f.Title = g.title(facts, f.Flows)
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
@@ -487,26 +537,16 @@ func (g *scanGroup) finding(in *Input) netcase.Finding {
 
 func (g *scanGroup) facts() *netcase.ScanFacts {
 	facts := &netcase.ScanFacts{
-		Class: g.class, SourceCount: len(g.sources), Estate: g.limits.estate,
-		HostThreshold: g.limits.hosts, PortThreshold: g.limits.ports, Internal: g.dir != netcase.Inbound,
+		Class: g.class, SourceCount: g.count, HostCount: len(g.hosts), PortCount: max(g.most, len(g.doors)), Horizon: g.horizon,
+		Estate: g.limits.estate, HostThreshold: g.limits.hosts, PortThreshold: g.limits.ports, Internal: g.dir != netcase.Inbound,
 	}
-	hosts, ports, doors := map[netcase.Endpoint]bool{}, map[uint16]bool{}, g.doors()
-	for i, s := range g.sources {
-		if i < netcase.MaxSources {
-			facts.Sources = append(facts.Sources, s.profile)
-		}
-		if facts.Horizon == 0 || s.horizon < facts.Horizon {
-			facts.Horizon = s.horizon
-		}
-		for _, h := range s.hosts {
-			hosts[h] = true
-		}
-		for _, c := range s.profile.Ports {
-			ports[c.Port] = true
-		}
-		facts.PortCount = max(facts.PortCount, s.profile.PortCount)
+	for i := range g.busiest {
+		facts.Sources = append(facts.Sources, g.busiest[i].profile)
 	}
-	facts.HostCount, facts.PortCount = len(hosts), max(facts.PortCount, len(doors))
+	ports := map[uint16]bool{}
+	for d := range g.doors {
+		ports[d.port] = true
+	}
 	facts.Ports = sortedPorts(ports)
 	facts.Ports = facts.Ports[:min(len(facts.Ports), netcase.ProfilePorts)]
 	return facts
@@ -521,7 +561,7 @@ func (g *scanGroup) title(f *netcase.ScanFacts, flows int64) string {
 	case netcase.Outbound:
 		who, whom = count(f.SourceCount, "host")+" of ours", count(f.HostCount, "outside address")
 	}
-	deed, doors := g.deed(f.PortCount), ": "+portList(g.doors(), f.PortCount)
+	deed, doors := g.deed(f.PortCount), ": "+portList(sortedDoors(g.doors), f.PortCount)
 	if doors == ": icmp" {
 		doors = ""
 	}
@@ -530,7 +570,7 @@ func (g *scanGroup) title(f *netcase.ScanFacts, flows int64) string {
 
 // deed says what the sources of a group did, up to "on" the hosts.
 func (g *scanGroup) deed(ports int) string {
-	doors := g.doors()
+	doors := sortedDoors(g.doors)
 	numbers, others := doorNames(doors)
 	switch {
 	case len(numbers) == 0:
@@ -547,15 +587,4 @@ func (g *scanGroup) deed(ports int) string {
 		return "tried a fixed set of ports on"
 	}
 	return "tried a few ports on"
-}
-
-// doors is the ports of the group with their protocols, in order.
-func (g *scanGroup) doors() []portKey {
-	set := map[portKey]bool{}
-	for i := range g.sources {
-		for _, c := range g.sources[i].profile.Ports {
-			set[portKey{c.Port, c.Proto}] = true
-		}
-	}
-	return sortedDoors(set)
 }
