@@ -20,7 +20,17 @@ type Collector struct {
 	cut    map[Pair]int64
 	notes  []string
 	kept   map[string]*sample
+	only   map[Pair]bool // pairs whose starts are wanted; nil: all that a wish names
 }
+
+// Only restricts the starts to some pairs: the engine knows beforehand that there are
+// more than can be kept, and which are the busiest.
+func (c *Collector) Only(pairs map[Pair]bool) {
+	c.only = pairs
+	c.notes = append(c.notes, busiestOnly)
+}
+
+const busiestOnly = "exact times were kept for the 2,000 busiest pairs only"
 
 // NewCollector prepares for the wishes.
 func NewCollector(wants []Want) *Collector {
@@ -59,7 +69,9 @@ func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 		}
 		if w.Starts && !started {
 			started = true
-			c.addStart(PairOf(k), f)
+			if p := PairOf(k); c.only == nil || c.only[p] {
+				c.addStart(p, f)
+			}
 		}
 		if s := c.kept[w.Tag]; s != nil {
 			s.add(input, f)
@@ -151,7 +163,7 @@ func (d *Details) dropPairs() {
 		delete(d.Starts, p)
 		delete(d.Cut, p)
 	}
-	d.Notes = append(d.Notes, "exact times were kept for the 2,000 busiest pairs only")
+	d.Notes = append(d.Notes, busiestOnly)
 }
 
 // bound keeps the case within MaxKept records, by shortening every sample alike.

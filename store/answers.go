@@ -1,6 +1,7 @@
 package store
 
 import (
+	"container/heap"
 	"context"
 	"iter"
 	"net/netip"
@@ -338,6 +339,92 @@ func (m *answers) pairs(ctx context.Context, q cube.Question) iter.Seq2[cube.Row
 		if going {
 			flush()
 		}
+	}
+}
+
+// busiest are the pairs with the most records, of those whose starts are wished for,
+// where there are more than can be kept; nil where there are not.
+func (m *answers) busiest(ctx context.Context, wants []cube.Want) (map[cube.Pair]bool, error) {
+	wished := func(r *cube.Row) bool {
+		for i := range wants {
+			w := &wants[i]
+			hour := netcase.Span{Start: r.First, End: r.Last + 1}
+			if w.Starts && (!w.Selection.Span.End.Known() || w.Selection.Span.Overlaps(hour)) &&
+				w.Selection.Matches(r.Peer, r.Host, r.Port, r.Direction, r.Reach, r.Sensor, max(r.First, w.Selection.Span.Start)) {
+				return true
+			}
+		}
+		return false
+	}
+	few, n := true, 0
+	for r, err := range m.Rows(ctx, cube.Question{Kind: cube.Peers}) {
+		if err != nil {
+			return nil, err
+		}
+		if wished(&r) {
+			if n++; n > cube.MaxPairs {
+				few = false
+				break
+			}
+		}
+	}
+	if few {
+		return nil, nil
+	}
+	var top busyPairs
+	d := m.keep.names.reader()
+	var open busyPair
+	err := m.each(ctx, &m.byPair, (*reader).pairsFirst, func(p *packed) bool {
+		var r cube.Row
+		d.unpack(p, &r)
+		if pair := cube.PairOf(&r.Key); open.records == 0 || pair != open.Pair {
+			top.offer(open)
+			open = busyPair{Pair: pair}
+		}
+		if wished(&r) {
+			open.records += min(r.Records, r.Flows)
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	top.offer(open)
+	out := map[cube.Pair]bool{}
+	for _, p := range top {
+		out[p.Pair] = true
+	}
+	return out, nil
+}
+
+// busyPair is a pair with the number of its records.
+type busyPair struct {
+	cube.Pair
+	records int64
+}
+
+// busyPairs is a heap of the busiest pairs, the least busy first. Of equally busy
+// pairs the first in order stays: they are offered in order.
+type busyPairs []busyPair
+
+func (b busyPairs) Len() int           { return len(b) }
+func (b busyPairs) Less(i, j int) bool { return b[i].records < b[j].records }
+func (b busyPairs) Swap(i, j int)      { b[i], b[j] = b[j], b[i] }
+func (b *busyPairs) Push(x any)        { *b = append(*b, x.(busyPair)) }
+func (b *busyPairs) Pop() any {
+	last := (*b)[len(*b)-1]
+	*b = (*b)[:len(*b)-1]
+	return last
+}
+
+func (b *busyPairs) offer(p busyPair) {
+	switch {
+	case p.records == 0:
+	case len(*b) < cube.MaxPairs:
+		heap.Push(b, p)
+	case p.records > (*b)[0].records:
+		(*b)[0] = p
+		heap.Fix(b, 0)
 	}
 }
 

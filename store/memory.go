@@ -455,7 +455,18 @@ func (m *Memory) Coverage() netcase.Coverage {
 
 // Details reads the inputs that can hold a wish once more.
 func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, error) {
-	all := cube.NewCollector(wants)
+	only, err := m.busiest(ctx, wants)
+	if err != nil {
+		return cube.Details{}, err
+	}
+	collector := func() *cube.Collector {
+		c := cube.NewCollector(wants)
+		if only != nil {
+			c.Only(only)
+		}
+		return c
+	}
+	all := collector()
 	var again []*folded
 	for _, f := range m.inputs {
 		if f.report.Flows > 0 && f.report.CopyOf == "" {
@@ -464,8 +475,8 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 	}
 	parts := make([]*cube.Collector, len(again))
 	meter := newMeter(m.cfg.Progress, 2, len(again))
-	err := m.parallel(ctx, len(again), func(i int) {
-		parts[i] = m.collect(ctx, again[i], wants, meter)
+	err = m.parallel(ctx, len(again), func(i int) {
+		parts[i] = m.collect(ctx, again[i], wants, collector, meter)
 	})
 	if err != nil {
 		return cube.Details{}, err
@@ -477,11 +488,11 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 }
 
 // collect gathers the details of one input.
-func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, meter *meter) *cube.Collector {
-	all := cube.NewCollector(wants)
+func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, collector func() *cube.Collector, meter *meter) *cube.Collector {
+	all := collector()
 	var mu sync.Mutex
 	err := m.second(ctx, f, wants, meter, func() (source.Sink, func() error) {
-		c := cube.NewCollector(wants)
+		c := collector()
 		take := func(b *netcase.Batch) error {
 			for i := range b.Flows {
 				flow := &b.Flows[i]
