@@ -193,6 +193,15 @@ type sample struct {
 	first, last *ranked
 	low         []ranked // sorted by rank once full
 	bar         uint64   // of a full list: records with a higher rank are not kept
+
+	// The latest flow so far: where flows come by time every one is that, and a
+	// record is made only of the last.
+	latest struct {
+		input string
+		flow  netcase.Flow
+		rank  uint64
+		known bool
+	}
 }
 
 // ranked is a record with the hash of its place.
@@ -220,8 +229,21 @@ func rankOf(input string, p *netcase.Place) uint64 {
 func (s *sample) add(input string, f *netcase.Flow) {
 	s.total += max(f.Records, 1)
 	rank := rankOf(input, &f.Place)
-	if len(s.low) < s.limit || rank <= s.bar || s.first.after(f.Start, rank) || s.last.before(f.Start, rank) {
+	if l := &s.latest; !l.known || f.Start > l.flow.Start || f.Start == l.flow.Start && rank > l.rank {
+		raw := append(l.flow.Raw[:0], f.Raw...)
+		l.input, l.flow, l.rank, l.known = input, *f, rank, true
+		l.flow.Raw = raw
+	}
+	if len(s.low) < s.limit || rank <= s.bar || s.first.after(f.Start, rank) {
 		s.keep(ranked{rank, RecordOf(input, f)})
+	}
+}
+
+// settle makes a record of the latest flow.
+func (s *sample) settle() {
+	if l := &s.latest; l.known {
+		l.known = false
+		s.keep(ranked{l.rank, RecordOf(l.input, &l.flow)})
 	}
 }
 
@@ -261,6 +283,7 @@ func (s *sample) trim() {
 }
 
 func (s *sample) merge(o *sample) {
+	o.settle()
 	s.total += o.total
 	for _, r := range []*ranked{o.first, o.last} {
 		if r != nil {
@@ -277,6 +300,7 @@ func compareRecords(a, b netcase.Record) int {
 }
 
 func (s *sample) set() RecordSet {
+	s.settle()
 	s.trim()
 	var out []netcase.Record
 	keep := func(r *ranked) {
