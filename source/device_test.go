@@ -18,6 +18,8 @@ func FuzzDefenderImage(f *testing.F)    { fuzzFormat(f, defenderImage, "defender
 func FuzzDefenderRegistry(f *testing.F) { fuzzFormat(f, defenderRegistry, "defender-registry") }
 func FuzzDefenderFile(f *testing.F)     { fuzzFormat(f, defenderFile, "defender-file") }
 func FuzzDefenderEvents(f *testing.F)   { fuzzFormat(f, defenderEvents, "defender-events") }
+func FuzzASIM(f *testing.F)             { fuzzFormat(f, asimNetwork, "asim-network") }
+func FuzzAzureFirewall(f *testing.F)    { fuzzFormat(f, azureFirewall, "azure-firewall") }
 func FuzzDefenderInfo(f *testing.F)     { fuzzFormat(f, defenderInfo, "defender-info") }
 
 // TestRealDeviceProcesses reads process events as msticpy keeps them.

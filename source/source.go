@@ -87,6 +87,8 @@ func Formats() []Format {
 		defenderFile,
 		defenderEvents,
 		defenderInfo,
+		asimNetwork,
+		azureFirewall,
 	}
 }
 

@@ -818,7 +818,10 @@ func (r *trafficReader) expand(x *trafficRow) error {
 	if len(other) > 1 {
 		r.in.Doubt(x.line, x.item, trafficNames[trSrcPublic], "lists on both sides: only the first address of the shorter one was taken", x.raw)
 	}
-	raw := r.kept(x.tableRow)
+	raw, stamp, zone := r.kept(x.tableRow), "", ""
+	if r.in.Raw {
+		stamp, zone = r.stamp(x.tableRow, x.startField())
+	}
 	sizes := r.sizes(x, list)
 	number := int32(0)
 	for at, p := range x.parts {
@@ -840,7 +843,7 @@ func (r *trafficReader) expand(x *trafficRow) error {
 			}
 			number++
 			if r.in.Raw {
-				f.Place, f.Raw = x.place(), raw
+				f.Place, f.Raw, f.Stamp, f.Zone = x.place(), raw, stamp, zone
 				if len(list) > 1 || len(x.parts) > 1 {
 					f.Place.Expand = number
 				}
@@ -851,6 +854,16 @@ func (r *trafficReader) expand(x *trafficRow) error {
 		}
 	}
 	return nil
+}
+
+// startField is the field that the start of the flows was read from.
+func (x *trafficRow) startField() int {
+	for _, field := range [...]int{trStart, trIntervalStart} {
+		if !blank(x.cells[field]) {
+			return field
+		}
+	}
+	return trTime
 }
 
 // give hands over one flow; the first of a row counts the row.
