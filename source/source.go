@@ -89,6 +89,7 @@ func Formats() []Format {
 		defenderInfo,
 		asimNetwork,
 		azureFirewall,
+		entraSignIn,
 	}
 }
 
