@@ -910,7 +910,10 @@ func (r *trafficReader) shares(list []packed, total int64, remark bool) []int64 
 	} else if remark && len(list) > 0 && sum != total {
 		r.oddSums++
 	}
-	if sum != total {
+	switch {
+	case len(weights) == 1:
+		weights[0] = total
+	case sum != total:
 		weights = apportion(weights, total)
 	}
 	return atLeastOne(weights)
