@@ -469,6 +469,8 @@ func (r *blobReader) deliver(o *openFlow) {
 	}
 	if k := o.kept; k != nil {
 		f.Place, f.Raw, f.Context = k.place, k.raw, k.context
+		stamp, _, _ := bytes.Cut(k.raw, []byte{','})
+		f.Stamp = nameIn(stamp, maxTimeText)
 	}
 	r.in.AcceptFlow(&r.batch, f)
 }

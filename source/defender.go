@@ -414,6 +414,8 @@ func (r *defenderReader) process(x *defenderRow) bool {
 	if p.Image == "" && p.CommandLine == "" && p.Path == "" {
 		return false
 	}
+	p.ID, p.Original = processID(x.cells[dfImageID]), r.name(x.tableRow, dfImageOriginal, maxName)
+	p.Hash = hashOf(x.tableRow, dfImageSHA256, dfImageSHA1, dfImageMD5)
 	if r.in.Raw {
 		p.Place, p.Raw = x.place(), r.kept(x.tableRow)
 		p.Stamp, p.Zone = r.stamp(x.tableRow, dfTime)
@@ -427,6 +429,8 @@ func roleOf(x *defenderRow) netcase.ProcessRole {
 	switch {
 	case x.name == "":
 		return ""
+	case x.action.reach == netcase.ReachDenied:
+		return netcase.RoleOther // nothing was accepted or opened
 	case x.action.side == sideRemote || x.action.side == sideListening ||
 		x.action.side == sideByPort && beganByPort(x.local, x.far) == sideRemote:
 		return netcase.RoleListener

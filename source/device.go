@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"netcase"
@@ -534,7 +534,7 @@ func (r *defenderReader) created(p *netcase.Process, x *deviceRow) {
 	p.Image, p.Path, p.CommandLine = r.name(t, dfFileName, maxName), r.name(t, dfFolder, maxKey), r.name(t, dfPCommand, maxCommand)
 	p.Account = r.owner.of(r.name(t, dfAccountDomain, maxName), r.name(t, dfAccountName, maxName))
 	p.Parent, p.ParentPath, p.ParentLine = r.name(t, dfImage, maxName), r.name(t, dfPath, maxKey), r.name(t, dfCommand, maxCommand)
-	p.Original, p.Hash = r.name(t, dfOriginal, maxName), hashOf(x, dfSHA256, dfSHA1, dfMD5)
+	p.Original, p.Hash = r.name(t, dfOriginal, maxName), hashOf(t, dfSHA256, dfSHA1, dfMD5)
 	p.Signed = strings.TrimSpace(r.name(t, dfSigned, 64) + " " + r.name(t, dfSigner, 64))
 	p.Detail = r.name(t, dfIntegrity, 64)
 	if word := r.name(t, dfElevation, 64); word != "" {
@@ -549,7 +549,7 @@ func (r *defenderReader) actor(p *netcase.Process, x *deviceRow) {
 	p.Image, p.Path, p.CommandLine = r.name(t, dfImage, maxName), r.name(t, dfPath, maxKey), r.name(t, dfCommand, maxCommand)
 	p.Account = r.owner.of(r.name(t, dfDomain, maxName), r.name(t, dfAccount, maxName))
 	p.Parent, p.Original = r.name(t, dfParent, maxName), r.name(t, dfImageOriginal, maxName)
-	p.Hash = hashOf(x, dfImageSHA256, dfImageSHA1, dfImageMD5)
+	p.Hash = hashOf(t, dfImageSHA256, dfImageSHA1, dfImageMD5)
 	p.Signed = strings.TrimSpace(r.name(t, dfImageSigned, 64) + " " + r.name(t, dfImageSigner, 64))
 }
 
@@ -561,7 +561,7 @@ func (r *defenderReader) target(p *netcase.Process, x *deviceRow) {
 	more := x.cells[dfAdditional]
 	switch p.Role {
 	case netcase.RoleLoaded, netcase.RoleWrote:
-		p.Target, p.Hash, p.Detail = file, hashOf(x, dfSHA256, dfSHA1, dfMD5), r.name(t, dfPrevious, maxName)
+		p.Target, p.Hash, p.Detail = file, hashOf(t, dfSHA256, dfSHA1, dfMD5), r.name(t, dfPrevious, maxName)
 		if p.Role == netcase.RoleLoaded {
 			p.Signed = ""
 		}
@@ -603,7 +603,7 @@ func wholePath(folder, file string) string {
 }
 
 // hashOf is the strongest hash that the fields hold, as algorithm:hex.
-func hashOf(x *deviceRow, sha256, sha1, md5 int) string {
+func hashOf(x *tableRow, sha256, sha1, md5 int) string {
 	for _, h := range [...]struct {
 		field, digits int
 		name          string
@@ -627,8 +627,8 @@ func hexDigits(cell []byte) bool {
 // deviceProcessID reads a process id, which a data frame may write as a double; 0: none.
 func deviceProcessID(cell []byte) uint32 {
 	n, _, ok := countIn(cell)
-	if id, err := strconv.ParseUint(strconv.FormatInt(n, 10), 10, 32); ok && err == nil {
-		return uint32(id)
+	if !ok || n > math.MaxUint32 {
+		return 0
 	}
-	return 0
+	return uint32(n)
 }

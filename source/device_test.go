@@ -18,6 +18,9 @@ func FuzzDefenderImage(f *testing.F)    { fuzzFormat(f, defenderImage, "defender
 func FuzzDefenderRegistry(f *testing.F) { fuzzFormat(f, defenderRegistry, "defender-registry") }
 func FuzzDefenderFile(f *testing.F)     { fuzzFormat(f, defenderFile, "defender-file") }
 func FuzzDefenderEvents(f *testing.F)   { fuzzFormat(f, defenderEvents, "defender-events") }
+func FuzzASIM(f *testing.F)             { fuzzFormat(f, asimNetwork, "asim-network") }
+func FuzzAzureFirewall(f *testing.F)    { fuzzFormat(f, azureFirewall, "azure-firewall") }
+func FuzzEntra(f *testing.F)            { fuzzFormat(f, entraSignIn, "entra-signin") }
 func FuzzDefenderInfo(f *testing.F)     { fuzzFormat(f, defenderInfo, "defender-info") }
 
 // TestRealDeviceProcesses reads process events as msticpy keeps them.
@@ -109,4 +112,64 @@ func TestLogonKinds(t *testing.T) {
 	if got != "remote interactive|network|cached interactive|remote interactive|" {
 		t.Error(got)
 	}
+}
+
+// TestEntraOutcomes: policy that stops a right password is no wrong password.
+func TestEntraOutcomes(t *testing.T) {
+	for code, want := range map[string]netcase.LoginOutcome{
+		"0": netcase.LoginSucceeded, "50126": netcase.LoginWrongPassword, "50034": netcase.LoginNoAccount, "53003": netcase.LoginBlocked,
+		"50140": netcase.LoginOpen, "": netcase.LoginOpen, "90094": netcase.LoginFailed,
+	} {
+		if got := entraOutcome(code); got != want {
+			t.Errorf("%s: %q, want %q", code, got, want)
+		}
+	}
+}
+
+// TestRealDataOfOthers: what other formats read is refused, with a reason.
+func TestRealDataOfOthers(t *testing.T) {
+	root := dataDir(t)
+	ours := map[string]string{"az_net_flows.csv": "azure-traffic", "mde_proc_cs1.csv.gz": "defender-process"}
+	seen := 0
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		head, err := headOf(path)
+		if err != nil {
+			return err
+		}
+		seen++
+		for _, f := range tableFormats() {
+			ok, why := f.Detect(head)
+			if !ok && why == "" {
+				t.Errorf("%s: %s gives no reason", path, f.Name)
+			}
+			if ok && ours[filepath.Base(path)] != f.Name && filepath.Base(path) != "PT1H.json" {
+				t.Errorf("%s: claimed by %s", path, f.Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d files", seen)
+}
+
+// headOf is the head of a file, decompressed.
+func headOf(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var r io.Reader = f
+	if filepath.Ext(path) == ".gz" {
+		if r, err = gzip.NewReader(f); err != nil {
+			return nil, err
+		}
+	}
+	head, err := io.ReadAll(io.LimitReader(r, HeadSize))
+	return head, err
 }

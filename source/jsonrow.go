@@ -131,13 +131,13 @@ func (t *table) quickArray(text []byte) int {
 // value, or 0.
 func (t *table) quickValue(text []byte, i int, c *column) (after int) {
 	cell, escaped := []byte(nil), false
-	switch b := text[i]; {
-	case b == '"':
+	switch text[i] {
+	case '"':
 		if after = afterString(text, i); after == 0 {
 			return 0
 		}
 		cell, escaped = text[i+1:after-1], c.wanted
-	case b == '{' || b == '[':
+	case '{', '[':
 		if after = afterNested(text, i); after == 0 {
 			return 0
 		}

@@ -94,6 +94,9 @@ func Formats() []Format {
 		defenderFile,
 		defenderEvents,
 		defenderInfo,
+		asimNetwork,
+		azureFirewall,
+		entraSignIn,
 	}
 }
 

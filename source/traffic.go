@@ -257,7 +257,8 @@ func (r *trafficReader) accept(x *tableRow) error {
 		return nil
 	}
 	row := &r.row
-	*row = trafficRow{tableRow: x, parts: row.parts[:0]}
+	row.tableRow, row.inbound, row.src, row.dst, row.parts, row.old = x, false, nil, nil, row.parts[:0], oldRule{}
+	row.flow = netcase.Flow{}
 	field, reason := r.when(row)
 	if reason == "" {
 		field, reason = r.what(row)
@@ -469,9 +470,11 @@ func (r *trafficReader) ends(x *trafficRow) (int, string) {
 
 // side are the addresses of one end: the list, else the single address.
 func (r *trafficReader) side(x *trafficRow, field int, list []byte, listField int, out []packed) []packed {
-	out = r.unpack(x, list, listField, out)
+	if len(list) > 0 {
+		out = r.unpack(x, list, listField, out)
+	}
 	cell := x.cells[field]
-	if blank(cell) {
+	if len(cell) == 0 || blank(cell) {
 		return out
 	}
 	a, ok := addressIn(cell)
@@ -557,6 +560,10 @@ func oursOf(x *trafficRow) netcase.Side {
 func (r *trafficReader) outcome(x *trafficRow) (int, string) {
 	var counts [4]int64
 	for i, field := range [...]int{trAllowedIn, trAllowedOut, trDeniedIn, trDeniedOut} {
+		if cell := x.cells[field]; len(cell) == 1 && isDigit(cell[0]) {
+			counts[i] = int64(cell[0] - '0')
+			continue
+		}
 		counts[i] = r.count(x, field, maxFlowCount)
 	}
 	allowed, denied := plus(counts[0], counts[1]), plus(counts[2], counts[3])
@@ -645,11 +652,9 @@ func droppedRow(x *trafficRow) bool {
 func (r *trafficReader) key(x *trafficRow) uint64 {
 	d := newDigest(formatTraffic).number(uint64(x.flow.Booked)).number(uint64(x.flow.Start))
 	for _, field := range [...]int{trSrcIP, trDestIP, trVMIP, trSrcPublic, trDestPublic, trPublic, trVM, trVM1, trVM2} {
-		cell := x.cells[field]
-		if blank(cell) {
-			cell = nil
+		if cell := x.cells[field]; len(cell) > 0 && !blank(cell) {
+			d = d.number(uint64(field)).bytes(trimmed(cell))
 		}
-		d = d.bytes(trimmed(cell))
 	}
 	d = d.number(uint64(x.flow.DstPort)<<16 | uint64(x.flow.Proto)<<8 | uint64(x.flow.Ours))
 	for _, p := range x.parts {
@@ -818,13 +823,16 @@ func (r *trafficReader) expand(x *trafficRow) error {
 	if len(other) > 1 {
 		r.in.Doubt(x.line, x.item, trafficNames[trSrcPublic], "lists on both sides: only the first address of the shorter one was taken", x.raw)
 	}
-	raw := r.kept(x.tableRow)
+	raw, stamp, zone := r.kept(x.tableRow), "", ""
+	if r.in.Raw {
+		stamp, zone = r.stamp(x.tableRow, x.startField())
+	}
 	sizes := r.sizes(x, list)
 	number := int32(0)
 	for at, p := range x.parts {
 		for i, flows := range r.shares(list, p.flows, at == 0) {
-			f := nextFlow(&r.batch)
-			*f = x.flow
+			r.batch.Flows = append(r.batch.Flows, x.flow)
+			f := &r.batch.Flows[len(r.batch.Flows)-1]
 			f.Reach, f.Flows, f.Records = p.reach, flows, 1
 			f.Continued = f.Continued || list[i].counted && list[i].flows == 0
 			f.PacketsOut, f.PacketsIn, f.OctetsOut, f.OctetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
@@ -840,7 +848,7 @@ func (r *trafficReader) expand(x *trafficRow) error {
 			}
 			number++
 			if r.in.Raw {
-				f.Place, f.Raw = x.place(), raw
+				f.Place, f.Raw, f.Stamp, f.Zone = x.place(), raw, stamp, zone
 				if len(list) > 1 || len(x.parts) > 1 {
 					f.Place.Expand = number
 				}
@@ -851,6 +859,16 @@ func (r *trafficReader) expand(x *trafficRow) error {
 		}
 	}
 	return nil
+}
+
+// startField is the field that the start of the flows was read from.
+func (x *trafficRow) startField() int {
+	for _, field := range [...]int{trStart, trIntervalStart} {
+		if !blank(x.cells[field]) {
+			return field
+		}
+	}
+	return trTime
 }
 
 // give hands over one flow; the first of a row counts the row.
@@ -892,7 +910,10 @@ func (r *trafficReader) shares(list []packed, total int64, remark bool) []int64 
 	} else if remark && len(list) > 0 && sum != total {
 		r.oddSums++
 	}
-	if sum != total {
+	switch {
+	case len(weights) == 1:
+		weights[0] = total
+	case sum != total:
 		weights = apportion(weights, total)
 	}
 	return atLeastOne(weights)

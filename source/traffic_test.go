@@ -304,6 +304,10 @@ func BenchmarkTraffic(b *testing.B) {
 	b.Run("csv", func(b *testing.B) {
 		benchmarkFormat(b, azureTraffic, trafficTable(trafficHeader, slices.Repeat([]string{row}, 100_000)...), 100_000)
 	})
+	one := trafficWhen + "MaliciousFlow,198.51.100.23,10.0.0.5,,,3389,T,I,A,s/rg/n,rg/vm,,,412,0,0,0"
+	b.Run("one-address", func(b *testing.B) {
+		benchmarkFormat(b, azureTraffic, trafficTable(trafficHeader, slices.Repeat([]string{one}, 100_000)...), 100_000)
+	})
 	cells, _ := json.Marshal(strings.Split(row, ","))
 	names := `{"name":"` + strings.ReplaceAll(trafficHeader, ",", `"},{"name":"`) + `"}`
 	api := `{"tables":[{"name":"PrimaryResult","columns":[` + names + `],"rows":[` + strings.Repeat(string(cells)+",", 99_999) + string(cells) + `]}]}`

@@ -67,6 +67,9 @@ func foldsTo(cell []byte, word string) bool {
 // oneOf compares with several lower case words.
 func oneOf(cell []byte, words ...string) bool {
 	cell = trimmed(cell)
+	if len(cell) == 0 {
+		return false
+	}
 	for _, w := range words {
 		if foldsTo(cell, w) {
 			return true
