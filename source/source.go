@@ -80,6 +80,10 @@ func Formats() []Format {
 		zeekConn,
 		azureTraffic,
 		defenderNetwork,
+		journald,
+		syslogTable,
+		cowrie,
+		syslog, // last: its lines may carry what another format reads
 	}
 }
 
