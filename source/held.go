@@ -177,7 +177,7 @@ func (h *heldLogins) tried(m *message) bool {
 }
 
 // came notes that the connection itself was counted.
-func (h *heldLogins) came(_ *messages, m *message) {
+func (h *heldLogins) came(m *message) {
 	if key := m.connection(); key != 0 {
 		h.entry(key).present = true
 	}

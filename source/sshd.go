@@ -313,7 +313,7 @@ func (r *messages) sshdTooMany(m *message, rest []byte) bool {
 const preauth = " [preauth]"
 
 // sshdReceived reads "HOST port N:11: Bye Bye [preauth]". sshd of today, which
-// writes the port, says Disconnected from in a second line.
+// writes the port, adds Disconnected from, and names there who was logged in.
 func (r *messages) sshdReceived(m *message, rest []byte) bool {
 	host, port, tail := hostAndPort(rest)
 	if len(host) == 0 {
@@ -326,7 +326,7 @@ func (r *messages) sshdReceived(m *message, rest []byte) bool {
 		l.Outcome, l.Detail = netcase.LoginFailed, "Auth fail"
 		r.held.failed(r, m)
 		r.login(m, l)
-	case len(port) > 0:
+	case len(port) > 0 && !before:
 		r.in.Skip(skipAccompanies)
 	default:
 		r.closing(m, r.ssh(netcase.LoginConnect, host, port), before)
@@ -344,6 +344,8 @@ func (r *messages) closing(m *message, l netcase.Login, before bool) {
 	case tried:
 		r.in.Skip(skipAccompanies)
 		return
+	default:
+		r.held.came(m)
 	}
 	r.login(m, l)
 }
@@ -408,11 +410,15 @@ func (r *messages) sshdProbe(m *message, rest []byte) bool {
 	if tail = bytes.TrimPrefix(trimSpaces(tail), []byte{':'}); !m.begins("Connection from ") {
 		l.Detail = plainName(bytes.TrimSuffix(tail, []byte(preauth)), maxName)
 	}
+	if bytes.Contains(m.text, []byte("Timeout before ")) {
+		r.login(m, l) // of the listening process, which has many connections
+		return true
+	}
 	if r.held.closed(r, m) {
 		r.in.Skip(skipAccompanies)
 		return true
 	}
-	r.held.came(r, m)
+	r.held.came(m)
 	r.login(m, l)
 	return true
 }

@@ -102,7 +102,15 @@ func labelled(t testing.TB, path string, each func(label failJSON, line string))
 }
 
 // sshdDeviations are the lines that fail2ban judges otherwise, by a part of the line.
-var sshdDeviations = map[string]string{}
+var sshdDeviations = map[string]string{
+	"Too many authentication failures":             "goes with the failures before it, which are counted; it names no address",
+	"pam_unix(sshd:auth): authentication failure;": "alone it is the only line about the attempt and counts; fail2ban waits for the next",
+	"Accepted password for known":                  "fail2ban counts the failures of another account before it here; we count them at their lines",
+	"Read from socket failed":                      "names no address; it goes with the connection",
+	"kex_exchange_identification: ":                "names no address; the line that closes the connection does",
+	"Unable to negotiate a key exchange method":    "names no address; the connection does",
+	"fatal: no matching mac found":                 "names no address; the connection does",
+}
 
 // TestSshdLabels reads each line of fail2ban's samples by itself.
 func TestSshdLabels(t *testing.T) {
@@ -150,7 +158,7 @@ func TestSyslogCrowdsec(t *testing.T) {
 		{"iptables-logs", 0, 0, 3, 0},
 		{"iptables-scan-multi-port", 0, 0, 49, 0},
 		{"pf-logs", 0, 0, 9, 0},
-		{"pf-scan-multi-port", 0, 0, 17, 0},
+		{"pf-scan-multi-port", 0, 0, 16, 0},
 		{"sshd-refused-conn", 1, 0, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
