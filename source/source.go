@@ -97,6 +97,10 @@ func Formats() []Format {
 		asimNetwork,
 		azureFirewall,
 		entraSignIn,
+		journald,
+		syslogTable,
+		cowrie,
+		syslog, // last: its lines may carry what another format reads
 	}
 }
 
