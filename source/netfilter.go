@@ -46,8 +46,8 @@ func isUptime(b []byte) bool {
 	return len(b) > 0
 }
 
-// packet is one packet that a firewall logged.
-type packet struct {
+// loggedPacket is one packet that a firewall logged.
+type loggedPacket struct {
 	src, dst     netcase.Endpoint
 	sport, dport uint16
 	proto        uint8
@@ -60,7 +60,7 @@ type packet struct {
 }
 
 // packetOf reads "IN=eth0 OUT= … SRC=… DST=… LEN=… PROTO=TCP SPT=… DPT=… SYN".
-func packetOf(text []byte) (p packet, field, reason string) {
+func packetOf(text []byte) (p loggedPacket, field, reason string) {
 	p.size = netcase.Absent
 	var kind int64 = -1
 	for len(text) > 0 {
@@ -139,7 +139,7 @@ func protocolNamed(name []byte) (uint8, bool) {
 const skipICMPError = "an ICMP error: it answers a packet and begins no flow"
 
 // icmp tells an answer and an error from a request.
-func (p *packet) icmp(kind int64) {
+func (p *loggedPacket) icmp(kind int64) {
 	switch p.proto {
 	case netcase.ICMP:
 		p.answer = kind == 0
@@ -156,7 +156,7 @@ func (p *packet) icmp(kind int64) {
 
 // answers tells whether the packet goes from the responder to who began. A SYN
 // shows it; other packets show it by the service port.
-func (p *packet) answers() bool {
+func (p *loggedPacket) answers() bool {
 	switch {
 	case p.answer:
 		return true
@@ -168,7 +168,7 @@ func (p *packet) answers() bool {
 
 // packet hands over the flow that a logged packet belongs to. A refused answer
 // does not say that the flow was refused.
-func (r *messages) packet(m *message, p *packet, reach netcase.Reach, rule, sensor string) {
+func (r *messages) packet(m *message, p *loggedPacket, reach netcase.Reach, rule, sensor string) {
 	f := netcase.Flow{
 		Start: m.at, End: m.at, Src: p.src, Dst: p.dst, SrcPort: p.sport, DstPort: p.dport, Proto: p.proto,
 		Reach: reach, Resolution: netcase.ResolutionSampled, Sensor: sensor, Rule: rule,

@@ -45,7 +45,7 @@ func pfReach(action []byte) netcase.Reach {
 	return netcase.ReachUnknown
 }
 
-func filterlogPacket(f [][]byte) (p packet, name, reason string) {
+func filterlogPacket(f [][]byte) (p loggedPacket, name, reason string) {
 	if len(f) <= flVersion {
 		return p, "", "too few fields for filterlog"
 	}
@@ -79,7 +79,7 @@ func filterlogPacket(f [][]byte) (p packet, name, reason string) {
 	return p, "", ""
 }
 
-func (p *packet) filterlogPorts(tail [][]byte) (reason string) {
+func (p *loggedPacket) filterlogPorts(tail [][]byte) (reason string) {
 	if len(tail) < 2 {
 		return "no ports"
 	}
@@ -112,7 +112,7 @@ func (r *messages) pflog(m *message) {
 		r.in.Reject(m.place.Line, 0, "", "no ends of a packet", m.raw)
 		return
 	}
-	p := packet{size: netcase.Absent}
+	p := loggedPacket{size: netcase.Absent}
 	if !dottedEnd(src, &p.src, &p.sport) || !dottedEnd(dst, &p.dst, &p.dport) {
 		r.in.Reject(m.place.Line, 0, "", "not an address and a port", m.raw)
 		return
@@ -122,7 +122,7 @@ func (r *messages) pflog(m *message) {
 }
 
 // tcpdump reads what tcpdump says of a packet behind its ends.
-func (p *packet) tcpdump(what []byte) {
+func (p *loggedPacket) tcpdump(what []byte) {
 	flags, isTCP := bytes.CutPrefix(what, []byte("Flags ["))
 	switch {
 	case isTCP:
