@@ -55,6 +55,7 @@ type loggedPacket struct {
 	syn, ack     bool
 	tcp          bool // the flags are known
 	answer       bool // an echo reply
+	first        bool // it began a state of the firewall
 	in, out      bool // it came in by, it went out by an interface
 	notFlow      string
 }
@@ -82,9 +83,7 @@ func packetOf(text []byte) (p loggedPacket, field, reason string) {
 		case "OUT":
 			p.out = len(value) > 0
 		case "SRC":
-			var a = p.src
-			a.Addr, good = addressIn(value)
-			p.src = a
+			p.src.Addr, good = addressIn(value)
 		case "DST":
 			p.dst.Addr, good = addressIn(value)
 		case "LEN":
@@ -154,17 +153,28 @@ func (p *loggedPacket) icmp(kind int64) {
 	}
 }
 
-// answers tells whether the packet goes from the responder to who began. A SYN
-// shows it; other packets show it by the service port.
+// answers tells whether the packet goes from the responder to who began. Flags show
+// it; without them a service port shows it that a client would not choose.
 func (p *loggedPacket) answers() bool {
+	from, to := servicePort(p.sport), servicePort(p.dport)
 	switch {
 	case p.answer:
 		return true
+	case p.first:
+		return false
 	case p.tcp && p.syn:
 		return p.ack
+	case p.tcp:
+		return from > to
 	}
-	return servicePort(p.sport) > servicePort(p.dport)
+	return from == surelyService && to <= surelyClient
 }
+
+// Ranks of servicePort.
+const (
+	surelyService = 3
+	surelyClient  = 1
+)
 
 // packet hands over the flow that a logged packet belongs to. A refused answer
 // does not say that the flow was refused.

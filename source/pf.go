@@ -31,8 +31,9 @@ func (r *messages) filterlog(m *message) {
 		r.in.Reject(m.place.Line, 0, name, reason, m.raw)
 		return
 	}
-	rule := firstOf(field[flTracker], field[flRule])
-	r.packet(m, &p, pfReach(field[flAction]), r.text(rule), r.host(m).pf)
+	rule, reach := firstOf(field[flTracker], field[flRule]), pfReach(field[flAction])
+	p.first = reach == netcase.ReachAllowed // what belongs to a state is not logged
+	r.packet(m, &p, reach, r.text(rule), r.host(m).pf)
 }
 
 func pfReach(action []byte) netcase.Reach {
@@ -118,7 +119,9 @@ func (r *messages) pflog(m *message) {
 		return
 	}
 	p.tcpdump(what)
-	r.packet(m, &p, pfReach(action), r.text(rule), r.host(m).pf)
+	reach := pfReach(action)
+	p.first = reach == netcase.ReachAllowed
+	r.packet(m, &p, reach, r.text(rule), r.host(m).pf)
 }
 
 // tcpdump reads what tcpdump says of a packet behind its ends.

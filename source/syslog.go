@@ -67,7 +67,7 @@ func eachHeadLine(head []byte, each func(line []byte)) {
 		var line []byte
 		line, head, _ = bytes.Cut(head, []byte{'\n'})
 		line = bytes.TrimRight(line, "\r \t")
-		if len(line) == 0 || line[0] == '#' {
+		if len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("-- ")) {
 			continue
 		}
 		n++
@@ -159,7 +159,7 @@ func (r *syslogReader) line(m *message) {
 	if len(line) == 0 {
 		return
 	}
-	if line[0] == '#' {
+	if line[0] == '#' || bytes.HasPrefix(line, []byte("-- ")) { // journalctl's "-- Boot … --"
 		r.in.Skip("a comment")
 		return
 	}
@@ -645,9 +645,9 @@ const (
 	// disorder is how many days a message may be older than the one before; a
 	// larger step back is the turn of a year.
 	disorder = 92
-	// noYear stands for the year where nothing tells it. It is a leap year, and so
-	// far from any incident that nobody takes it for the real one.
-	noYear = 2000
+	// noYear stands for the year where nothing tells it. It is a leap year, the first
+	// that can be read, and so far from any incident that nobody takes it for real.
+	noYear = firstYear
 )
 
 // look learns from the head whether the file has a 29 February.
@@ -723,7 +723,7 @@ func (c *wallClock) firstYear(s *stamp) int {
 	}
 	around := time.Unix(near*86400, 0).UTC().Year()
 	best, distance := around, int64(-1)
-	for year := around - 4; year <= around+4; year++ {
+	for year := max(around-4, noYear); year <= around+4; year++ {
 		if c.leap && !isLeap(c.leapYear(year, s)) {
 			continue
 		}

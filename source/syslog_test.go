@@ -178,3 +178,306 @@ func TestSyslogCrowdsec(t *testing.T) {
 		})
 	}
 }
+
+// TestSyslogYears: the year comes from the other inputs, and turns with the file.
+func TestSyslogYears(t *testing.T) {
+	line := func(stamp string) string {
+		return stamp + " a sshd[1]: Failed password for root from 198.51.100.7 port 1 ssh2\n"
+	}
+	for _, tt := range []struct {
+		name   string
+		stamps []string
+		near   netcase.Span
+		want   string // the first ten letters of each time
+	}{
+		{"near", []string{"Mar  4 10:00:00"}, near(2024), "2024-03-04"},
+		{"turn", []string{"Dec 31 10:00:00", "Jan  1 10:00:00", "Dec 31 11:00:00", "Jun  1 00:00:00"}, near(2024), "2023-12-31 2024-01-01 2023-12-31 2024-06-01"},
+		{"december, the others in january", []string{"Dec 31 10:00:00"}, netcase.Span{Start: near(2025).Start - 180*netcase.Day, End: near(2025).Start - 179*netcase.Day}, "2024-12-31"},
+		{"leap", []string{"Feb 28 10:00:00", "Feb 29 10:00:00"}, near(2025), "2024-02-28 2024-02-29"},
+		{"leap after the turn", []string{"Dec 28 10:00:00", "Feb 29 10:00:00"}, near(2025), "2023-12-28 2024-02-29"},
+		{"nothing near", []string{"Dec 31 10:00:00", "Jan  1 10:00:00"}, netcase.Span{}, "2000-12-31 2001-01-01"},
+		{"only a start", []string{"Mar  4 10:00:00"}, netcase.Span{Start: near(2019).Start}, "2019-03-04"},
+		{"a year stated", []string{"Mar  4 2021 10:00:00", "Mar  5 10:00:00"}, near(2024), "2021-03-04 2021-03-05"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text := ""
+			for _, s := range tt.stamps {
+				text += line(s)
+			}
+			logins, _, report := allLogins(t, syslog, []byte(text), tt.near)
+			var got []string
+			for _, l := range logins {
+				got = append(got, l.Time.String()[:10])
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("got %v, want %s (%v)", got, tt.want, report.Reasons)
+			}
+			if len(report.Notes) < 2 {
+				t.Errorf("what was assumed is not said: %q", report.Notes)
+			}
+		})
+	}
+}
+
+func TestSyslogZone(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	report := &netcase.InputReport{}
+	text := "2025-03-30T01:59:59 a sshd[1]: Accepted password for u from 198.51.100.7 port 1 ssh2\n" +
+		"2025-03-30T03:00:01 a sshd[1]: Accepted password for u from 198.51.100.7 port 1 ssh2\n"
+	var at []string
+	in := &Input{R: strings.NewReader(text), Report: report, Zone: zone, Raw: true}
+	err = syslog.Decode(t.Context(), in, func(b *netcase.Batch) error {
+		for _, l := range b.Logins {
+			at = append(at, l.Time.String()+l.Zone)
+		}
+		return nil
+	})
+	if got := strings.Join(at, " "); err != nil || got != "2025-03-30T00:59:59.000ZEurope/Berlin 2025-03-30T01:00:01.000ZEurope/Berlin" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// sshdAttack is a log of guesses, each with the lines that sshd writes about it, and
+// connections that overlap.
+func sshdAttack(connections int) []byte {
+	var b bytes.Buffer
+	for i := range connections {
+		at := fmt.Sprintf("2025-03-04T%02d:%02d:%02d.%06d+00:00 web-1", i/3600%24, i/60%60, i%60, i%1000000)
+		peer := fmt.Sprintf("198.51.%d.%d", i/250%256, i%250)
+		fmt.Fprintf(&b, "%s sshd[%d]: Invalid user user%d from %s port %d\n", at, 1000+i, i%97, peer, 1024+i%60000)
+		if i%3 == 0 && i > 0 { // the one before ends late
+			fmt.Fprintf(&b, "%s sshd[%d]: Connection closed by invalid user user%d %s port %d [preauth]\n", at, 999+i, (i-1)%97, peer, 1024)
+		}
+		fmt.Fprintf(&b, "%s sshd[%d]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=%s \n", at, 1000+i, peer)
+		fmt.Fprintf(&b, "%s sshd[%d]: Failed password for invalid user user%d from %s port %d ssh2\n", at, 1000+i, i%97, peer, 1024+i%60000)
+		fmt.Fprintf(&b, "%s CRON[%d]: (root) CMD (true)\n", at, i)
+	}
+	return b.Bytes()
+}
+
+// TestSyslogParts: decoded in parts, a stream gives the same attempts.
+func TestSyslogParts(t *testing.T) {
+	text := sshdAttack(20000)
+	split := splitSyslog(text[:HeadSize])
+	if split == nil {
+		t.Fatal("a stream with years is not split")
+	}
+	whole, _, all := allLogins(t, syslog, text, netcase.Span{})
+	if n, _ := failures(whole, ""); n != 20000 {
+		t.Fatalf("%d attempts, want 20000: %v", n, all.Reasons)
+	}
+	for _, size := range []int{1 << 20, 300 << 10, 777777} {
+		sum, read := int64(0), int64(0)
+		for rest := text; len(rest) > 0; {
+			n := len(rest)
+			if n > size {
+				n = split.Cut(rest[:size])
+			}
+			if n == 0 || rest[n-1] != '\n' {
+				t.Fatalf("cut at %d", n)
+			}
+			logins, _, report := allLogins(t, syslog, rest[:n], netcase.Span{})
+			f, _ := failures(logins, "")
+			sum, read, rest = sum+f, read+report.Read, rest[n:]
+		}
+		if sum != 20000 || read != all.Read {
+			t.Errorf("parts of %d: %d attempts of %d records, whole %d", size, sum, read, all.Read)
+		}
+	}
+}
+
+// TestSyslogHeldIsBounded: however many connections are open, few are remembered
+// and none is lost.
+func TestSyslogHeldIsBounded(t *testing.T) {
+	var b bytes.Buffer
+	for i := range 5000 {
+		fmt.Fprintf(&b, "2025-03-04T10:00:00Z a sshd[%d]: Invalid user u from 198.51.100.7 port 1\n", i)
+	}
+	logins, _, _ := allLogins(t, syslog, b.Bytes(), netcase.Span{})
+	if n, _ := failures(logins, ""); n != 5000 {
+		t.Errorf("%d attempts", n)
+	}
+}
+
+// TestSyslogJournalKey: a message of a file and the same of the journal have one key.
+func TestSyslogJournalKey(t *testing.T) {
+	file, _, _ := allLogins(t, syslog, []byte("2025-03-04T10:05:33+00:00 web-1 sshd[9]: Accepted password for u from 198.51.100.7 port 1 ssh2\n"), netcase.Span{})
+	journal, _, _ := allLogins(t, journald, []byte(`{"__REALTIME_TIMESTAMP":"1741082733123456","_HOSTNAME":"web-1","SYSLOG_IDENTIFIER":"sshd","_PID":"9","MESSAGE":"Accepted password for u from 198.51.100.7 port 1 ssh2"}`), netcase.Span{})
+	if len(file) != 1 || len(journal) != 1 || file[0].Key != journal[0].Key || file[0].Key == 0 {
+		t.Errorf("%+v %+v", file, journal)
+	}
+}
+
+// TestSyslogClaimsNothingElse: none of the real files of other kinds is taken.
+func TestSyslogClaimsNothingElse(t *testing.T) {
+	own := map[string]bool{"syslog": true, "journald": true, "syslog-table": true, "cowrie": true}
+	check := func(path string, ours bool) {
+		info, err := os.Stat(path)
+		if err != nil || info.IsDir() || info.Size() == 0 || strings.HasSuffix(path, ".gz") && info.Size() > 8<<20 {
+			return
+		}
+		text := syslogHeadOf(t, path)
+		for _, f := range Formats() {
+			if ok, _ := f.Detect(text); own[f.Name] && ok && !ours {
+				t.Errorf("%s claims %s", f.Name, path)
+			}
+		}
+	}
+	paths, _ := filepath.Glob(filepath.Join("testdata", "*", "*", "in.*"))
+	for _, path := range paths {
+		check(path, own[strings.Split(filepath.ToSlash(path), "/")[1]])
+	}
+	root := dataDir(t)
+	for _, dir := range []string{"stratosphere-testing", "iot23-34-1", "slips", "rita", "azure-nsg-v2", "azure-vnet-v4", "msticpy", "azure-honeypot-2026", "zeek-traces", "otrf", "evtx", "netflow-pcaps", "ti", "geo"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				check(path, false)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// syslogHeadOf is the start of a file as a format is asked about it.
+func syslogHeadOf(t testing.TB, path string) []byte {
+	t.Helper()
+	if strings.HasSuffix(path, ".gz") {
+		text := readAll(t, path)
+		return text[:min(len(text), HeadSize)]
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	head := make([]byte, HeadSize)
+	n, _ := f.Read(head)
+	return head[:n]
+}
+
+// TestSyslogOtherLabels reads fail2ban's samples of the other programs that are covered.
+func TestSyslogOtherLabels(t *testing.T) {
+	dir := dataDir(t, "fail2ban-logs")
+	deviations := map[string]string{
+		"pop(pam_unix)":                           "fail2ban gave this spelling up; it is still a failure",
+		"FAIL LOGIN: Client \"64.106.46.98\"":     "vsftpd's own log, not syslog",
+		"FAIL LOGIN: Client \"::ffff:192.0.2.1\"": "vsftpd's own log, not syslog",
+		"user=test rhost=192.0.2.152":             "the account is the client's to choose: what stands behind user= is not believed to be a host",
+		"Exit before auth":                        "goes with the failures before it",
+	}
+	for _, name := range []string{"pam-generic", "vsftpd", "dropbear"} {
+		n := labelled(t, filepath.Join(dir, name), func(label failJSON, line string) {
+			logins, _, _ := allLogins(t, syslog, []byte(line+"\n"), near(2005))
+			_, bad := failures(logins, "")
+			if good := bad == 1 && strings.TrimPrefix(label.Host, "::ffff:") == logins[0].Peer.String(); good == label.Match || !label.Match && bad == 0 {
+				return
+			}
+			for part := range deviations {
+				if strings.Contains(line, part) {
+					return
+				}
+			}
+			t.Errorf("%s: label %v %s, got %+v\n%s", name, label.Match, label.Host, logins, line)
+		})
+		if n == 0 {
+			t.Errorf("%s: no labels", name)
+		}
+	}
+}
+
+// TestSyslogBSD: each attempt at a FreeBSD machine counts once, though PAM and sshd
+// both write a line about it.
+func TestSyslogBSD(t *testing.T) {
+	text := readAll(t, filepath.Join(dataDir(t, "fail2ban-logs", "bsd"), "syslog-plain.txt"))
+	logins, _, report := allLogins(t, syslog, text, near(2013))
+	n, _ := failures(logins, "")
+	if failed := int64(bytes.Count(text, []byte("Failed "))); report.Rejected > 0 || n < failed {
+		t.Errorf("%d attempts, %d lines say Failed: %+v", n, failed, report.Reasons)
+	}
+}
+
+// TestCowrieLabels reads fail2ban's samples of Cowrie.
+func TestCowrieLabels(t *testing.T) {
+	labelled(t, filepath.Join(dataDir(t, "fail2ban-logs"), "cowrie"), func(label failJSON, line string) {
+		logins, _, report := allLogins(t, cowrie, []byte(line+"\n"), netcase.Span{})
+		connect := len(logins) == 1 && logins[0].Event == netcase.LoginConnect && logins[0].Peer.String() == label.Host
+		if connect != label.Match {
+			t.Errorf("label %v, got %+v %v\n%s", label.Match, logins, report.Reasons, line)
+		}
+	})
+}
+
+func TestNetfilterVerdicts(t *testing.T) {
+	for prefix, want := range map[string]netcase.Reach{
+		"": netcase.ReachUnknown, "iptables": netcase.ReachUnknown, "[UFW BLOCK]": netcase.ReachDenied, "[UFW AUDIT]": netcase.ReachUnknown,
+		"[UFW ALLOW]": netcase.ReachAllowed, "Shorewall:net2all:DROP": netcase.ReachDenied, "filter_IN_public_REJECT": netcase.ReachDenied,
+		"DROPBEAR": netcase.ReachUnknown, "accept-or-drop": netcase.ReachUnknown, "nft denied": netcase.ReachDenied, "PASSWORD": netcase.ReachUnknown,
+	} {
+		if got := verdictOf([]byte(prefix)); got != want {
+			t.Errorf("%q: %s, want %s", prefix, got, want)
+		}
+	}
+}
+
+// FuzzSyslog and its siblings check what must hold whatever is read.
+func FuzzSyslog(f *testing.F)      { fuzzFormat(f, syslog, "syslog") }
+func FuzzJournald(f *testing.F)    { fuzzMessages(f, journald, "journald") }
+func FuzzSyslogTable(f *testing.F) { fuzzMessages(f, syslogTable, "syslog-table") }
+func FuzzCowrie(f *testing.F)      { fuzzMessages(f, cowrie, "cowrie") }
+
+// fuzzMessages is fuzzFormat without the place of raw bytes, and with logins.
+func fuzzMessages(f *testing.F, format Format, name string) {
+	seedFrom(f, name)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		format.Detect(text[:min(len(text), HeadSize)])
+		report := &netcase.InputReport{}
+		events := int64(0)
+		_ = format.Decode(t.Context(), &Input{R: bytes.NewReader(text), Report: report, Raw: true}, func(b *netcase.Batch) error {
+			events += int64(b.Len())
+			for i := range b.Flows {
+				checkFlow(t, &b.Flows[i])
+			}
+			return nil
+		})
+		if !report.Balanced() || report.Accepted != events {
+			t.Fatalf("%d events: %+v", events, report)
+		}
+		for _, n := range append(report.Notes, "") {
+			if strings.Contains(n, "the decoder failed") {
+				t.Fatal(n)
+			}
+		}
+		for reason := range report.Reasons {
+			if strings.HasPrefix(reason, "panic") {
+				t.Fatal(reason)
+			}
+		}
+	})
+}
+
+func BenchmarkSyslogSshd(b *testing.B) {
+	text := sshdAttack(50_000)
+	benchmarkFormat(b, syslog, text, int64(bytes.Count(text, []byte{'\n'})))
+}
+
+func BenchmarkSyslogFailed(b *testing.B) {
+	var text bytes.Buffer
+	for i := range 200_000 {
+		fmt.Fprintf(&text, "Mar  4 %02d:%02d:%02d web-1 sshd[%d]: Failed password for root from 198.51.%d.%d port %d ssh2\n", i/20000, i/333%60, i/5%60, 1000+i/6%30000, i%9, i%251, 1024+i%60000)
+	}
+	benchmarkFormat(b, syslog, text.Bytes(), 200_000)
+}
+
+func BenchmarkSyslogPackets(b *testing.B) {
+	var text bytes.Buffer
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "Mar  4 10:%02d:%02d fw kernel: [%d.088484] [UFW BLOCK] IN=eth0 OUT= MAC=00:08:a2:0c:1f:12:00:c8:8b:e2:d6:87:08:00 SRC=198.51.100.%d DST=192.0.2.10 LEN=40 TOS=0x00 PREC=0x00 TTL=245 ID=%d PROTO=TCP SPT=%d DPT=%d WINDOW=1024 RES=0x00 SYN URGP=0\n", i/6000%60, i/100%60, i, i%250, i%65536, 1024+i%60000, i%1024)
+	}
+	benchmarkFormat(b, syslog, text.Bytes(), 100_000)
+}
