@@ -220,10 +220,10 @@ func scanTagged(rest []byte, m *message, s *stamp) string {
 		return ""
 	}
 	m.program, m.text = nil, rest
-	if bytes.HasPrefix(rest, []byte("last message repeated ")) || bytes.HasPrefix(rest, []byte("-- MARK --")) {
-		return ""
+	if s.spaced {
+		return "no program with a colon follows the time"
 	}
-	return "no program with a colon follows the time"
+	return "" // the daemon's own remarks, and what RFC 3164 allows without a tag
 }
 
 // isTag tells a program from a host: "sshd[1]:", "sshd:", "[sshd]", "[sshd]:".

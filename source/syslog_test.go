@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"netcase"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // allLogins decodes text with a format and returns copies of its logins and flows.
@@ -316,7 +319,7 @@ func TestSyslogClaimsNothingElse(t *testing.T) {
 	own := map[string]bool{"syslog": true, "journald": true, "syslog-table": true, "cowrie": true}
 	check := func(path string, ours bool) {
 		info, err := os.Stat(path)
-		if err != nil || info.IsDir() || info.Size() == 0 || strings.HasSuffix(path, ".gz") && info.Size() > 8<<20 {
+		if err != nil || info.IsDir() || info.Size() == 0 {
 			return
 		}
 		text := syslogHeadOf(t, path)
@@ -334,7 +337,7 @@ func TestSyslogClaimsNothingElse(t *testing.T) {
 	for _, dir := range []string{"stratosphere-testing", "iot23-34-1", "slips", "rita", "azure-nsg-v2", "azure-vnet-v4", "msticpy", "azure-honeypot-2026", "zeek-traces", "otrf", "evtx", "netflow-pcaps", "ti", "geo"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d os.DirEntry, err error) error {
 			if err == nil && !d.IsDir() {
-				check(path, false)
+				check(path, filepath.Base(path) == "syslog_data.csv")
 			}
 			return nil
 		})
@@ -347,17 +350,19 @@ func TestSyslogClaimsNothingElse(t *testing.T) {
 // syslogHeadOf is the start of a file as a format is asked about it.
 func syslogHeadOf(t testing.TB, path string) []byte {
 	t.Helper()
-	if strings.HasSuffix(path, ".gz") {
-		text := readAll(t, path)
-		return text[:min(len(text), HeadSize)]
-	}
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	var r io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if r, err = gzip.NewReader(f); err != nil {
+			return nil // no gzip at all
+		}
+	}
 	head := make([]byte, HeadSize)
-	n, _ := f.Read(head)
+	n, _ := io.ReadFull(r, head) // some are cut off
 	return head[:n]
 }
 
@@ -480,4 +485,20 @@ func BenchmarkSyslogPackets(b *testing.B) {
 		fmt.Fprintf(&text, "Mar  4 10:%02d:%02d fw kernel: [%d.088484] [UFW BLOCK] IN=eth0 OUT= MAC=00:08:a2:0c:1f:12:00:c8:8b:e2:d6:87:08:00 SRC=198.51.100.%d DST=192.0.2.10 LEN=40 TOS=0x00 PREC=0x00 TTL=245 ID=%d PROTO=TCP SPT=%d DPT=%d WINDOW=1024 RES=0x00 SYN URGP=0\n", i/6000%60, i/100%60, i, i%250, i%65536, 1024+i%60000, i%1024)
 	}
 	benchmarkFormat(b, syslog, text.Bytes(), 100_000)
+}
+
+// TestSyslogTableReal reads a real export of the table.
+func TestSyslogTableReal(t *testing.T) {
+	text := readAll(t, filepath.Join(dataDir(t, "msticpy"), "syslog_data.csv"))
+	logins, _, report := allLogins(t, syslogTable, text, netcase.Span{})
+	elevations := 0
+	for _, l := range logins {
+		if l.Event == netcase.LoginElevation && l.Outcome == netcase.LoginSucceeded {
+			elevations++
+		}
+	}
+	if want := bytes.Count(text, []byte("COMMAND=")); report.Rejected > 0 || elevations != want {
+		t.Errorf("%d elevations, %d rows have a command; %v %+v", elevations, want, report.Reasons, report.Samples)
+	}
+	t.Logf("%d rows, %v, %v, %q", report.Read, report.Events, report.Reasons, report.Notes)
 }

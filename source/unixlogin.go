@@ -12,7 +12,7 @@ import (
 // unixPrograms are read by their name.
 var unixPrograms = map[string]func(r *messages, m *message) bool{
 	"login": (*messages).consoleLogin, "telnetd": (*messages).telnetd, "in.telnetd": (*messages).telnetd,
-	"dropbear": (*messages).dropbear, "vsftpd": (*messages).vsftpd, "dovecot": (*messages).dovecot,
+	"ftpd": (*messages).ftpd, "dropbear": (*messages).dropbear, "vsftpd": (*messages).vsftpd, "dovecot": (*messages).dovecot,
 	"sudo": (*messages).sudo, "su": (*messages).su,
 	"useradd": (*messages).accounts, "adduser": (*messages).accounts, "usermod": (*messages).accounts,
 	"userdel": (*messages).accounts, "passwd": (*messages).accounts, "chpasswd": (*messages).accounts,
@@ -260,6 +260,19 @@ func (r *messages) telnetd(m *message) bool {
 		host = bytes.TrimSuffix(host[i+1:], []byte{')'})
 	}
 	r.withPeer(&l, bytes.TrimSpace(host))
+	r.login(m, l)
+	return true
+}
+
+// ftpd says who came: "connection from HOST (NAME) at …".
+func (r *messages) ftpd(m *message) bool {
+	host, ok := bytes.CutPrefix(m.text, []byte("connection from "))
+	if !ok {
+		return false
+	}
+	host, _ = word(host)
+	l := netcase.Login{Event: netcase.LoginConnect, Service: "ftp"}
+	r.withPeer(&l, host)
 	r.login(m, l)
 	return true
 }
