@@ -348,5 +348,5 @@ type Record struct {
 	Context string `json:"context,omitempty"`
 	Stamp   string `json:"stamp,omitempty"` // the time as the record spells it
 	Zone    string `json:"zone,omitempty"`  // the zone that was assumed for it; empty: the record states its own
-	SHA256  string `json:"sha256"` // of the raw bytes
+	SHA256  string `json:"sha256"`          // of the raw bytes
 }

@@ -410,18 +410,16 @@ func Printable(s string) string {
 }
 
 // Recognise is the first of formats that knows a stream by its head, or an error
-// that gives every format's reason to refuse.
+// that shows how the stream begins.
 func Recognise(formats []Format, head []byte) (Format, error) {
 	if len(head) == 0 {
 		return Format{}, fmt.Errorf("the input is empty")
 	}
-	var refusals []string
 	for _, f := range formats {
-		ok, why := f.Detect(head)
-		if ok {
+		if ok, _ := f.Detect(head); ok {
 			return f, nil
 		}
-		refusals = append(refusals, f.Name+": "+why)
 	}
-	return Format{}, fmt.Errorf("no telemetry format recognises it (%s)", strings.Join(refusals, "; "))
+	const shown = 60 // enough to see what it is
+	return Format{}, fmt.Errorf("no telemetry format recognises it; it begins %q", Printable(string(head[:min(len(head), shown)])))
 }
