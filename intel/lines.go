@@ -167,9 +167,10 @@ func (s *Set) HoldsAny(line []byte) bool {
 			if c == 0 {
 				break
 			}
-			if c == dotClass {
+			switch c {
+			case dotClass:
 				dots++
-			} else if c == colonClass {
+			case colonClass:
 				colons++
 			}
 			end++

@@ -282,7 +282,7 @@ func eveProtocol(b []byte) (uint8, bool) {
 // eveFlow is the members of a flow that are read.
 type eveFlow struct {
 	pktsOut, pktsIn, bytesOut, bytesIn, start, end, state, action []byte
-	flagsOut, flagsIn, syn                                        []byte
+	flagsOut, flagsIn                                             []byte
 }
 
 func (f *eveFlow) field(key []byte) *[]byte {

@@ -330,13 +330,3 @@ func (r *tableReading) kept(x *tableRow) []byte {
 	}
 	return bytes.Clone(x.raw)
 }
-
-// missing lists the columns, by their standard names, that would have decided
-// something and that the table lacks.
-func (r *tableReading) missing(names []string, fields ...int) {
-	for _, f := range fields {
-		if (r.rows > 0 || len(r.columns) > 0) && !r.present[f] {
-			r.in.Report.Missing = append(r.in.Report.Missing, names[f])
-		}
-	}
-}

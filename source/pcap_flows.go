@@ -144,11 +144,11 @@ func icmpRequest(proto, kind uint8) (request uint8, answer bool) {
 }
 
 // asks tells whether a type of ICMP wants an answer.
-func (t *track) asks() bool {
-	if t.proto == netcase.ICMPv6 {
-		return t.kind == 128 || t.kind == 133 || t.kind == 135
+func (f *track) asks() bool {
+	if f.proto == netcase.ICMPv6 {
+		return f.kind == 128 || f.kind == 133 || f.kind == 135
 	}
-	return t.kind == 8 || t.kind == 10 || t.kind == 13 || t.kind == 15 || t.kind == 17
+	return f.kind == 8 || f.kind == 10 || f.kind == 13 || f.kind == 15 || f.kind == 17
 }
 
 // find is the flow of a packet and the packet's side, or none.

@@ -56,10 +56,6 @@ func (a address) netip() netip.Addr {
 	return netip.AddrFrom16(b).Unmap()
 }
 
-func (a address) less(o address) bool {
-	return a.high < o.high || a.high == o.high && a.low < o.low
-}
-
 // packet is what is read of a packet.
 type packet struct {
 	time         int64 // microseconds since 1970

@@ -353,7 +353,8 @@ func (r *messages) closing(m *message, l netcase.Login, before bool) {
 // sshdClosed reads "[invalid user U |authenticating user U |user U ]HOST port N".
 func (r *messages) sshdClosed(m *message, rest []byte) bool {
 	text, before := bytes.CutSuffix(bytes.TrimSpace(rest), []byte(preauth))
-	account, state, text := sshdUser(text)
+	var account []byte
+	state, text := sshdUser(text)
 	host, port := text, []byte(nil)
 	if i := bytes.LastIndex(text, []byte(" port ")); i >= 0 {
 		host, port = text[:i], text[i+6:]
@@ -378,13 +379,13 @@ func (r *messages) sshdClosed(m *message, rest []byte) bool {
 func (m *message) begins(prefix string) bool { return bytes.HasPrefix(m.text, []byte(prefix)) }
 
 // sshdUser takes the words before the account.
-func sshdUser(text []byte) (account []byte, state string, rest []byte) {
+func sshdUser(text []byte) (state string, rest []byte) {
 	for _, words := range [...]string{"invalid user ", "authenticating user ", "user "} {
 		if rest, ok := bytes.CutPrefix(text, []byte(words)); ok {
-			return nil, words, rest
+			return words, rest
 		}
 	}
-	return nil, "", text
+	return "", text
 }
 
 // sshdDisconnecting reads "invalid user U HOST port N: reason [preauth]".

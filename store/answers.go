@@ -57,14 +57,14 @@ func (m *answers) reconciled(ctx context.Context, d *reader) (*run, error) {
 	out := m.keep.newRun()
 	var group []packed // the rows of one cell
 	settle := func() error {
-		settled, err := m.settle(d, group)
+		settled := m.settle(d, group)
 		for i := range settled {
-			if err == nil {
-				err = out.add(&settled[i])
+			if err := out.add(&settled[i]); err != nil {
+				return err
 			}
 		}
 		group = group[:0]
-		return err
+		return nil
 	}
 	for {
 		p, err := in.next()
@@ -84,13 +84,13 @@ func (m *answers) reconciled(ctx context.Context, d *reader) (*run, error) {
 }
 
 // settle is the account of one cell.
-func (m *answers) settle(d *reader, group []packed) ([]packed, error) {
+func (m *answers) settle(d *reader, group []packed) []packed {
 	single := true
 	for i := range group {
 		single = single && group[i].sensor == group[0].sensor
 	}
 	if single {
-		return group, nil
+		return group
 	}
 	rows := make([]cube.Row, len(group))
 	for i := range group {
@@ -101,7 +101,7 @@ func (m *answers) settle(d *reader, group []packed) ([]packed, error) {
 	for i := range rows {
 		out[i] = m.keep.names.pack(&rows[i])
 	}
-	return out, nil
+	return out
 }
 
 // families names the telemetry that is present.

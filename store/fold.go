@@ -194,10 +194,9 @@ func (w *foldWorker) close() error {
 }
 
 // seal ends the fold: no more batches come.
-func (f *fold) seal() error {
+func (f *fold) seal() {
 	slices.Sort(f.keys)
 	f.keys = slices.Clip(f.keys)
-	return nil
 }
 
 // drop gives up what was folded: the input is a copy, or is read again.

@@ -161,7 +161,7 @@ func (m *Memory) fold(ctx context.Context, f *folded, meter *meter) {
 	if f.waits {
 		return
 	}
-	err = cmp.Or(err, f.seal())
+	f.seal()
 	f.report.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	f.report.ID = "in-" + f.report.SHA256[:12]
 	if err != nil {
@@ -252,7 +252,7 @@ type decoded struct {
 func (m *Memory) inParts(ctx context.Context, f *folded, in *source.Input, split *source.Split, r io.Reader, sink sinks) error {
 	parts := newPartReader(r, split, m.partSize(), partLimit)
 	var results []*decoded
-	err := m.side(ctx, f, parts.read, parts.last, sink, func(p *part, out source.Sink) *decoded {
+	err := m.side(ctx, parts.read, parts.last, sink, func(p *part, out source.Sink) *decoded {
 		own := m.input(f, nil, &netcase.InputReport{}, false)
 		d := &decoded{in: own, note: partNote{lead: p.lead, from: p.from, size: int64(len(p.body))}}
 		s := &seen{}
@@ -278,7 +278,7 @@ func (m *Memory) inParts(ctx context.Context, f *folded, in *source.Input, split
 
 // side decodes parts side by side, as many at a time as there are workers: over all
 // streams together no more decode at once.
-func (m *Memory) side(ctx context.Context, f *folded, next func() *part, last func() bool, sink sinks, decode func(*part, source.Sink) *decoded, results *[]*decoded) error {
+func (m *Memory) side(ctx context.Context, next func() *part, last func() bool, sink sinks, decode func(*part, source.Sink) *decoded, results *[]*decoded) error {
 	work := func(parts <-chan *part, put func(*part, *decoded)) (err error) {
 		out, done := sink()
 		defer func() { err = cmp.Or(err, done()) }()
@@ -559,7 +559,7 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 	last := func() bool {
 		return !slices.ContainsFunc(f.parts[next:], func(n partNote) bool { return n.mayHold(wants) })
 	}
-	err = m.side(ctx, f, read, last, sink, func(p *part, out source.Sink) *decoded {
+	err = m.side(ctx, read, last, sink, func(p *part, out source.Sink) *decoded {
 		in := m.input(f, nil, &netcase.InputReport{}, true)
 		in.Wanted = wanted
 		return &decoded{err: decodePart(ctx, f.format, p, in, out)}

@@ -295,13 +295,13 @@ func (d *reader) byPair(a, b *packed) int {
 }
 
 // sameGroup tells whether two rows stand for one pair and reach.
-func (a *packed) sameGroup(b *packed) bool {
-	return a.peerHi == b.peerHi && a.peerLo == b.peerLo && a.hostHi == b.hostHi && a.hostLo == b.hostLo &&
-		a.rest>>reachShift == b.rest>>reachShift && a.peerKind() == b.peerKind() && a.hostKind() == b.hostKind()
+func (p *packed) sameGroup(b *packed) bool {
+	return p.peerHi == b.peerHi && p.peerLo == b.peerLo && p.hostHi == b.hostHi && p.hostLo == b.hostLo &&
+		p.rest>>reachShift == b.rest>>reachShift && p.peerKind() == b.peerKind() && p.hostKind() == b.hostKind()
 }
 
 // sameCell tells whether two rows are accounts of one cell (hour, ends, port, protocol, direction).
-func (a *packed) sameCell(b *packed) bool {
-	return a.hour == b.hour && a.peerHi == b.peerHi && a.peerLo == b.peerLo && a.hostHi == b.hostHi && a.hostLo == b.hostLo &&
-		a.rest>>directionShift == b.rest>>directionShift && a.peerKind() == b.peerKind() && a.hostKind() == b.hostKind()
+func (p *packed) sameCell(b *packed) bool {
+	return p.hour == b.hour && p.peerHi == b.peerHi && p.peerLo == b.peerLo && p.hostHi == b.hostHi && p.hostLo == b.hostLo &&
+		p.rest>>directionShift == b.rest>>directionShift && p.peerKind() == b.peerKind() && p.hostKind() == b.hostKind()
 }
