@@ -80,6 +80,7 @@ func Formats() []Format {
 		zeekConn,
 		azureTraffic,
 		defenderNetwork,
+		netflowCapture,
 		pcapCapture,
 	}
 }
