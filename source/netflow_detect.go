@@ -11,9 +11,33 @@ func exportPort(port uint16) bool {
 	return false
 }
 
-// isExport tells a datagram of NetFlow, IPFIX or sFlow by its port and its header.
+// isExport tells a datagram of NetFlow, IPFIX or sFlow by its header: on a port of
+// collectors, or on any where its whole length bears it out.
 func isExport(port uint16, b []byte) bool {
-	return exportPort(port) && exportVersion(b) != 0
+	version := exportVersion(b)
+	return version != 0 && (exportPort(port) || wholeExport(version, b))
+}
+
+// wholeExport tells that the lengths inside a datagram add up to its own.
+func wholeExport(version int, b []byte) bool {
+	head := 20
+	switch version {
+	case 5:
+		return len(b) == v5Header+v5Record*int(binary.BigEndian.Uint16(b[2:]))
+	case 9:
+	case 10:
+		head = 16
+	default:
+		return false
+	}
+	for b = b[head:]; len(b) >= 4; {
+		n := int(binary.BigEndian.Uint16(b[2:]))
+		if n < 4 || n > len(b) {
+			return false
+		}
+		b = b[n:]
+	}
+	return len(b) == 0
 }
 
 // exportVersion is 5, 9 or 10 (IPFIX) for NetFlow, 105 for sFlow, else 0. Counts

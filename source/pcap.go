@@ -131,12 +131,11 @@ func (p *pcapReader) quoted(k *packet) {
 }
 
 // finish hands over a flow that has ended.
-func (p *pcapReader) finish(t *track) {
+func (p *pcapReader) finish(t *track, first kept) {
 	f := t.flow()
 	if p.in.Raw {
 		f.Place = netcase.Place{Offset: t.offset}
-		f.Raw = t.raw
-		f.Context = t.context
+		f.Raw, f.Context = first.raw, first.context
 		f.Stamp = stampOf(t.first)
 	}
 	p.in.Accept(&p.batch, f)

@@ -64,13 +64,11 @@ type track struct {
 	hash         uint64
 	chain        int32 // next with the same bucket
 	newer, older int32 // in the list of the stage
-	raw          []byte
-	context      string
 }
 
 // flowTable holds the open flows.
 type flowTable struct {
-	finish  func(*track) // told of each flow that ends
+	finish  func(*track, kept) // told of each flow that ends
 	tracks  []track
 	free    []int32
 	buckets []int32
@@ -80,14 +78,21 @@ type flowTable struct {
 	seed    uint64 // secret, so that nobody can choose packets that fall into one bucket
 	evicted int64
 
-	keep     bool // original bytes, for the second pass
-	kept     int  // bytes
+	keep     bool   // original bytes, for the second pass
+	bytes    []kept // … by track
+	room     int    // bytes that may still be kept whole
 	contexts map[[2]uint32]string
 }
 
-func newFlowTable(keep bool, finish func(*track)) *flowTable {
-	t := &flowTable{finish: finish, keep: keep, contexts: map[[2]uint32]string{}, seed: maphash.Bytes(maphash.MakeSeed(), nil)}
-	t.buckets = emptyBuckets(1 << 10)
+// kept is what the second pass keeps of the first packet of a flow.
+type kept struct {
+	raw     []byte
+	context string
+}
+
+func newFlowTable(keep bool, finish func(*track, kept)) *flowTable {
+	t := &flowTable{finish: finish, keep: keep, room: maxKept, contexts: map[[2]uint32]string{}, seed: maphash.Bytes(maphash.MakeSeed(), nil)}
+	t.buckets = emptyBuckets(1 << 12)
 	for s := range stages {
 		t.oldest[s], t.newest[s] = none, none
 	}
@@ -223,7 +228,7 @@ func (t *flowTable) open(k *packet, s *captureScan, hash uint64, kind uint8, ans
 	}
 	f.continued = side == 1 || k.proto == netcase.TCP && k.flags&tcpSYN == 0 && k.flags&tcpACK != 0
 	if t.keep {
-		t.keepBytes(f, s)
+		t.keepBytes(i, s)
 	}
 	bucket := hash & uint64(len(t.buckets)-1)
 	f.chain, t.buckets[bucket] = t.buckets[bucket], i
@@ -261,13 +266,11 @@ const (
 	keptHeaders = 128
 )
 
-func (t *flowTable) keepBytes(f *track, s *captureScan) {
+func (t *flowTable) keepBytes(i int32, s *captureScan) {
 	raw := s.raw
-	if t.kept+len(raw) > maxKept {
+	if len(raw) > t.room {
 		raw = raw[:min(len(raw), keptHeaders)]
 	}
-	f.raw = bytes.Clone(raw)
-	t.kept += len(f.raw)
 	key := [2]uint32{s.link, s.snap}
 	context, ok := t.contexts[key]
 	if !ok {
@@ -276,7 +279,11 @@ func (t *flowTable) keepBytes(f *track, s *captureScan) {
 			t.contexts[key] = context
 		}
 	}
-	f.context = context
+	for int(i) >= len(t.bytes) {
+		t.bytes = append(t.bytes, kept{})
+	}
+	t.bytes[i] = kept{bytes.Clone(raw), context}
+	t.room -= len(raw)
 }
 
 // book adds a packet of one side.
@@ -416,18 +423,21 @@ func (t *flowTable) close(i int32) {
 		at = &t.tracks[*at].chain
 	}
 	*at = f.chain
-	t.finish(f)
-	t.kept -= len(f.raw)
-	f.raw = nil
+	var first kept
+	if t.keep {
+		first, t.bytes[i] = t.bytes[i], kept{}
+		t.room += len(first.raw)
+	}
+	t.finish(f, first)
 	t.free = append(t.free, i)
 }
 
 // grow keeps the chains short.
 func (t *flowTable) grow() {
-	if len(t.tracks) <= len(t.buckets) {
+	if len(t.tracks) <= len(t.buckets)/4 {
 		return
 	}
-	t.buckets = emptyBuckets(2 * len(t.buckets))
+	t.buckets = emptyBuckets(4 * len(t.buckets))
 	for s := range stages {
 		for i := t.oldest[s]; i != none; i = t.tracks[i].newer {
 			bucket := t.tracks[i].hash & uint64(len(t.buckets)-1)

@@ -586,7 +586,7 @@ func FuzzPcap(f *testing.F) {
 		if _, why := captureHead(text); why != "" {
 			return
 		}
-		for _, format := range []Format{pcapCapture} {
+		for _, format := range []Format{pcapCapture, netflowCapture} {
 			flows, report, err := allFlows(t, format, text)
 			if !report.Balanced() {
 				t.Fatalf("%d flows, %v: %+v", len(flows), err, report)

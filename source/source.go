@@ -100,6 +100,7 @@ func Formats() []Format {
 		journald,
 		syslogTable,
 		cowrie,
+		netflowCapture,
 		pcapCapture,
 		syslog, // last: its lines may carry what another format reads
 	}
