@@ -80,6 +80,8 @@ func Formats() []Format {
 		zeekConn,
 		azureTraffic,
 		defenderNetwork,
+		binetflow,
+		nfdumpExport,
 		netflowCapture,
 		pcapCapture,
 	}
