@@ -100,6 +100,8 @@ func Formats() []Format {
 		journald,
 		syslogTable,
 		cowrie,
+		binetflow,
+		nfdumpExport,
 		netflowCapture,
 		pcapCapture,
 		syslog, // last: its lines may carry what another format reads
