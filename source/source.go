@@ -84,6 +84,7 @@ func Formats() []Format {
 		nfdumpExport,
 		netflowCapture,
 		pcapCapture,
+		parquetOf(Formats),
 	}
 }
 
