@@ -27,6 +27,7 @@ type Mapping struct {
 	Match  []string      `yaml:"match"` // columns that a table must have; empty: those of time and ends
 	Flows  *FlowColumns  `yaml:"flows"`
 	Logins *LoginColumns `yaml:"logins"`
+	family string        // first part of the sensors; empty: map
 }
 
 // TimeColumn is a column of times.
