@@ -214,8 +214,8 @@ func joined(first, second *half) netcase.Flow {
 	if f.Reach == netcase.ReachUnknown {
 		f.Reach = back.flow.Reach
 	}
-	if f.Reach == netcase.ReachUnknown {
-		f.Reach = bothWays(out, back)
+	if reach := bothWays(out, back); !f.Reach.Decided() && reach != netcase.ReachUnknown {
+		f.Reach = reach
 	}
 	return f
 }

@@ -104,6 +104,7 @@ func Formats() []Format {
 		nfdumpExport,
 		netflowCapture,
 		pcapCapture,
+		parquetOf(Formats),
 		syslog, // last: its lines may carry what another format reads
 	}
 }
