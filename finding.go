@@ -12,6 +12,7 @@ type Selection struct {
 	Peers     []Endpoint     `json:"peers,omitempty"`
 	Prefixes  []netip.Prefix `json:"prefixes,omitempty"` // peers by prefix; joined to Peers by "or"
 	Hosts     []Endpoint     `json:"hosts,omitempty"`
+	Accounts  []string       `json:"accounts,omitempty"` // of logins and processes
 	Ports     []uint16       `json:"ports,omitempty"`
 	Direction Direction      `json:"direction,omitempty"`
 	Reaches   []Reach        `json:"reaches,omitempty"`
@@ -30,6 +31,15 @@ func (s *Selection) Matches(peer, host Endpoint, port uint16, d Direction, r Rea
 		(len(s.Reaches) == 0 || slices.Contains(s.Reaches, r)) &&
 		(len(s.Sensors) == 0 || slices.Contains(s.Sensors, sensor)) &&
 		s.Span.Contains(at)
+}
+
+// MatchesEvent tells whether an event that is no flow is selected. Ports, directions and
+// reaches are not asked.
+func (s *Selection) MatchesEvent(peer, host Endpoint, account, sensor string, at Time) bool {
+	asked := *s
+	asked.Ports, asked.Direction, asked.Reaches = nil, DirectionUnknown, nil
+	return asked.Matches(peer, host, 0, DirectionUnknown, ReachUnknown, sensor, at) &&
+		(len(s.Accounts) == 0 || slices.Contains(s.Accounts, account))
 }
 
 // Evidence is a measurement that someone can repeat.

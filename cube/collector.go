@@ -16,6 +16,7 @@ type Collector struct {
 	wants  []Want
 	byPeer map[netcase.Endpoint][]int // wishes that name their peers
 	other  []int                      // wishes that do not
+	events []int                      // wishes for events that are no flows
 	starts map[Pair][]Start
 	cut    map[Pair]int64
 	notes  []string
@@ -42,6 +43,10 @@ func NewCollector(wants []Want) *Collector {
 		s := &wants[i].Selection
 		if wants[i].Records > 0 {
 			c.kept[wants[i].Tag] = &sample{limit: min(wants[i].Records, MaxRecords), bar: math.MaxUint64}
+		}
+		if wants[i].Of != Flows {
+			c.events = append(c.events, i)
+			continue
 		}
 		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
 			c.other = append(c.other, i)
@@ -74,7 +79,8 @@ func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 			}
 		}
 		if s := c.kept[w.Tag]; s != nil {
-			s.add(input, f)
+			o := originalOf(f)
+			s.add(input, &o)
 		}
 	}
 	for _, i := range c.byPeer[k.Peer] {
@@ -82,6 +88,41 @@ func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 	}
 	for _, i := range c.other {
 		offer(i)
+	}
+}
+
+// AddEvents offers the logins, processes and alerts of a batch.
+func (c *Collector) AddEvents(input string, b *netcase.Batch) {
+	for _, i := range c.events {
+		w := &c.wants[i]
+		s := c.kept[w.Tag]
+		if s == nil {
+			continue
+		}
+		switch w.Of {
+		case Logins:
+			for k := range b.Logins {
+				l := &b.Logins[k]
+				if w.Selection.MatchesEvent(l.Peer.Key(), l.Host.Key(), l.Account, l.Sensor, l.Time) {
+					s.add(input, &original{l.Time, 1, l.Place, l.Raw, l.Context, l.Stamp, l.Zone})
+				}
+			}
+		case Processes:
+			for k := range b.Processes {
+				p := &b.Processes[k]
+				if w.Selection.MatchesEvent(p.Peer.Key(), p.Host.Key(), p.Account, p.Sensor, p.Time) {
+					s.add(input, &original{p.Time, 1, p.Place, p.Raw, p.Context, p.Stamp, p.Zone})
+				}
+			}
+		case Alerts:
+			for k := range b.Alerts {
+				a := &b.Alerts[k]
+				src, dst := a.Src.Key(), a.Dst.Key()
+				if w.Selection.MatchesEvent(src, dst, "", a.Sensor, a.Time) || w.Selection.MatchesEvent(dst, src, "", a.Sensor, a.Time) {
+					s.add(input, &original{a.Time, 1, a.Place, a.Raw, a.Context, a.Stamp, a.Zone})
+				}
+			}
+		}
 	}
 }
 
@@ -194,11 +235,11 @@ type sample struct {
 	low         []ranked // sorted by rank once full
 	bar         uint64   // of a full list: records with a higher rank are not kept
 
-	// The latest flow so far: where flows come by time every one is that, and a
+	// The latest event so far: where events come by time every one is that, and a
 	// record is made only of the last.
 	latest struct {
 		input string
-		flow  netcase.Flow
+		event original
 		rank  uint64
 		known bool
 	}
@@ -226,24 +267,24 @@ func rankOf(input string, p *netcase.Place) uint64 {
 	return h
 }
 
-func (s *sample) add(input string, f *netcase.Flow) {
-	s.total += max(f.Records, 1)
+func (s *sample) add(input string, f *original) {
+	s.total += f.Records
 	rank := rankOf(input, &f.Place)
-	if l := &s.latest; !l.known || f.Start > l.flow.Start || f.Start == l.flow.Start && rank > l.rank {
-		raw := append(l.flow.Raw[:0], f.Raw...)
-		l.input, l.flow, l.rank, l.known = input, *f, rank, true
-		l.flow.Raw = raw
+	if l := &s.latest; !l.known || f.At > l.event.At || f.At == l.event.At && rank > l.rank {
+		raw := append(l.event.Raw[:0], f.Raw...)
+		l.input, l.event, l.rank, l.known = input, *f, rank, true
+		l.event.Raw = raw
 	}
-	if len(s.low) < s.limit || rank <= s.bar || s.first.after(f.Start, rank) {
-		s.keep(ranked{rank, RecordOf(input, f)})
+	if len(s.low) < s.limit || rank <= s.bar || s.first.after(f.At, rank) {
+		s.keep(ranked{rank, recordOf(input, f)})
 	}
 }
 
-// settle makes a record of the latest flow.
+// settle makes a record of the latest event.
 func (s *sample) settle() {
 	if l := &s.latest; l.known {
 		l.known = false
-		s.keep(ranked{l.rank, RecordOf(l.input, &l.flow)})
+		s.keep(ranked{l.rank, recordOf(l.input, &l.event)})
 	}
 }
 

@@ -186,9 +186,23 @@ const (
 	MaxKept    = 20_000 // of one case
 )
 
-// Want is one wish for the second pass.
+// Family is a kind of events.
+type Family uint8
+
+// The families.
+const (
+	Flows Family = iota
+	Logins
+	Processes
+	Alerts
+)
+
+// Want is one wish for the second pass. Of logins the selection is asked with their
+// peer, host, account and sensor, of processes with the peer, host and account, of alerts
+// with both ends as peer and host, either way round.
 type Want struct {
 	Tag       string // whose wish; Details.Records is keyed by it
+	Of        Family // which events
 	Selection netcase.Selection
 	Starts    bool
 	Records   int // how many original records to keep at most; 0: none
@@ -217,6 +231,9 @@ type Answerer interface {
 	Processes(ctx context.Context) iter.Seq2[netcase.Process, error]
 	Queries(ctx context.Context) iter.Seq2[netcase.Query, error]
 	Alerts(ctx context.Context) iter.Seq2[netcase.Alert, error]
+	// Auth answers with the attempts to authenticate in the order of CompareAuth, one
+	// account made of several sensors as ReconcileAuth does.
+	Auth(ctx context.Context) iter.Seq2[AuthRow, error]
 	// Details reads the inputs a second time for all wishes at once.
 	Details(ctx context.Context, wants []Want) (Details, error)
 	// Coverage reports on the inputs; feeds and detectors are filled in later.

@@ -147,6 +147,7 @@ func (p *Plain) Details(_ context.Context, wants []Want) (Details, error) {
 		k := KeyOf(f, &p.site)
 		c.Add(p.input, &k, f)
 	}
+	c.AddEvents(p.input, &p.batch)
 	return c.Details(), nil
 }
 
@@ -166,9 +167,24 @@ func seq[T any](items []T) iter.Seq2[T, error] {
 	}
 }
 
-// RecordOf is the evidence record of a flow of the second pass.
-func RecordOf(input string, f *netcase.Flow) netcase.Record {
-	r := netcase.Record{Input: input, Place: f.Place, At: f.Start, Context: f.Context, Stamp: f.Stamp, Zone: f.Zone}
+// original is what the second pass brings of an event.
+type original struct {
+	At      netcase.Time
+	Records int64
+	Place   netcase.Place
+	Raw     []byte
+	Context string
+	Stamp   string
+	Zone    string
+}
+
+func originalOf(f *netcase.Flow) original {
+	return original{f.Start, max(f.Records, 1), f.Place, f.Raw, f.Context, f.Stamp, f.Zone}
+}
+
+// recordOf is the evidence record of an event of the second pass.
+func recordOf(input string, f *original) netcase.Record {
+	r := netcase.Record{Input: input, Place: f.Place, At: f.At, Context: f.Context, Stamp: f.Stamp, Zone: f.Zone}
 	r.Place.Expand = 0 // the record is the whole row, whichever of its addresses was asked for
 	sum := sha256.Sum256(f.Raw)
 	r.SHA256 = hex.EncodeToString(sum[:])

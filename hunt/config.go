@@ -42,8 +42,9 @@ type Config struct {
 	Workers  int
 	Memory   int64 // bytes that the whole run may take; what was folded goes to Temp beyond its share; 0: DefaultMemory
 	Spool    int64
-	Temp     string          // folder of temporary files; empty: the system's
-	Formats  []source.Format // of telemetry, in the order in which they are asked; nil: source.Formats
+	Temp     string            // folder of temporary files; empty: the system's
+	Formats  []source.Format   // of telemetry, in the order in which they are asked; nil: source.Formats
+	Mappings map[string]string // sha256 of the mapping files that Formats has, by the format's name: the case depends on them
 	Stdin    io.Reader
 	Progress func(store.Progress)
 
@@ -279,6 +280,9 @@ func (c *Config) effective() map[string]string {
 	}
 	for _, p := range c.Allow {
 		set("allow "+p.String(), "yes")
+	}
+	for name, sum := range c.Mappings {
+		set("mapping "+name, sum)
 	}
 	set("focus", c.Focus)
 	return out

@@ -62,7 +62,7 @@ func randomBatch(r *rand.Rand, n int) (b netcase.Batch) {
 		host := netcase.At(netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(4))}))
 		switch r.IntN(8) {
 		case 0:
-			b.Logins = append(b.Logins, netcase.Login{Time: at, Host: host, Peer: netcase.Endpoint{Name: "x"}, Account: fmt.Sprint("a", r.IntN(9)), Count: 1, PeerPort: uint16(r.Uint32()), Outcome: netcase.LoginNoAccount})
+			b.Logins = append(b.Logins, netcase.Login{Time: at, Host: host, Peer: netcase.Endpoint{Name: "x"}, Account: fmt.Sprint("a", r.IntN(9)), Count: 1, PeerPort: uint16(r.Uint32()), Outcome: []netcase.LoginOutcome{netcase.LoginNoAccount, netcase.LoginFailed, netcase.LoginSucceeded, netcase.LoginOpen}[r.IntN(4)], Sensor: fmt.Sprint("s", r.IntN(2)), Method: []string{"", "password"}[r.IntN(2)]})
 		case 1:
 			b.Processes = append(b.Processes, netcase.Process{Time: at, Host: host, Role: netcase.RoleStarted, Image: "a.exe", CommandLine: fmt.Sprint("run ", r.IntN(9)), ID: r.Uint32(), Key: r.Uint64()})
 		case 2:
@@ -190,6 +190,9 @@ func compareAnswers(ctx context.Context, t *testing.T, m *answers, oracle *cube.
 	same("processes", settled(gather(t, m.Processes(ctx))), settled(gather(t, oracle.Processes(ctx))))
 	same("queries", settled(gather(t, m.Queries(ctx))), settled(gather(t, oracle.Queries(ctx))))
 	same("alerts", settled(gather(t, m.Alerts(ctx))), settled(gather(t, oracle.Alerts(ctx))))
+	if got, want := gather(t, m.Auth(ctx)), gather(t, oracle.Auth(ctx)); !reflect.DeepEqual(got, want) {
+		t.Fatalf("auth: %d rows, the oracle has %d: %s", len(got), len(want), firstDifference(got, want))
+	}
 	if logins := gather(t, m.Logins(ctx)); !slices.IsSortedFunc(logins, func(a, b netcase.Login) int { return cmp.Compare(a.Time, b.Time) }) {
 		t.Fatal("logins are not sorted by time")
 	}

@@ -207,13 +207,13 @@ func (l *eventLog[T]) seal() error {
 		plain = binary.AppendUvarint(plain, uint64(e.end-e.start))
 		plain = append(plain, l.buf[e.start:e.end]...)
 		if len(plain) >= logBlock {
-			if err := l.place(r, plain); err != nil {
+			if err := l.keep.place(r, plain); err != nil {
 				return err
 			}
 			plain = plain[:0]
 		}
 	}
-	if err := l.place(r, plain); err != nil {
+	if err := l.keep.place(r, plain); err != nil {
 		return err
 	}
 	l.runs = append(l.runs, r)
@@ -221,18 +221,19 @@ func (l *eventLog[T]) seal() error {
 	return nil
 }
 
-func (l *eventLog[T]) place(r *logRun, plain []byte) error {
+// place compresses a block of a run and puts it into memory or the temporary file.
+func (k *keeper) place(r *logRun, plain []byte) error {
 	if len(plain) == 0 {
 		return nil
 	}
 	packed := s2.Encode(nil, plain)
 	b := block{chunk: onDisk, size: int32(len(packed))}
-	if size := int64(cap(packed)) + blockSize; l.keep.reserve(size) {
+	if size := int64(cap(packed)) + blockSize; k.reserve(size) {
 		b.chunk = int32(len(r.chunks))
 		r.chunks = append(r.chunks, packed)
 		r.held += size
 	} else {
-		file, err := l.keep.spill()
+		file, err := k.spill()
 		if err != nil {
 			return err
 		}
@@ -374,10 +375,12 @@ type logs struct {
 	procs   eventLog[netcase.Process]
 	queries eventLog[netcase.Query]
 	alerts  eventLog[netcase.Alert]
+	auth    *authFold
 }
 
 func newLogs(k *keeper) *logs {
 	return &logs{
+		auth:    newAuthFold(k),
 		logins:  eventLog[netcase.Login]{keep: k, visit: loginFields, time: func(e *netcase.Login) netcase.Time { return e.Time }},
 		procs:   eventLog[netcase.Process]{keep: k, visit: processFields, time: func(e *netcase.Process) netcase.Time { return e.Time }},
 		queries: eventLog[netcase.Query]{keep: k, visit: queryFields, time: func(e *netcase.Query) netcase.Time { return e.Time }},
@@ -386,10 +389,11 @@ func newLogs(k *keeper) *logs {
 }
 
 func (l *logs) seal() error {
-	return cmp.Or(l.logins.seal(), l.procs.seal(), l.queries.seal(), l.alerts.seal())
+	return cmp.Or(l.auth.seal(), l.logins.seal(), l.procs.seal(), l.queries.seal(), l.alerts.seal())
 }
 
 func (l *logs) drop() {
+	l.auth.drop()
 	l.logins.drop()
 	l.procs.drop()
 	l.queries.drop()
@@ -397,6 +401,7 @@ func (l *logs) drop() {
 }
 
 func (l *logs) take(o *logs) {
+	l.auth.take(o.auth)
 	l.logins.take(&o.logins)
 	l.procs.take(&o.procs)
 	l.queries.take(&o.queries)
@@ -406,7 +411,7 @@ func (l *logs) take(o *logs) {
 // add puts the events of a batch into the logs.
 func (l *logs) add(b *netcase.Batch) error {
 	for i := range b.Logins {
-		if err := l.logins.add(&b.Logins[i]); err != nil {
+		if err := l.addLogin(&b.Logins[i]); err != nil {
 			return err
 		}
 	}

@@ -235,7 +235,7 @@ func (m *Memory) wholly(ctx context.Context, f *folded, in *source.Input, sink s
 	s := &seen{}
 	err := f.run(ctx, in, s.watched(out))
 	if !in.Raw {
-		f.parts = []partNote{{size: wholeStream, first: s.first, last: s.last, peers: s.bloom()}}
+		f.parts = []partNote{{size: wholeStream, first: s.first, last: s.last, peers: s.bloom(), holds: s.holds}}
 	}
 	return cmp.Or(err, done())
 }
@@ -259,7 +259,7 @@ func (m *Memory) inParts(ctx context.Context, f *folded, in *source.Input, split
 		if d.err = decodePart(ctx, f.format, p, own, s.watched(out)); p.rest != nil {
 			d.note.size = wholeStream
 		}
-		d.note.first, d.note.last, d.note.peers = s.first, s.last, s.bloom()
+		d.note.first, d.note.last, d.note.peers, d.note.holds = s.first, s.last, s.bloom(), s.holds
 		return d
 	}, &results)
 	for _, d := range results {
@@ -469,7 +469,7 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 	all := collector()
 	var again []*folded
 	for _, f := range m.inputs {
-		if f.report.Flows > 0 && f.report.CopyOf == "" {
+		if f.report.CopyOf == "" && slices.ContainsFunc(f.parts, func(n partNote) bool { return n.mayHold(wants) }) {
 			again = append(again, f)
 		}
 	}
@@ -501,6 +501,7 @@ func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, coll
 					c.Add(f.report.ID, &k, flow)
 				}
 			}
+			c.AddEvents(f.report.ID, b)
 			return ctx.Err()
 		}
 		return take, func() error {
@@ -519,9 +520,6 @@ func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, coll
 
 // second reads once more those parts of an input that may hold a wish.
 func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter *meter, sink sinks) (err error) {
-	if !slices.ContainsFunc(f.parts, func(n partNote) bool { return n.mayHold(wants) }) {
-		return nil
-	}
 	r, err := f.stream.Open()
 	if err != nil {
 		return err
@@ -590,6 +588,9 @@ func wantedEnds(wants []cube.Want) func(src, dst netcase.Endpoint) bool {
 	ends := map[netcase.Endpoint]bool{}
 	for i := range wants {
 		s := &wants[i].Selection
+		if wants[i].Of != cube.Flows {
+			continue
+		}
 		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
 			return nil
 		}

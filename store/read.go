@@ -152,6 +152,17 @@ type partNote struct {
 	size        int64         // of its body; wholeStream: it is all there is
 	first, last netcase.Time
 	peers       bloom
+	holds       holds
+}
+
+// holds says of each family of events whether a part holds any.
+type holds [cube.Alerts + 1]bool
+
+func (h *holds) mark(b *netcase.Batch) {
+	h[cube.Flows] = h[cube.Flows] || len(b.Flows) > 0
+	h[cube.Logins] = h[cube.Logins] || len(b.Logins) > 0
+	h[cube.Processes] = h[cube.Processes] || len(b.Processes) > 0
+	h[cube.Alerts] = h[cube.Alerts] || len(b.Alerts) > 0
 }
 
 const wholeStream = -1
@@ -167,6 +178,7 @@ type seen struct {
 	first, last netcase.Time
 	hashes      []uint64 // with repeats, but for neighbours
 	full        bool     // more than are worth remembering
+	holds       holds
 }
 
 // maxSeen bounds the ends remembered of one part.
@@ -255,6 +267,12 @@ func (b bloom) mayHold(h uint64) bool {
 func (n *partNote) mayHold(wants []cube.Want) bool {
 	for i := range wants {
 		s := &wants[i].Selection
+		if !n.holds[wants[i].Of] {
+			continue
+		}
+		if wants[i].Of != cube.Flows {
+			return true
+		}
 		if s.Span.End.Known() && n.first >= s.Span.End || s.Span.Start.Known() && n.last < s.Span.Start {
 			continue
 		}
@@ -276,6 +294,7 @@ func (s *seen) watched(out source.Sink) source.Sink {
 		for i := range b.Flows {
 			s.flow(&b.Flows[i])
 		}
+		s.holds.mark(b)
 		return out(b)
 	}
 }

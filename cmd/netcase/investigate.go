@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +20,7 @@ import (
 	"netcase"
 	"netcase/hunt"
 	"netcase/report"
+	"netcase/source"
 )
 
 type investigateCmd struct {
@@ -29,6 +34,7 @@ type investigateCmd struct {
 	AsOf     string   `name:"as-of" help:"Judge with what could be known then (default: the end of the latest event)." placeholder:"TIME"`
 	IssuedAt string   `name:"issued-at" help:"When the case is issued; expiries count from it (default: --as-of)." placeholder:"TIME"`
 	TZ       string   `name:"tz" help:"Zone of times that have none (default UTC)." placeholder:"ZONE"`
+	Map      []string `name:"map" help:"What the columns of a table mean that no format knows (docs/mapping.md; repeatable)." placeholder:"FILE" sep:"none"`
 	Allow    []string `help:"Outside addresses that may do what they do (repeatable)." placeholder:"PREFIX"`
 	Assume   string   `help:"Take this reach where the outcome is not recorded: denied, no_reply, bidirectional …" placeholder:"REACH"`
 	Out      string   `short:"o" help:"Folder of the case (default: case-ID in the current folder)." placeholder:"DIR"`
@@ -143,7 +149,38 @@ func (c *investigateCmd) config() (hunt.Config, error) {
 	if cfg.Allow, err = prefixes("--allow", c.Allow); err != nil {
 		return cfg, err
 	}
+	if err := mapped(&cfg, c.Map); err != nil {
+		return cfg, err
+	}
 	return cfg, c.limits(&cfg)
+}
+
+// mapped puts the formats of mapping files before those that are built in.
+func mapped(cfg *hunt.Config, files []string) error {
+	var formats []source.Format
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return &exitError{code: exitUsage, err: fmt.Errorf("--map: %w", err), hint: "docs/mapping.md tells what a mapping holds"}
+		}
+		f, err := source.ReadMapping(bytes.NewReader(text))
+		if err != nil {
+			return usagef("docs/mapping.md has every key", "--map %s: %v", name, err)
+		}
+		if slices.ContainsFunc(formats, func(o source.Format) bool { return o.Name == f.Name }) {
+			return usagef("give each mapping a name of its own", "--map %s: another mapping is called %s too", name, f.Name)
+		}
+		formats = append(formats, f)
+		if cfg.Mappings == nil {
+			cfg.Mappings = map[string]string{}
+		}
+		sum := sha256.Sum256(text)
+		cfg.Mappings[f.Name] = hex.EncodeToString(sum[:])
+	}
+	if len(formats) > 0 {
+		cfg.Formats = source.WithMappings(source.Formats(), formats)
+	}
+	return nil
 }
 
 // limits sets what a run may use.
