@@ -66,7 +66,10 @@ func Write(dir string, b Book) error {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
-	fresh, err := os.MkdirTemp(parent, "."+base+".new-")
+	if err := sweep(parent, base); err != nil {
+		return err
+	}
+	fresh, err := os.MkdirTemp(parent, "."+base+newMark)
 	if err != nil {
 		return err
 	}
@@ -79,6 +82,47 @@ func Write(dir string, b Book) error {
 	}
 	syncFolder(parent)
 	return nil
+}
+
+// The folders beside a case while it is written have these in their names.
+const (
+	newMark = ".new-"
+	oldMark = ".old-"
+)
+
+// sweep clears away what a writer that was killed left beside the case. Where it was
+// killed between taking the former case away and putting the new one there, the former
+// one comes back.
+func sweep(parent, base string) error {
+	for _, dir := range leftBehind(parent, base, oldMark) {
+		if _, err := os.Lstat(filepath.Join(parent, base)); err != nil {
+			_ = os.Rename(filepath.Join(dir, base), filepath.Join(parent, base)) // it may not hold one
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	for _, dir := range leftBehind(parent, base, newMark) {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftBehind are the folders beside a case with a mark in their names.
+func leftBehind(parent, base, mark string) (dirs []string) {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		digits, ok := strings.CutPrefix(e.Name(), "."+base+mark)
+		if ok && e.IsDir() && digits != "" && strings.Trim(digits, "0123456789") == "" {
+			dirs = append(dirs, filepath.Join(parent, e.Name()))
+		}
+	}
+	return dirs
 }
 
 // contents is every file of the folder, manifest included.
@@ -355,7 +399,7 @@ func exchange(fresh, dir string) error {
 		return err
 	}
 	parent, base := filepath.Split(dir)
-	old, err := os.MkdirTemp(cmp.Or(parent, "."), "."+base+".old-")
+	old, err := os.MkdirTemp(cmp.Or(parent, "."), "."+base+oldMark)
 	if err != nil {
 		return err
 	}

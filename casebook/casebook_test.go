@@ -478,3 +478,37 @@ func FuzzVerify(f *testing.F) {
 		_, _ = Read(dir)
 	})
 }
+
+// A writer that was killed leaves folders beside the case: the next one clears them
+// away, and brings back a case that was being replaced.
+func TestWriteAfterAKilledOne(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "case")
+	book := sample()
+	if err := Write(dir, book); err != nil {
+		t.Fatal(err)
+	}
+	for _, beside := range []string{".case.new-123", ".case.old-4", ".case.new-mine", ".other.new-5"} {
+		if err := os.Mkdir(filepath.Join(parent, beside), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Killed between the two renamings: the former case stands aside.
+	if err := os.Rename(dir, filepath.Join(parent, ".case.old-4", "case")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, book); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{".case.new-mine", ".other.new-5", "case"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+}

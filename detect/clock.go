@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,36 +23,60 @@ const (
 	clockShare     = .6                // of the pairs looked at
 	clockFlows     = 20                // a pair with more flows from one sensor is too busy to match one by one
 	clockOpen      = 4096              // pairs of one peer that are followed
+	clockLogins    = 20_000            // sources, hosts and accounts of logins that are followed
 )
 
-// clock compares the clocks of sensors that saw the same flows.
+// clock compares the clocks of sensors that saw the same flows or the same logins.
 func clock() Detector {
 	return Detector{
 		Name:   "clock",
 		Doc:    "sensors whose clocks differ",
-		Method: "the difference of start times that most pairs seen by two sensors share, within 2 s; aggregated records are left out",
+		Method: "the difference of times that most pairs (or sources, hosts and accounts of logins) seen by two sensors share, within 2 s; aggregated records are left out",
 		Ask: func(Config) Questions {
-			return Questions{Rows: []cube.Question{{Kind: cube.Peers}}}
+			return Questions{Rows: []cube.Question{{Kind: cube.Peers}}, Logins: true}
 		},
 		Refine: func(in *Input) []cube.Want {
-			shared := sharedPairs(in)
-			in.Memo = shared
+			seen := bothSaw{pairs: sharedPairs(in), logins: sharedLogins(in)}
+			in.Memo = seen
 			var wants []cube.Want
-			for i, s := range shared {
+			for i, s := range seen.pairs {
 				wants = append(wants, cube.Want{Tag: fmt.Sprintf("pair %d", i), Starts: true, Selection: s.selection(), Records: 2})
+			}
+			for i, s := range seen.logins {
+				wants = append(wants, cube.Want{Tag: fmt.Sprintf("login %d", i), Of: cube.Logins, Selection: s.selection, Records: 2})
 			}
 			return wants
 		},
 		Find: func(in *Input) []netcase.Finding {
 			var out []netcase.Finding
-			for _, c := range compareClocks(in.Memo.([]sharedPair), in.Details.Starts) {
-				if c.apart() {
-					out = append(out, c.finding(in))
+			seen := in.Memo.(bothSaw)
+			for _, list := range [][]sharedTimes{pairTimes(seen.pairs, in.Details.Starts), seen.logins} {
+				for _, c := range compareClocks(list) {
+					if c.apart() {
+						out = append(out, c.finding(in))
+					}
 				}
 			}
 			return out
 		},
 	}
+}
+
+// bothSaw is what several sensors report.
+type bothSaw struct {
+	pairs  []sharedPair
+	logins []sharedTimes
+}
+
+// sharedTimes is one thing that several sensors report, and when each of them did.
+type sharedTimes struct {
+	tag       string // of its records
+	what      string // pairs, logins
+	sensors   []string
+	times     map[string][]netcase.Time // by sensor
+	span      netcase.Span
+	selection netcase.Selection
+	hash      uint64
 }
 
 // sharedPair is a pair that several sensors report.
@@ -158,7 +184,8 @@ type comparison struct {
 	offset netcase.Time // b's time less a's: the median of those that agree
 	spread netcase.Time // between the extreme ones that agree
 	span   netcase.Span
-	shared []int // which pairs, of those looked at
+	what   string // pairs or logins
+	tag    string // of the records of the first of them
 }
 
 // apart tells whether the clocks differ, and enough pairs say so.
@@ -172,20 +199,91 @@ type difference struct {
 	ms   netcase.Time
 }
 
-// compareClocks compares every two sensors that share pairs.
-func compareClocks(shared []sharedPair, starts map[cube.Pair][]cube.Start) []comparison {
+// pairTimes are the start times of shared pairs.
+func pairTimes(shared []sharedPair, starts map[cube.Pair][]cube.Start) []sharedTimes {
+	var out []sharedTimes
+	for i := range shared {
+		t := sharedTimes{tag: fmt.Sprintf("pair %d", i), what: "pairs", sensors: shared[i].sensors, times: map[string][]netcase.Time{}}
+		for _, s := range starts[shared[i].Pair] {
+			if s.Resolution == netcase.ResolutionRaw || s.Resolution == netcase.ResolutionSampled {
+				t.times[s.Sensor] = append(t.times[s.Sensor], s.At)
+				t.span = t.span.Extend(s.At)
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// sharedLogins picks logins of one source, host and account that two sensors saw now
+// and then, in an order that neither time nor name decides. Beyond clockLogins of them
+// those with the smallest hashes are followed: which, the order of reading does not show.
+func sharedLogins(in *Input) []sharedTimes {
+	type who struct {
+		peer, host netcase.Endpoint
+		account    string
+		failed     bool
+	}
+	open := map[who]*sharedTimes{}
+	bar := uint64(math.MaxUint64)
+	for l := range in.Logins() {
+		if l.Event != netcase.LoginAttempt || !l.Peer.Addr.IsValid() || l.Count > 1 {
+			continue
+		}
+		k := who{l.Peer.Key(), l.Host.Key(), l.Account, l.Outcome.Failed()}
+		t := open[k]
+		if t == nil {
+			h := fnv.New64a()
+			_, _ = fmt.Fprint(h, k.peer, "\x00", k.host, "\x00", k.account, k.failed) // a hash never fails
+			if h.Sum64() > bar {
+				continue
+			}
+			t = &sharedTimes{what: "logins", times: map[string][]netcase.Time{}, hash: h.Sum64()}
+			t.selection = netcase.Selection{Peers: []netcase.Endpoint{k.peer}, Hosts: []netcase.Endpoint{k.host}, Accounts: []string{k.account}}
+			open[k] = t
+			if len(open) >= 2*clockLogins {
+				bar = lowerHalf(open)
+			}
+		}
+		if len(t.times[l.Sensor]) <= clockFlows {
+			t.times[l.Sensor] = append(t.times[l.Sensor], l.Time)
+			t.span = t.span.Extend(l.Time)
+		}
+	}
+	var out []sharedTimes
+	for _, t := range open {
+		if len(t.times) > 1 {
+			t.sensors = slices.Sorted(maps.Keys(t.times))
+			out = append(out, *t)
+		}
+	}
+	slices.SortFunc(out, func(a, b sharedTimes) int { return cmp.Compare(a.hash, b.hash) })
+	out = out[:min(len(out), clockPairs)]
+	for i := range out {
+		out[i].tag = fmt.Sprintf("login %d", i)
+	}
+	return out
+}
+
+// lowerHalf drops the entries with the larger hashes, and is the largest that stays.
+func lowerHalf[K comparable](open map[K]*sharedTimes) uint64 {
+	hashes := make([]uint64, 0, len(open))
+	for _, t := range open {
+		hashes = append(hashes, t.hash)
+	}
+	slices.Sort(hashes)
+	bar := hashes[len(hashes)/2]
+	maps.DeleteFunc(open, func(_ K, t *sharedTimes) bool { return t.hash > bar })
+	return bar
+}
+
+// compareClocks compares every two sensors that share something.
+func compareClocks(shared []sharedTimes) []comparison {
 	type two struct{ a, b string }
 	found := map[two][]difference{}
 	seen := map[two]*comparison{}
 	for i := range shared {
-		times := map[string][]netcase.Time{}
-		var span netcase.Span
-		for _, s := range starts[shared[i].Pair] {
-			if s.Resolution == netcase.ResolutionRaw || s.Resolution == netcase.ResolutionSampled {
-				times[s.Sensor] = append(times[s.Sensor], s.At)
-				span = span.Extend(s.At)
-			}
-		}
+		times := shared[i].times
 		for x, a := range shared[i].sensors {
 			for _, b := range shared[i].sensors[x+1:] {
 				if len(times[a]) == 0 || len(times[b]) == 0 || len(times[a]) > clockFlows || len(times[b]) > clockFlows {
@@ -193,11 +291,10 @@ func compareClocks(shared []sharedPair, starts map[cube.Pair][]cube.Start) []com
 				}
 				k := two{a, b}
 				if seen[k] == nil {
-					seen[k] = &comparison{a: a, b: b}
+					seen[k] = &comparison{a: a, b: b, what: shared[i].what, tag: shared[i].tag}
 				}
 				seen[k].pairs++
-				seen[k].span = seen[k].span.Join(span)
-				seen[k].shared = append(seen[k].shared, i)
+				seen[k].span = seen[k].span.Join(shared[i].span)
 				for _, ta := range times[a] {
 					for _, tb := range times[b] {
 						if d := tb - ta; d >= -clockReach && d <= clockReach {
@@ -245,16 +342,14 @@ func (c *comparison) finding(in *Input) netcase.Finding {
 	}
 	title := fmt.Sprintf("the clock of %s runs %s ahead of that of %s", ahead, seconds(by), behind)
 	evidence := netcase.Evidence{
-		Statement: fmt.Sprintf("%s: %d of %d pairs that both saw share this difference, within %s", title, c.agree, c.pairs, seconds(max(c.spread, netcase.Second))),
+		Statement: fmt.Sprintf("%s: %d of %d %s that both saw share this difference, within %s", title, c.agree, c.pairs, c.what, seconds(max(c.spread, netcase.Second))),
 		Numbers: map[string]float64{
 			"seconds": float64(c.offset) / float64(netcase.Second), "pairs": float64(c.pairs), "agreeing": float64(c.agree),
 		},
 		Selection: netcase.Selection{Sensors: []string{c.a, c.b}},
-		Method:    "clock: the most shared difference of start times within ±26 h, at least 5 pairs and 60 % of them",
+		Method:    "clock: the most shared difference of times within ±26 h, at least 5 pairs and 60 % of them",
 	}
-	if len(c.shared) > 0 {
-		evidence = in.Cite(evidence, fmt.Sprintf("pair %d", c.shared[0]))
-	}
+	evidence = in.Cite(evidence, c.tag)
 	return netcase.Finding{
 		Kind: "clocks differ", Title: title, Span: c.span, Selection: evidence.Selection, Evidence: []netcase.Evidence{evidence},
 		Limits: []string{"times are shown as recorded: which clock is right, these records do not say", "an order of events across these two sensors is not proved within that difference"},

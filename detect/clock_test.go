@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -68,6 +69,39 @@ func TestClock(t *testing.T) {
 			}
 			if got := found[0].Evidence[0].Numbers["seconds"]; math.Abs(got-c.secs) > 1 {
 				t.Errorf("%v seconds, want %v", got, c.secs)
+			}
+		})
+	}
+}
+
+// Logins that a host's own log and a sensor beside it record tell the same.
+func TestClockOfLogins(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		offset netcase.Time
+		want   string
+	}{
+		{"an hour ahead", netcase.Hour, "the clock of sshd/h runs 1 hour ahead of that of defender"},
+		{"a quiet day", 0, ""},
+		{"a look-alike: a second of delay", netcase.Second, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(2, 4))
+			s := &scene{}
+			s.background(40)
+			for i := range 12 {
+				at := noon + netcase.Time(r.IntN(6*int(netcase.Hour)))
+				l := netcase.Login{
+					Time: at, Peer: netcase.At(netip.AddrFrom4([4]byte{93, 184, 1, byte(1 + i)})), Host: netcase.Endpoint{Name: "h"},
+					Account: fmt.Sprint("user", i), Outcome: netcase.LoginSucceeded, Count: 1, Sensor: "defender",
+				}
+				s.logins = append(s.logins, l)
+				l.Time, l.Sensor = at+c.offset, "sshd/h"
+				s.logins = append(s.logins, l)
+			}
+			found := s.run(t, clock())
+			if c.want == "" && len(found) != 0 || c.want != "" && (len(found) != 1 || found[0].Title != c.want) {
+				t.Fatalf("%+v, want %q", found, c.want)
 			}
 		})
 	}

@@ -94,6 +94,11 @@ func (in *Input) Processes() iter.Seq[netcase.Process] {
 	return stream(in, in.answerer.Processes(in.ctx))
 }
 
+// Logins streams the login records by time.
+func (in *Input) Logins() iter.Seq[netcase.Login] {
+	return stream(in, in.answerer.Logins(in.ctx))
+}
+
 func stream[T any](in *Input, answer iter.Seq2[T, error]) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for x, err := range answer {

@@ -17,8 +17,9 @@ import (
 
 // scene is telemetry under construction.
 type scene struct {
-	flows []netcase.Flow
-	site  netcase.Site
+	flows  []netcase.Flow
+	logins []netcase.Login
+	site   netcase.Site
 }
 
 const noon = netcase.Time(1760961600000) // 2025-10-20T12:00:00Z
@@ -47,7 +48,7 @@ func (s *scene) background(hosts int) {
 
 func (s *scene) run(t *testing.T, d Detector) []netcase.Finding {
 	t.Helper()
-	engine := cube.Of(s.site, "in-1", netcase.Batch{Flows: s.flows})
+	engine := cube.Of(s.site, "in-1", netcase.Batch{Flows: s.flows, Logins: s.logins})
 	r, err := Run(context.Background(), Request{Config: DefaultConfig(), Site: &s.site, Answerer: engine, Detectors: []Detector{d}})
 	if err != nil {
 		t.Fatal(err)

@@ -76,6 +76,13 @@ func (c *Config) storeConfig() store.Config {
 	}
 }
 
+// stage tells what is done now.
+func (c *Config) stage(what string) {
+	if c.Progress != nil {
+		c.Progress(store.Progress{Stage: what})
+	}
+}
+
 // opened are inputs that were found.
 type opened struct {
 	founds []source.Found

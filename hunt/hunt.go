@@ -43,10 +43,12 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err := cfg.somethingToJudge(answers); err != nil {
 		return nil, err
 	}
+	cfg.stage("asking the detectors")
 	found, err := detect.Run(ctx, cfg.request(answers, known))
 	if err != nil {
 		return nil, err
 	}
+	cfg.stage("weighing the evidence")
 	question := cfg.question(found, known, answers)
 	draft, err := judge.Draft(question)
 	if err != nil {
@@ -59,6 +61,7 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if cfg.Out == "" {
 		return draft, nil
 	}
+	cfg.stage("writing the report")
 	files, err := Render(draft, known, cfg.Rendering)
 	if err != nil {
 		return nil, err

@@ -45,6 +45,9 @@ type opened struct {
 	taken func() int64   // bytes taken so far from the file at the bottom
 }
 
+// Taken is how many bytes of the file at the bottom were read so far.
+func (o *opened) Taken() int64 { return o.taken() }
+
 // Close closes every layer.
 func (o *opened) Close() error {
 	var errs []error

@@ -19,8 +19,11 @@ func checkFuzzed(t *testing.T, f Format, text []byte) {
 	for i := range flows {
 		records += flows[i].Records
 	}
+	for _, n := range report.Events {
+		records += n
+	}
 	if !report.Balanced() || report.Accepted != records {
-		t.Fatalf("%d flows of %d records: %+v", len(flows), records, report)
+		t.Fatalf("%d events of %d records: %+v", len(flows), records, report)
 	}
 	for reason := range report.Reasons {
 		if strings.HasPrefix(reason, "panic") {

@@ -32,7 +32,7 @@ type vpcRow struct {
 	Action      string `parquet:"action"`
 }
 
-type deviceRow struct {
+type parquetDevice struct {
 	Timestamp  time.Time `parquet:"Timestamp,timestamp(microsecond)"`
 	DeviceName string
 	ActionType string
@@ -73,7 +73,7 @@ func parquetFixtures() map[string][]byte {
 	bad[1].SrcAddr = "nowhere"
 	return map[string][]byte{
 		"aws-vpc": parquetOfRows(bad),
-		"defender": parquetOfRows([]deviceRow{
+		"defender": parquetOfRows([]parquetDevice{
 			{at, "web01", "InboundConnectionAccepted", outside, 40001, inner, 3389, "Tcp", 17},
 			{at, "web01", "ConnectionSuccess", "198.51.100.53", 443, inner, 50000, "Tcp", 18},
 		}),

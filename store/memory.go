@@ -59,7 +59,7 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Foun
 	m := &Memory{cfg: cfg, site: site, inputs: make([]*folded, len(streams)), refused: refusals(found)}
 	m.keep = newKeeper(&m.cfg, m.workers(), len(streams) == 1)
 	m.slots = make(chan struct{}, m.workers())
-	meter := newMeter(cfg.Progress, 1, len(streams))
+	meter := newMeter(cfg.Progress, 1, len(streams), onDiskTotal(streams))
 	err := m.parallel(ctx, len(streams), func(i int) {
 		m.inputs[i] = &folded{stream: streams[i]}
 		m.fold(ctx, m.inputs[i], meter)
@@ -79,8 +79,16 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Foun
 	for i, f := range m.inputs {
 		folds[i] = f.fold
 	}
+	m.stage("joining what was read")
 	m.answers, err = join(ctx, m.keep, folds)
 	return m, err
+}
+
+// stage tells what is done now.
+func (m *Memory) stage(what string) {
+	if m.cfg.Progress != nil {
+		m.cfg.Progress(Progress{Stage: what})
+	}
 }
 
 // foldUndated reads the inputs whose times lack the year, now that it is known when
@@ -407,7 +415,11 @@ func (m *Memory) refoldOverlaps(ctx context.Context) error {
 			jobs = append(jobs, job{i, seen})
 		}
 	}
-	meter := newMeter(m.cfg.Progress, 1, len(jobs))
+	var again []source.Stream
+	for _, j := range jobs {
+		again = append(again, m.inputs[j.i].stream)
+	}
+	meter := newMeter(m.cfg.Progress, 1, len(jobs), onDiskTotal(again))
 	return m.parallel(ctx, len(jobs), func(k int) {
 		j := jobs[k]
 		f := m.inputs[j.i]
@@ -474,7 +486,11 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 		}
 	}
 	parts := make([]*cube.Collector, len(again))
-	meter := newMeter(m.cfg.Progress, 2, len(again))
+	total := int64(0)
+	for _, f := range again {
+		total += f.wantedBytes(wants)
+	}
+	meter := newMeter(m.cfg.Progress, 2, len(again), total)
 	err = m.parallel(ctx, len(again), func(i int) {
 		parts[i] = m.collect(ctx, again[i], wants, collector, meter)
 	})
@@ -527,7 +543,7 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 	defer func() { err = cmp.Or(err, r.Close()) }()
 	wanted := wantedEnds(wants)
 	if f.parts[0].size == wholeStream {
-		ahead := readAhead(&counter{r: r, n: new(int64), meter: meter, name: f.report.Name})
+		ahead := readAhead(&counter{r: r, n: new(int64), meter: meter, name: f.report.Name, plain: true})
 		defer ahead.stop()
 		in := m.input(f, ahead, &netcase.InputReport{}, true)
 		in.Wanted = wanted
@@ -548,7 +564,7 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 				readErr = plainEnd(readErr)
 			}
 			at = n.from.Offset + n.size
-			meter.read(f.report.Name, n.size)
+			meter.read(f.report.Name, n.size, n.size)
 			next++
 			return p
 		}

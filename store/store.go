@@ -38,4 +38,7 @@ type Progress struct {
 	Records int64
 	Done    int // streams
 	Streams int
+	Taken   int64  // bytes on disk that were read, compressed where they are; in the second pass decompressed
+	Total   int64  // what Taken will be in the end; 0: not known
+	Stage   string // what is done between the readings and after them; empty: reading
 }

@@ -15,8 +15,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"netcase": main})
 }
+
+// asCommand makes the test's own program the command, for tests that kill it.
+const asCommand = "NETCASE_TEST_AS_COMMAND"
 
 // TestScripts runs the examples of the manual.
 func TestScripts(t *testing.T) {

@@ -23,16 +23,19 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	quiet    bool
+	now      func() time.Time
 	start    time.Time
 
-	mu   sync.Mutex
-	last time.Time
-	used bool
-	read store.Progress // the latest of the first pass
+	mu    sync.Mutex
+	last  time.Time
+	used  bool
+	read  store.Progress // the latest of the first pass
+	pass  int            // at hand, and when it began
+	since time.Time
 }
 
 func newProgress(w io.Writer, quiet bool) *progress {
-	return &progress{w: w, terminal: isTerminal(w), quiet: quiet, start: time.Now()}
+	return &progress{w: w, terminal: isTerminal(w), quiet: quiet, now: time.Now, start: time.Now()}
 }
 
 // show is called by any worker.
@@ -42,6 +45,13 @@ func (p *progress) show(s store.Progress) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.now()
+	if s.Stage == "" && s.Pass != p.pass {
+		p.pass, p.since = s.Pass, now
+		if s.Pass == 1 {
+			p.since = p.start
+		}
+	}
 	if s.Pass == 1 && s.Streams >= p.read.Streams {
 		p.read = s
 	}
@@ -49,33 +59,65 @@ func (p *progress) show(s store.Progress) {
 	if p.terminal {
 		every = barEvery
 	}
-	if now := time.Now(); now.Sub(p.last) >= every {
-		p.last, p.used = now, true
-		p.draw(s)
+	// A stage lasts, and is told once: it is shown as soon as anything was.
+	if stage := s.Stage != "" && p.used; stage || now.Sub(p.last) >= every {
+		p.last = now
+		p.draw(s, now)
 	}
 }
 
-func (p *progress) draw(s store.Progress) {
+func (p *progress) draw(s store.Progress, now time.Time) {
+	if s.Stage == "" && s.Done == s.Streams {
+		return
+	}
+	p.used = true
+	text := s.Stage
+	if text == "" {
+		text = readingText(s, now.Sub(p.since))
+	}
+	switch {
+	case !p.terminal:
+		fmt.Fprintln(p.w, "netcase: "+text)
+	case s.Stage != "":
+		fmt.Fprintf(p.w, "\r\x1b[K%s …", text)
+	default:
+		fmt.Fprintf(p.w, "\r\x1b[K[%s] %s", bar(s), text)
+	}
+}
+
+// readingText tells how far a reading has come, how fast it is and how long it may
+// still take.
+func readingText(s store.Progress, passed time.Duration) string {
 	what := "reading"
 	if s.Pass == 2 {
 		what = "fetching originals"
 	}
-	if s.Done == s.Streams {
-		return
-	}
-	rate := float64(s.Bytes) / max(time.Since(p.start).Seconds(), 0.001)
+	rate := float64(s.Bytes) / max(passed.Seconds(), 0.001)
 	text := fmt.Sprintf("%s: %d of %d inputs, %s, %s/s", what, s.Done, s.Streams, size(s.Bytes), size(int64(rate)))
-	if !p.terminal {
-		fmt.Fprintln(p.w, "netcase: "+text)
-		return
+	if left, ok := timeLeft(s, passed); ok {
+		text += ", about " + left.String() + " left"
 	}
-	fmt.Fprintf(p.w, "\r\x1b[K[%s] %s", bar(s.Done, s.Streams), text)
+	return text
 }
 
-func bar(done, of int) string {
+// timeLeft is how long a reading will still take at the rate so far; false: that
+// cannot be told yet.
+func timeLeft(s store.Progress, passed time.Duration) (time.Duration, bool) {
+	const least = 50 // a share smaller than one in so many tells too little
+	if s.Total <= 0 || s.Taken <= s.Total/least || s.Taken > s.Total {
+		return 0, false
+	}
+	left := time.Duration(float64(passed) * float64(s.Total-s.Taken) / float64(s.Taken))
+	return max(left.Round(time.Second), time.Second), true
+}
+
+func bar(s store.Progress) string {
 	full := 0
-	if of > 0 {
-		full = done * barWidth / of
+	switch {
+	case s.Total > 0:
+		full = int(min(s.Taken, s.Total) * barWidth / s.Total)
+	case s.Streams > 0:
+		full = s.Done * barWidth / s.Streams
 	}
 	b := make([]byte, barWidth)
 	for i := range b {
