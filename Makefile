@@ -5,7 +5,7 @@ NETCASE_ROWS ?= 10000000
 # The tests that run such a program: in respond, in report, and in hunt the hostile incident.
 PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF)
 
-.PHONY: help build test race lint fmt fuzz golden bench gobench evaluate peers cross demo ci
+.PHONY: help build test race lint fmt fuzz golden bench worst gobench evaluate peers cross demo ci
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ golden: ## rewrite the expected outputs; then read the diff
 bench: ## one table: ours against DuckDB, nfdump, grepcidr, awk and Suricata, taken in turn (NETCASE_ROWS rows)
 	cd scripts/bench && if command -v npm >/dev/null; then npm ci --no-audit --no-fund --silent; fi
 	$(GO) run ./scripts/bench -rows $(NETCASE_ROWS)
+
+worst: ## a spoofed flood of ten million sources and a scan of everything, under a ceiling of 512 MiB
+	$(GO) run ./scripts/bench -only worst -rows 2000000 -flood 10000000 -repeat 1
 
 gobench: ## the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"netcase"
@@ -23,25 +24,22 @@ func exposure() Detector {
 		Doc:    "administration ports that answer outside addresses",
 		Method: "inbound flows to an administration port from outside, approved sources and partners left out, with a two-way outcome",
 		Ask: func(Config) Questions {
-			return Questions{InSpan: true, Rows: []cube.Question{{Kind: cube.Hosts, Directions: []netcase.Direction{netcase.Inbound}}}}
+			return Questions{InSpan: true, Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound}}}}
 		},
 		Refine: func(in *Input) []cube.Want {
 			doors := openDoors(in)
+			doors = doors[:min(len(doors), maxExposures)]
+			knockers(in, doors)
 			in.Memo = doors
 			var wants []cube.Want
-			for i := range doors {
-				if i < maxExposures {
-					wants = append(wants, cube.Want{Tag: doors[i].tag(), Selection: doors[i].selection(), Records: cube.MaxRecords / 4})
-				}
+			for _, d := range doors {
+				wants = append(wants, cube.Want{Tag: d.tag(), Selection: d.selection(), Records: cube.MaxRecords / 4})
 			}
 			return wants
 		},
 		Find: func(in *Input) []netcase.Finding {
 			var out []netcase.Finding
-			for i, d := range in.Memo.([]*door) {
-				if i == maxExposures {
-					break
-				}
+			for _, d := range in.Memo.([]*door) {
 				out = append(out, d.finding(in))
 			}
 			return out
@@ -53,9 +51,23 @@ func exposure() Detector {
 type door struct {
 	host    netcase.Endpoint
 	port    portKey
-	sources map[netcase.Endpoint]*profiler
+	sources int
+	latest  netcase.Endpoint  // of the sources: rows come by source
+	busiest []netcase.Profile // of the sources, at most twice maxExposureSources
+	span    netcase.Span
 	reach   netcase.Tally
 	flows   int64
+}
+
+// doorKey names a door.
+type doorKey struct {
+	host netcase.Endpoint
+	port portKey
+}
+
+// opens tells whether a row came through an administration port uninvited.
+func opens(in *Input, r *cube.Row) bool {
+	return netcase.IsAdminPort(r.Port) && r.Reach >= netcase.ReachBidirectional && !welcome(in.Site, r.Peer)
 }
 
 func (d *door) tag() string { return d.host.String() + " " + cube.PortName(d.port.port, d.port.proto) }
@@ -70,37 +82,79 @@ func (d *door) selection() netcase.Selection {
 // openDoors lists the administration ports with a two-way flow from outside,
 // most flows first.
 func openDoors(in *Input) []*door {
-	doors := map[netcase.Endpoint]map[portKey]*door{}
+	doors := map[doorKey]*door{}
 	for r := range unicast(in.Rows(0)) {
-		if !netcase.IsAdminPort(r.Port) || r.Reach < netcase.ReachBidirectional || welcome(in.Site, r.Peer) {
+		if !opens(in, &r) {
 			continue
 		}
-		k := portKey{r.Port, r.Proto}
-		if doors[r.Host] == nil {
-			doors[r.Host] = map[portKey]*door{}
-		}
-		d := doors[r.Host][k]
+		k := doorKey{r.Host, portKey{r.Port, r.Proto}}
+		d := doors[k]
 		if d == nil {
-			d = &door{host: r.Host, port: k, sources: map[netcase.Endpoint]*profiler{}}
-			doors[r.Host][k] = d
+			d = &door{host: r.Host, port: k.port}
+			doors[k] = d
 		}
-		if d.sources[r.Peer] == nil {
-			d.sources[r.Peer] = newProfiler(r.Peer, netcase.Inbound)
+		if d.sources == 0 || d.latest != r.Peer {
+			d.sources++
+			d.latest = r.Peer
 		}
-		d.sources[r.Peer].add(&r, r.Host)
+		d.span = d.span.Extend(r.First).Extend(r.Last)
 		d.reach[r.Reach] += r.Flows
 		d.flows += r.Flows
 	}
-	var out []*door
-	for _, ports := range doors {
-		for _, d := range ports {
-			out = append(out, d)
-		}
-	}
+	out := slices.Collect(maps.Values(doors))
 	slices.SortFunc(out, func(a, b *door) int {
 		return cmp.Or(cmp.Compare(b.flows, a.flows), a.host.Compare(b.host), cmp.Compare(a.port.port, b.port.port), cmp.Compare(a.port.proto, b.port.proto))
 	})
 	return out
+}
+
+// knockers finds the busiest sources of some doors. There may be millions of sources,
+// so that only those of the row at hand, and the busiest so far, are kept.
+func knockers(in *Input, doors []*door) {
+	wanted := map[doorKey]*door{}
+	for _, d := range doors {
+		wanted[doorKey{d.host, d.port}] = d
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	open := map[*door]*profiler{} // of the source at hand
+	flush := func() {
+		for d, p := range open {
+			d.offer(p.profile())
+		}
+		clear(open)
+	}
+	var peer netcase.Endpoint
+	for r := range unicast(in.Rows(0)) {
+		d := wanted[doorKey{r.Host, portKey{r.Port, r.Proto}}]
+		if d == nil || !opens(in, &r) {
+			continue
+		}
+		if r.Peer != peer {
+			flush()
+			peer = r.Peer
+		}
+		if open[d] == nil {
+			open[d] = newProfiler(r.Peer, netcase.Inbound)
+		}
+		open[d].add(&r, r.Host)
+	}
+	flush()
+	for _, d := range doors {
+		d.trim()
+	}
+}
+
+func (d *door) offer(p netcase.Profile) {
+	if d.busiest = append(d.busiest, p); len(d.busiest) >= 2*maxExposureSources {
+		d.trim()
+	}
+}
+
+func (d *door) trim() {
+	slices.SortFunc(d.busiest, mostFlowsFirst)
+	d.busiest = d.busiest[:min(len(d.busiest), maxExposureSources)]
 }
 
 // welcome tells whether the owner named the source as approved, partner or monitoring.
@@ -110,15 +164,10 @@ func welcome(s *netcase.Site, peer netcase.Endpoint) bool {
 }
 
 func (d *door) finding(in *Input) netcase.Finding {
-	var sources []netcase.Profile
-	for _, b := range d.sources {
-		sources = append(sources, b.profile())
-	}
-	slices.SortFunc(sources, mostFlowsFirst)
-	span := spanOf(sources)
+	span := d.span
 	name := in.Name(d.host)
 	title := fmt.Sprintf("%s on %s answered %s in %s", cube.PortName(d.port.port, d.port.proto), name,
-		count(len(sources), "outside address"), count(d.flows, "two-way flow"))
+		count(d.sources, "outside address"), count(d.flows, "two-way flow"))
 	sel := d.selection()
 	sel.Span = span
 	f := netcase.Finding{
@@ -126,14 +175,14 @@ func (d *door) finding(in *Input) netcase.Finding {
 		Span: span, Selection: sel, Flows: d.flows, Reach: d.reach,
 		Exposure: &netcase.ExposureFacts{
 			Host: d.host, HostName: in.Names[d.host.Addr], Port: d.port.port, Proto: d.port.proto,
-			SourceCount: len(sources), Sessions: d.reach.Answered(), Proven: true, Cleartext: d.port.port == telnet,
-			Sources: sources[:min(len(sources), maxExposureSources)],
+			SourceCount: d.sources, Sessions: d.reach.Answered(), Proven: true, Cleartext: d.port.port == telnet,
+			Sources: d.busiest,
 		},
 		Limits: []string{"a two-way flow shows that the service answered, not that anyone logged in"},
 	}
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
 		Statement: title + "; first " + span.Start.Short() + ", last " + span.End.Short() + " UTC",
-		Numbers:   map[string]float64{"sources": float64(len(sources)), "flows": float64(d.flows)},
+		Numbers:   map[string]float64{"sources": float64(d.sources), "flows": float64(d.flows)},
 		Selection: sel,
 		Method:    "exposure: inbound, administration port, reach bidirectional or authenticated",
 	}, d.tag())}

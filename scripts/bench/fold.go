@@ -28,7 +28,7 @@ func foldOnly(args []string) (err error) {
 	}
 	runtime.GOMAXPROCS(*workers)
 	if *memory > 0 {
-		debug.SetMemoryLimit(*memory)
+		debug.SetMemoryLimit(*memory - *memory/10) // as the command does: the program itself takes some, too
 	}
 	found, err := source.Find(flags.Args(), source.Options{})
 	if err != nil {

@@ -48,6 +48,7 @@ type match struct {
 	ours     side
 	peer     side
 	check    func(ours, peer []byte) error // whether both did the same work
+	ceiling  int64                         // what neither side may take beyond; 0: nothing is promised
 }
 
 // run is one measured process.
@@ -156,6 +157,11 @@ func (b *bench) play(t *table, m match) error {
 			return err
 		}
 		peers = append(peers, r)
+	}
+	for _, r := range append(slices.Clone(ours), peers...) {
+		if m.ceiling > 0 && r.peak > m.ceiling {
+			return fmt.Errorf("%s: a peak of %d MB lies above the ceiling of %d MB", m.name, r.peak/1e6, m.ceiling/1e6)
+		}
 	}
 	if m.check != nil && len(peers) > 0 {
 		if err := m.check(ours[0].out, peers[0].out); err != nil {

@@ -4,6 +4,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -186,10 +188,25 @@ func (b *bench) worst() (out []match, err error) {
 		peer.name = "ordinary"
 		out = append(out, match{
 			name: w.name, threads: runtime.NumCPU(), rows: w.rows, peerRows: b.rows, bytes: size,
-			ours: b.fold(runtime.NumCPU(), ceiling, path), peer: peer,
+			ours: b.fold(runtime.NumCPU(), ceiling, path), peer: peer, ceiling: ceiling, check: exactly(w.rows, b.rows),
 		})
 	}
 	return out, nil
+}
+
+// exactly checks that every row was read and counted once.
+func exactly(ours, peer int) func(a, b []byte) error {
+	all := func(out []byte, rows int) error {
+		var n counted
+		if err := json.Unmarshal(out, &n); err != nil {
+			return err
+		}
+		if n.Rows != int64(rows) || n.Flows != int64(rows) {
+			return fmt.Errorf("%d rows with %d flows, of %d", n.Rows, n.Flows, rows)
+		}
+		return nil
+	}
+	return func(a, b []byte) error { return errors.Join(all(a, ours), all(b, peer)) }
 }
 
 // text: a log filtered by a list of a million addresses and 50,000 prefixes, and a
