@@ -14,8 +14,9 @@ import (
 // second time. What it keeps does not depend on the order of reading.
 type Collector struct {
 	wants  []Want
-	byPeer map[netcase.Endpoint][]int // wishes that name their peers
-	other  []int                      // wishes that do not
+	byPeer map[netcase.Endpoint][]wish // wishes that name their peers
+	byHost map[netcase.Endpoint][]wish // of the others, those that name their hosts
+	other  []wish                      // those that name neither
 	events []int                      // wishes for events that are no flows
 	starts map[Pair][]Start
 	cut    map[Pair]int64
@@ -36,7 +37,7 @@ const busiestOnly = "exact times were kept for the 2,000 busiest pairs only"
 // NewCollector prepares for the wishes.
 func NewCollector(wants []Want) *Collector {
 	c := &Collector{
-		wants: wants, byPeer: map[netcase.Endpoint][]int{}, starts: map[Pair][]Start{},
+		wants: wants, byPeer: map[netcase.Endpoint][]wish{}, byHost: map[netcase.Endpoint][]wish{}, starts: map[Pair][]Start{},
 		cut: map[Pair]int64{}, kept: map[string]*sample{},
 	}
 	for i := range wants {
@@ -48,46 +49,97 @@ func NewCollector(wants []Want) *Collector {
 			c.events = append(c.events, i)
 			continue
 		}
-		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
-			c.other = append(c.other, i)
-			continue
-		}
-		for _, p := range s.Peers {
-			c.byPeer[p] = append(c.byPeer[p], i)
+		w := wishOf(i, s)
+		switch {
+		case len(s.Peers) > 0 && len(s.Prefixes) == 0:
+			index(c.byPeer, s.Peers, w)
+		case len(s.Peers) == 0 && len(s.Prefixes) == 0 && len(s.Hosts) > 0:
+			index(c.byHost, s.Hosts, w)
+		default:
+			w.ends = s
+			c.other = append(c.other, w)
 		}
 	}
 	return c
 }
 
-// Wanted tells whether any wish may match a peer; a cheap test before Add.
-func (c *Collector) Wanted(peer netcase.Endpoint) bool {
-	return len(c.other) > 0 || len(c.byPeer[peer]) > 0
+// index notes a wish under each of some ends, once even if an end is named twice.
+func index(by map[netcase.Endpoint][]wish, ends []netcase.Endpoint, w wish) {
+	for _, e := range ends {
+		if list := by[e]; len(list) == 0 || list[len(list)-1].want != w.want {
+			by[e] = append(list, w)
+		}
+	}
+}
+
+// wish is a wish made ready: what the index over peers or hosts has answered already
+// is not asked again.
+type wish struct {
+	want      int
+	span      netcase.Span
+	direction netcase.Direction
+	reaches   uint32 // a bit each; zero: any
+	ports     map[uint16]bool
+	hosts     map[netcase.Endpoint]bool
+	sensors   []string
+	ends      *netcase.Selection // to be asked whole; nil: the index found the wish by an end
+}
+
+func wishOf(i int, s *netcase.Selection) wish {
+	w := wish{want: i, span: s.Span, direction: s.Direction, sensors: s.Sensors}
+	for _, r := range s.Reaches {
+		w.reaches |= 1 << r
+	}
+	if len(s.Ports) > 0 {
+		w.ports = map[uint16]bool{}
+		for _, p := range s.Ports {
+			w.ports[p] = true
+		}
+	}
+	if len(s.Hosts) > 0 {
+		w.hosts = map[netcase.Endpoint]bool{}
+		for _, h := range s.Hosts {
+			w.hosts[h] = true
+		}
+	}
+	return w
+}
+
+// matches is Selection.Matches but for the end by which the wish was found.
+func (w *wish) matches(k *Key, at netcase.Time) bool {
+	if w.direction != netcase.DirectionUnknown && w.direction != k.Direction || w.reaches != 0 && w.reaches>>k.Reach&1 == 0 ||
+		!w.span.Contains(at) || w.ports != nil && !w.ports[k.Port] || w.hosts != nil && !w.hosts[k.Host] ||
+		len(w.sensors) > 0 && !slices.Contains(w.sensors, k.Sensor) {
+		return false
+	}
+	return w.ends == nil || w.ends.Matches(k.Peer, k.Host, k.Port, k.Direction, k.Reach, k.Sensor, at)
+}
+
+// Wanted tells whether any wish may match the ends of a flow; a cheap test before Add.
+func (c *Collector) Wanted(peer, host netcase.Endpoint) bool {
+	return len(c.other) > 0 || len(c.byPeer[peer]) > 0 || len(c.byHost[host]) > 0
 }
 
 // Add offers one flow.
 func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 	started := false
-	offer := func(i int) {
-		w := &c.wants[i]
-		if !w.Selection.Matches(k.Peer, k.Host, k.Port, k.Direction, k.Reach, k.Sensor, f.Start) {
-			return
-		}
-		if w.Starts && !started {
-			started = true
-			if p := PairOf(k); c.only == nil || c.only[p] {
-				c.addStart(p, f)
+	for _, list := range [3][]wish{c.byPeer[k.Peer], c.byHost[k.Host], c.other} {
+		for i := range list {
+			if !list[i].matches(k, f.Start) {
+				continue
+			}
+			w := &c.wants[list[i].want]
+			if w.Starts && !started {
+				started = true
+				if p := PairOf(k); c.only == nil || c.only[p] {
+					c.addStart(p, f)
+				}
+			}
+			if s := c.kept[w.Tag]; s != nil {
+				o := originalOf(f)
+				s.add(input, &o)
 			}
 		}
-		if s := c.kept[w.Tag]; s != nil {
-			o := originalOf(f)
-			s.add(input, &o)
-		}
-	}
-	for _, i := range c.byPeer[k.Peer] {
-		offer(i)
-	}
-	for _, i := range c.other {
-		offer(i)
 	}
 }
 

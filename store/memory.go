@@ -513,7 +513,7 @@ func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, coll
 			for i := range b.Flows {
 				flow := &b.Flows[i]
 				assume(&m.cfg, flow)
-				if k := cube.KeyOf(flow, m.site); c.Wanted(k.Peer) {
+				if k := cube.KeyOf(flow, m.site); c.Wanted(k.Peer, k.Host) {
 					c.Add(f.report.ID, &k, flow)
 				}
 			}
@@ -599,6 +599,17 @@ func skip(r io.Reader, n int64) error {
 	return err
 }
 
+// namedEnds are ends of which a flow must have one to be selected; nil: it may have any.
+func namedEnds(s *netcase.Selection) []netcase.Endpoint {
+	switch {
+	case len(s.Prefixes) > 0:
+		return nil
+	case len(s.Peers) > 0:
+		return s.Peers
+	}
+	return s.Hosts
+}
+
 // wantedEnds tells of a flow by its ends whether a wish may name it; nil: any may.
 func wantedEnds(wants []cube.Want) func(src, dst netcase.Endpoint) bool {
 	ends := map[netcase.Endpoint]bool{}
@@ -607,11 +618,12 @@ func wantedEnds(wants []cube.Want) func(src, dst netcase.Endpoint) bool {
 		if wants[i].Of != cube.Flows {
 			continue
 		}
-		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
+		named := namedEnds(s)
+		if named == nil {
 			return nil
 		}
-		for _, p := range s.Peers {
-			ends[p] = true
+		for _, e := range named {
+			ends[e] = true
 		}
 	}
 	return func(src, dst netcase.Endpoint) bool { return ends[src.Key()] || ends[dst.Key()] }

@@ -276,11 +276,12 @@ func (n *partNote) mayHold(wants []cube.Want) bool {
 		if s.Span.End.Known() && n.first >= s.Span.End || s.Span.Start.Known() && n.last < s.Span.Start {
 			continue
 		}
-		if len(s.Peers) == 0 || len(s.Prefixes) > 0 {
+		named := namedEnds(s)
+		if len(named) == 0 {
 			return true
 		}
-		for k := range s.Peers {
-			if n.peers.mayHold(endHash(&s.Peers[k])) {
+		for k := range named {
+			if n.peers.mayHold(endHash(&named[k])) {
 				return true
 			}
 		}
