@@ -17,7 +17,7 @@ type Collector struct {
 	byPeer map[netcase.Endpoint][]wish // wishes that name their peers
 	byHost map[netcase.Endpoint][]wish // of the others, those that name their hosts
 	other  []wish                      // those that name neither
-	events []int                      // wishes for events that are no flows
+	events []int                       // wishes for events that are no flows
 	starts map[Pair][]Start
 	cut    map[Pair]int64
 	notes  []string

@@ -116,6 +116,14 @@ type Question struct {
 	Kind       Kind
 	Directions []netcase.Direction // empty: all
 	Span       netcase.Span        // of hours; zero: all
+	Ports      []uint16            // service ports; empty: all
+	Reaches    []netcase.Reach     // empty: all
+}
+
+// Asks tells whether a reconciled row is asked for.
+func (q *Question) Asks(k *Key) bool {
+	return Asked(k, q.Directions, q.Span) && (len(q.Ports) == 0 || slices.Contains(q.Ports, k.Port)) &&
+		(len(q.Reaches) == 0 || slices.Contains(q.Reaches, k.Reach))
 }
 
 // Step is the width of a bin of a time line.

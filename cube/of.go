@@ -31,7 +31,7 @@ func Of(site netcase.Site, input string, events netcase.Batch) *Plain {
 
 // Rows answers a question with rows.
 func (p *Plain) Rows(_ context.Context, q Question) iter.Seq2[Row, error] {
-	rows := slices.DeleteFunc(p.reconciled(), func(r Row) bool { return !Asked(&r.Key, q.Directions, q.Span) })
+	rows := slices.DeleteFunc(p.reconciled(), func(r Row) bool { return !q.Asks(&r.Key) })
 	if q.Kind == Pairs {
 		rows = MergePairs(rows)
 	}

@@ -24,7 +24,8 @@ func exposure() Detector {
 		Doc:    "administration ports that answer outside addresses",
 		Method: "inbound flows to an administration port from outside, approved sources and partners left out, with a two-way outcome",
 		Ask: func(Config) Questions {
-			return Questions{InSpan: true, Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound}}}}
+			return Questions{InSpan: true, Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound},
+				Ports: netcase.AdminPorts, Reaches: []netcase.Reach{netcase.ReachBidirectional, netcase.ReachAuthenticated}}}}
 		},
 		Refine: func(in *Input) []cube.Want {
 			doors := openDoors(in)

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"iter"
+	"math"
 	"net/netip"
 	"sync"
 
@@ -146,6 +147,45 @@ func asked(q *cube.Question) func(*block) bool {
 	}
 }
 
+// sieve is a question put to packed rows: most need not be unpacked to be passed over.
+type sieve struct {
+	ways, reaches uint32 // a bit each; zero: all
+	ports         map[uint16]bool
+	start, end    int32 // hours: from, before
+}
+
+func sieveOf(q *cube.Question) *sieve {
+	s := &sieve{start: math.MinInt32, end: math.MaxInt32}
+	for _, d := range q.Directions {
+		s.ways |= 1 << d
+	}
+	for _, r := range q.Reaches {
+		s.reaches |= 1 << r
+	}
+	if len(q.Ports) > 0 {
+		s.ports = map[uint16]bool{}
+		for _, p := range q.Ports {
+			s.ports[p] = true
+		}
+	}
+	// A row lies in the span if its hour begins there.
+	if q.Span.Start.Known() {
+		s.start = hourOf(q.Span.Start + netcase.Hour - 1)
+	}
+	if q.Span.End.Known() {
+		s.end = hourOf(q.Span.End + netcase.Hour - 1)
+	}
+	return s
+}
+
+func hourOf(t netcase.Time) int32 { return int32(min(max(t.Hour(), math.MinInt32), math.MaxInt32)) }
+
+func (s *sieve) admits(p *packed) bool {
+	return p.hour >= s.start && p.hour < s.end &&
+		(s.ways == 0 || s.ways>>p.direction()&1 == 1) && (s.reaches == 0 || s.reaches>>p.reach()&1 == 1) &&
+		(s.ports == nil || s.ports[p.port()])
+}
+
 // chunk is some rows on their way from the decoder, or why there are no more.
 type chunk struct {
 	rows []packed
@@ -214,12 +254,14 @@ func decode(ctx context.Context, c *cursor, full chan<- chunk, free <-chan []pac
 // unpacked streams the rows of chunks that are asked for.
 func (m *answers) unpacked(_ context.Context, q cube.Question, in iter.Seq[chunk]) iter.Seq2[cube.Row, error] {
 	return func(yield func(cube.Row, error) bool) {
-		d := m.keep.names.reader()
+		d, p := m.keep.names.reader(), sieveOf(&q)
 		var r cube.Row
 		for c := range in {
 			for i := range c.rows {
-				d.unpack(&c.rows[i], &r)
-				if cube.Asked(&r.Key, q.Directions, q.Span) && !yield(r, nil) {
+				if !p.admits(&c.rows[i]) {
+					continue
+				}
+				if d.unpack(&c.rows[i], &r); !yield(r, nil) {
 					return
 				}
 			}
@@ -287,7 +329,7 @@ func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader) ord
 		var r cube.Row
 		err := m.each(ctx, held, by, func(p *packed) bool {
 			d.unpack(p, &r)
-			return !cube.Asked(&r.Key, q.Directions, q.Span) || yield(r, nil)
+			return !q.Asks(&r.Key) || yield(r, nil)
 		})
 		if err != nil {
 			yield(cube.Row{}, err)
@@ -324,7 +366,7 @@ func (m *answers) pairs(ctx context.Context, q cube.Question) iter.Seq2[cube.Row
 			}
 			var r cube.Row
 			d.unpack(p, &r)
-			if cube.Asked(&r.Key, q.Directions, q.Span) {
+			if q.Asks(&r.Key) {
 				if len(group) == 0 {
 					first = *p
 				}

@@ -164,7 +164,7 @@ func compareAnswers(ctx context.Context, t *testing.T, m *answers, oracle *cube.
 	t.Helper()
 	span := netcase.Span{Start: 1760961600000 + netcase.Hour, End: 1760961600000 + 3*netcase.Hour}
 	for _, kind := range []cube.Kind{cube.Peers, cube.Hosts, cube.Pairs} {
-		for _, q := range []cube.Question{{Kind: kind}, {Kind: kind, Span: span}, {Kind: kind, Directions: []netcase.Direction{netcase.Lateral, netcase.Transit}}} {
+		for _, q := range []cube.Question{{Kind: kind}, {Kind: kind, Span: span}, {Kind: kind, Directions: []netcase.Direction{netcase.Lateral, netcase.Transit}}, {Kind: kind, Ports: []uint16{21}, Reaches: []netcase.Reach{netcase.ReachDenied, netcase.ReachAllowed}}, {Kind: kind, Span: netcase.Span{Start: span.Start + 1, End: span.End - 1}}} {
 			got, want := gather(t, m.Rows(ctx, q)), gather(t, oracle.Rows(ctx, q))
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("%+v: %d rows, the oracle has %d: %s", q, len(got), len(want), firstDifference(got, want))
