@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"net/netip"
 	"strconv"
 	"time"
@@ -15,10 +16,10 @@ import (
 
 var zeekConn = Format{
 	Name: "zeek-conn",
-	Doc:  "Zeek conn.log, tab-separated or JSON; other Zeek logs are recognised and skipped",
+	Doc:  "Zeek conn.log, tab-separated or JSON; logs of other kinds mixed in are read or skipped by name",
 	Proves: "who began, whether it was answered, and payload and packets each way; " +
 		"not what a control decided, nor which process or account it was",
-	Detect: detectZeek,
+	Detect: func(head []byte) (bool, string) { return detectZeekLog(head, "conn") },
 	Decode: decodeZeek,
 	Split:  splitZeek,
 	Join:   joinZeek,
@@ -31,8 +32,8 @@ const (
 	zeekSensors = 256
 	// zeekAddresses bounds the IPv6 addresses remembered to save parsing them.
 	zeekAddresses = 1 << 14
-	// zeekHeader bounds the header lines kept as context of a record.
-	zeekHeader = 8 << 10
+	// zeekContext bounds the header lines kept as context of a record.
+	zeekContext = 8 << 10
 	// zeekEarliest is a time, in seconds, before which a clock must be relative:
 	// 3 March 1973.
 	zeekEarliest = 100_000_000
@@ -46,118 +47,34 @@ const (
 	microsecondMS = 1_000
 )
 
-// zeekField is a column that is read.
-type zeekField int8
-
-const (
-	zeekTS zeekField = iota
-	zeekUID
-	zeekOrigH
-	zeekOrigP
-	zeekRespH
-	zeekRespP
-	zeekProto
-	zeekDuration
-	zeekOrigBytes
-	zeekRespBytes
-	zeekState
-	zeekLocalOrig
-	zeekLocalResp
-	zeekHistory
-	zeekOrigPkts
-	zeekRespPkts
-	zeekIPProto
-	zeekNode
-	zeekSystem
-	zeekPath
-	zeekFieldCount
-	zeekNone zeekField = -1
-)
-
-// zeekFieldNames are the columns as conn.log names them.
-var zeekFieldNames = [zeekFieldCount]string{
-	"ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "duration",
-	"orig_bytes", "resp_bytes", "conn_state", "local_orig", "local_resp", "history",
-	"orig_pkts", "resp_pkts", "ip_proto", "_node_name", "_system_name", "_path",
-}
-
-// zeekWanted are the columns whose absence costs something.
-var zeekWanted = []zeekField{
-	zeekTS, zeekUID, zeekOrigH, zeekOrigP, zeekRespH, zeekRespP, zeekProto, zeekDuration,
-	zeekOrigBytes, zeekRespBytes, zeekState, zeekHistory, zeekOrigPkts, zeekRespPkts,
-}
-
-// zeekFieldOf is the column of a name; underscores stand for dots in the exports
-// of some collectors.
-func zeekFieldOf(name []byte) zeekField {
-	switch string(name) {
-	case "ts":
-		return zeekTS
-	case "uid":
-		return zeekUID
-	case "id.orig_h", "id_orig_h":
-		return zeekOrigH
-	case "id.orig_p", "id_orig_p":
-		return zeekOrigP
-	case "id.resp_h", "id_resp_h":
-		return zeekRespH
-	case "id.resp_p", "id_resp_p":
-		return zeekRespP
-	case "proto":
-		return zeekProto
-	case "duration":
-		return zeekDuration
-	case "orig_bytes":
-		return zeekOrigBytes
-	case "resp_bytes":
-		return zeekRespBytes
-	case "conn_state":
-		return zeekState
-	case "local_orig":
-		return zeekLocalOrig
-	case "local_resp":
-		return zeekLocalResp
-	case "history":
-		return zeekHistory
-	case "orig_pkts":
-		return zeekOrigPkts
-	case "resp_pkts":
-		return zeekRespPkts
-	case "ip_proto":
-		return zeekIPProto
-	case "_node_name":
-		return zeekNode
-	case "_system_name", "@system":
-		return zeekSystem
-	case "_path", "@stream":
-		return zeekPath
-	}
-	return zeekNone
-}
-
-// zeekRow is one record: the text of each column, nil where it is unset.
-type zeekRow [zeekFieldCount][]byte
-
 // zeekReader decodes one input.
 type zeekReader struct {
-	in    *Input
-	out   Sink
-	lines *Lines
-	batch netcase.Batch
-	raws  []byte // holds the raw records of the batch
-	row   zeekRow
+	in     *Input
+	out    Sink
+	lines  *Lines
+	batch  netcase.Batch
+	raws   []byte // holds the raw records of the batch
+	row    zeekRow
+	isTab  bool // the row is of a tab-separated log
+	zoned  bool // the time of the record has no zone of its own
+	object zeekObject
+	tabs   [zeekColumnsNoted]int32 // where the columns of a line end
 
 	// The header of tab-separated logs, valid until the next one.
 	separator []byte
+	set       []byte // separates the elements of a list
 	unset     []byte
 	path      []byte
-	columns   []zeekColumn
-	read      int    // columns up to the last one that is read
-	skip      string // why the rows are not read; empty: they are connections
+	columns   int          // of the #fields line; -1: there was none
+	reads     []zeekColumn // those that are read, in their order
+	log       *zeekLog     // the kind of the rows; nil: they are skipped
+	skip      string       // why they are
 	context   []byte
-	closed    bool // a #close line stood after the last row
-	rows      bool // the section has rows
+	inherited string // the context as text
+	rows      int64
+	closes    int64
 
+	texts     names
 	sensors   map[string]string
 	addresses map[string]netip.Addr
 	noted     [zeekRemarks]bool
@@ -191,23 +108,29 @@ func (z *zeekReader) remark(r zeekRemark) {
 	}
 }
 
-// zeekColumn is a column of the header.
+// zeekColumn is a column of the header that is read.
 type zeekColumn struct {
 	field zeekField
+	at    int32
 	// joined: further columns are joined to this one by spaces, as the labelled
 	// logs of IoT-23 have it.
 	joined bool
 }
 
+// zeekColumnsNoted bounds the columns of a line that are looked at.
+const zeekColumnsNoted = 512
+
 func decodeZeek(ctx context.Context, in *Input, out Sink) error {
 	z := &zeekReader{
-		in: in, out: out, lines: in.lines(),
-		separator: []byte{'\t'}, unset: []byte{'-'},
+		in: in, out: out, lines: in.lines(), texts: names{},
 		sensors: map[string]string{}, addresses: map[string]netip.Addr{},
 	}
+	z.object.book = newKeyBook(zeekBookField)
+	z.batch.Flows = make([]netcase.Flow, 0, BatchSize)
+	z.begin()
 	for z.lines.Next() {
 		z.line()
-		if len(z.batch.Flows) >= BatchSize {
+		if z.batch.Len() >= BatchSize {
 			if err := z.flush(ctx); err != nil {
 				return err
 			}
@@ -216,27 +139,24 @@ func decodeZeek(ctx context.Context, in *Input, out Sink) error {
 	if err := z.flush(ctx); err != nil {
 		return err
 	}
-	if z.closed {
-		in.End = zeekClosed
-	} else if z.rows && z.columns != nil {
-		in.End = zeekOpen
-	}
+	in.Sum(zeekRowsSum, z.rows)
+	in.Sum(zeekClosesSum, z.closes)
 	if err := z.lines.Err(); err != nil {
-		return fmt.Errorf("after line %d: %w", z.lines.Number(), err)
+		return fmt.Errorf("after line %d: %w", z.number(), err)
 	}
 	return nil
 }
 
-// How a log may end.
+// The sums of a stream: tab-separated rows, and #close lines.
 const (
-	zeekClosed = "closed"
-	zeekOpen   = "open"
+	zeekRowsSum   = "zeek rows"
+	zeekClosesSum = "zeek closes"
 )
 
-// joinZeek says how the last section of the log ended.
+// joinZeek says whether the log was closed.
 func joinZeek(in *Input) {
-	if in.End == zeekOpen {
-		in.Note("no #close line at the end: the log was still being written, or is cut off")
+	if in.Sums[zeekRowsSum] > 0 && in.Sums[zeekClosesSum] == 0 {
+		in.Note("no #close line: the log was still being written, or is cut off")
 	}
 }
 
@@ -303,6 +223,22 @@ func isZeekMark(line []byte) bool {
 	return len(line) > 0 && line[0] == '#' && !bytes.HasPrefix(line, []byte("#close"))
 }
 
+// beginsZeekLog tells a line that belongs to the start of a header.
+func beginsZeekLog(line []byte) bool {
+	for _, name := range zeekBeginnings {
+		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok && len(rest) > 0 && (rest[0] == ' ' || rest[0] == '\t') {
+			return true
+		}
+	}
+	return false
+}
+
+// zeekBeginnings are the lines that set how the columns below them are read.
+var zeekBeginnings = []string{"#separator", "#set_separator", "#empty_field", "#unset_field", "#path", "#fields"}
+
+// number is the number of the line in the whole stream.
+func (z *zeekReader) number() int64 { return z.lines.Number() }
+
 // flush hands the batch on.
 func (z *zeekReader) flush(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -320,6 +256,7 @@ func (z *zeekReader) flush(ctx context.Context) error {
 // line takes one line. Whatever goes wrong inside costs this line alone.
 func (z *zeekReader) line() {
 	line := z.lines.Bytes()
+	z.zoned = false
 	read := z.in.Report.Read
 	defer func() {
 		if p := recover(); p != nil {
@@ -330,11 +267,11 @@ func (z *zeekReader) line() {
 	case z.lines.TooLong():
 		z.reject("", "longer than 16 MB", line)
 	case len(trimmed) == 0:
-	case trimmed[0] == '#':
+	case line[0] == '#' || trimmed[0] == '#' && z.columns < 0:
 		z.header(trimmed)
 	case trimmed[0] == '{':
-		z.object(line)
-	case z.columns == nil:
+		z.record(line)
+	case z.columns < 0:
 		z.reject("", "neither a JSON object nor a row below a #fields line", line)
 	default:
 		z.tabbed(line)
@@ -351,7 +288,7 @@ func (z *zeekReader) panicked(p any, line []byte, counted bool) {
 }
 
 func (z *zeekReader) reject(field, reason string, line []byte) {
-	z.in.Reject(z.lines.Number(), 0, field, reason, line)
+	z.in.Reject(z.number(), 0, field, reason, line)
 }
 
 // header takes a line that starts with #.
@@ -362,12 +299,17 @@ func (z *zeekReader) header(line []byte) {
 	} else if i := bytes.Index(line, z.separator); i > 0 {
 		name, value = line[:i], line[i+len(z.separator):]
 	}
+	if z.columns >= 0 && beginsZeekLog(line) {
+		z.begin() // a further log
+	}
 	switch string(name) {
 	case "#separator":
 		z.begin()
 		if s := unescapeZeek(value); len(s) > 0 {
 			z.separator = s
 		}
+	case "#set_separator":
+		z.set = bytes.Clone(value)
 	case "#unset_field":
 		z.unset = bytes.Clone(value)
 	case "#path":
@@ -375,20 +317,22 @@ func (z *zeekReader) header(line []byte) {
 	case "#fields":
 		z.fields(value)
 	case "#close":
-		z.closed = true
+		z.closes++
+		return
 	default:
 		return
 	}
-	if len(z.context)+len(line) < zeekHeader && string(name) != "#close" {
+	if len(z.context)+len(line) < zeekContext {
 		z.context = append(append(z.context, line...), '\n')
+		z.inherited = string(z.context)
 	}
 }
 
 // begin forgets the header before: a new log starts here.
 func (z *zeekReader) begin() {
-	z.separator, z.unset = []byte{'\t'}, []byte{'-'}
-	z.path, z.columns, z.context = nil, nil, nil
-	z.closed, z.rows, z.skip = false, false, ""
+	z.separator, z.set, z.unset = []byte{'\t'}, []byte{','}, []byte{'-'}
+	z.path, z.columns, z.reads, z.log, z.skip = nil, -1, nil, nil, ""
+	z.context, z.inherited = nil, ""
 }
 
 // unescapeZeek turns \x09 into a tab.
@@ -409,50 +353,38 @@ func unescapeZeek(b []byte) []byte {
 
 // fields learns the columns.
 func (z *zeekReader) fields(value []byte) {
-	z.columns, z.read, z.closed, z.rows = []zeekColumn{}, 0, false, false
-	var has [zeekFieldCount]bool
-	names := map[string]bool{}
+	z.columns, z.reads = 0, nil
+	z.row.clear()
 	for _, name := range bytes.Split(value, z.separator) {
 		first, _, joined := bytes.Cut(name, []byte(" "))
-		if len(names) < maxKeys {
-			names[string(first)] = true
-		}
 		f := zeekFieldOf(first)
-		if f != zeekNone && has[f] {
-			f = zeekNone // of two columns of one name the first counts
+		if f != zeekNone && !z.row.has[f] { // of two columns of one name the first counts
+			z.row.mark(f)
+			if f < zeekReadFields && z.columns < zeekColumnsNoted {
+				z.reads = append(z.reads, zeekColumn{field: f, at: int32(z.columns), joined: joined})
+			}
 		}
-		z.columns = append(z.columns, zeekColumn{field: f, joined: joined})
-		if f != zeekNone {
-			has[f] = true
-			z.read = len(z.columns)
-		}
+		z.columns++
 	}
-	z.skip = zeekTabbedSkip(z.path, &has, names)
-	if z.skip == "" {
-		z.missing(&has)
+	z.log, z.skip = zeekTabbedLog(z.path, &z.row)
+	if z.log != nil && z.log.path == "conn" {
+		z.missing(&z.row.has)
 	}
+	z.row.clear()
 }
 
-// zeekTabbedSkip tells why the rows under a header are not read.
-func zeekTabbedSkip(path []byte, has *[zeekFieldCount]bool, names map[string]bool) string {
+// zeekTabbedLog is the kind of the rows under a header, or why they are not read.
+func zeekTabbedLog(path []byte, row *zeekRow) (log *zeekLog, skip string) {
 	if len(path) > 0 {
-		return zeekPathSkip(path)
+		return zeekLogOf(string(path))
 	}
-	if kind := zeekKind(names); kind != "" {
-		return zeekSkipReason(kind)
+	if kind := zeekKind(row); kind != "" {
+		return zeekLogOf(kind)
 	}
-	if has[zeekOrigH] && has[zeekRespH] && has[zeekProto] {
-		return ""
+	if row.has[zeekOrigH] && row.has[zeekRespH] && row.has[zeekProto] {
+		return zeekLogOf("conn")
 	}
-	return zeekSkipReason("")
-}
-
-// zeekPathSkip tells why a log of this name is not read.
-func zeekPathSkip(path []byte) string {
-	if string(path) == "conn" {
-		return ""
-	}
-	return zeekSkipReason(string(path))
+	return nil, zeekSkipReason("")
 }
 
 // maxZeekPath is how much of a log's name is shown.
@@ -460,9 +392,9 @@ const maxZeekPath = 40
 
 func zeekSkipReason(path string) string {
 	if path == "" {
-		return "a zeek log of another kind: not read yet, only conn"
+		return "a zeek log of another kind: not read yet"
 	}
-	return "zeek " + path[:min(len(path), maxZeekPath)] + ".log: not read yet, only conn"
+	return "zeek " + path[:min(len(path), maxZeekPath)] + ".log: not read yet"
 }
 
 // missing notes the columns that the header lacks.
@@ -489,52 +421,96 @@ func contains(list []string, s string) bool {
 
 // tabbed takes a row of a tab-separated log.
 func (z *zeekReader) tabbed(line []byte) {
-	z.rows, z.closed = true, false
-	if z.skip != "" {
+	z.rows++
+	if z.log == nil {
 		z.in.Skip(z.skip)
 		return
 	}
-	n := z.split(line)
-	if reason := z.incomplete(n); reason != "" {
+	if reason := z.incomplete(z.split(line)); reason != "" {
 		z.reject("", reason, line)
 		return
 	}
-	z.accept(&z.row, line)
+	z.isTab = true
+	z.log.read(z, line)
 }
 
 // split fills the row and tells how many columns the line has.
 func (z *zeekReader) split(line []byte) int {
-	z.row = zeekRow{}
-	n := 0
-	for rest := line; ; n++ {
-		value, more := rest, false
-		if i := z.separatorAt(rest); i >= 0 {
-			value, rest, more = rest[:i], rest[i+len(z.separator):], true
+	z.row.clear()
+	var n int
+	width := int32(len(z.separator))
+	if width == 1 {
+		n = noteBytes(line, z.separator[0], &z.tabs)
+	} else {
+		n = noteTexts(line, z.separator, &z.tabs)
+	}
+	if n < len(z.tabs) {
+		z.tabs[n] = int32(len(line))
+	}
+	n++
+	for i := range z.reads {
+		c := &z.reads[i]
+		if int(c.at) >= n {
+			break
 		}
-		if n < z.read {
-			if c := z.columns[n]; c.field != zeekNone {
-				z.row[c.field] = z.value(value, c)
-			}
+		start := int32(0)
+		if c.at > 0 {
+			start = z.tabs[c.at-1] + width
 		}
-		if !more {
-			return n + 1
+		if value := z.value(line[start:z.tabs[c.at]], c.joined); value != nil {
+			z.row.text[c.field] = value
+			z.row.set = append(z.row.set, c.field)
 		}
 	}
+	return n
 }
 
-func (z *zeekReader) separatorAt(b []byte) int {
-	if len(z.separator) == 1 {
-		return bytes.IndexByte(b, z.separator[0])
+// noteBytes notes where each separator stands and tells how many there are; those
+// beyond the room are only counted.
+func noteBytes(line []byte, separator byte, ends *[zeekColumnsNoted]int32) (n int) {
+	const low = 0x7f7f7f7f7f7f7f7f
+	word := uint64(separator) * eachOne
+	i := 0
+	for ; i+8 <= len(line); i += 8 {
+		x := binary.LittleEndian.Uint64(line[i:]) ^ word
+		for found := ^((x&low + low) | x | low); found != 0; found &= found - 1 {
+			if n < len(ends) {
+				ends[n] = int32(i + bits.TrailingZeros64(found)>>3)
+			}
+			n++
+		}
 	}
-	return bytes.Index(b, z.separator)
+	for ; i < len(line); i++ {
+		if line[i] == separator {
+			if n < len(ends) {
+				ends[n] = int32(i)
+			}
+			n++
+		}
+	}
+	return n
+}
+
+// noteTexts is noteBytes for a separator of several bytes.
+func noteTexts(line, separator []byte, ends *[zeekColumnsNoted]int32) (n int) {
+	for i := 0; ; n++ {
+		next := bytes.Index(line[i:], separator)
+		if next < 0 {
+			return n
+		}
+		if n < len(ends) {
+			ends[n] = int32(i + next)
+		}
+		i += next + len(separator)
+	}
 }
 
 // value is the text of a column, nil where it is unset or empty.
-func (z *zeekReader) value(b []byte, c zeekColumn) []byte {
-	if c.joined {
+func (z *zeekReader) value(b []byte, joined bool) []byte {
+	if joined {
 		b, _, _ = bytes.Cut(b, []byte(" "))
 	}
-	if len(b) == 0 || bytes.Equal(b, z.unset) || string(b) == "(empty)" {
+	if len(b) == 0 || len(b) == len(z.unset) && string(b) == string(z.unset) || len(b) == 7 && string(b) == "(empty)" {
 		return nil
 	}
 	return b
@@ -543,23 +519,25 @@ func (z *zeekReader) value(b []byte, c zeekColumn) []byte {
 // incomplete tells why a line of n columns is not a whole row. Columns that are
 // not read, such as labels, may be missing from whole lines.
 func (z *zeekReader) incomplete(n int) string {
+	if n == z.columns && !z.lines.Unfinished() {
+		return ""
+	}
 	switch {
-	case z.lines.Unfinished() && (n < len(z.columns) || z.lines.Err() != nil):
+	case z.lines.Unfinished() && (n < z.columns || z.lines.Err() != nil):
 		return "the record is cut off at the end of the input"
-	case n < z.read:
+	case len(z.reads) > 0 && n <= int(z.reads[len(z.reads)-1].at):
 		return "fewer columns than the #fields line"
-	case n < len(z.columns):
+	case n < z.columns:
 		z.remark(remarkNarrow)
-	case n > len(z.columns):
+	case n > z.columns:
 		z.remark(remarkWide)
 	}
 	return ""
 }
 
-// object takes a JSON record.
-func (z *zeekReader) object(line []byte) {
-	z.row = zeekRow{}
-	fault := scanZeekObject(line, &z.row)
+// record takes a JSON record.
+func (z *zeekReader) record(line []byte) {
+	fault := scanZeekObject(line, &z.object, &z.row)
 	if fault != "" {
 		if z.lines.Unfinished() {
 			fault = "the record is cut off at the end of the input: " + fault
@@ -567,31 +545,38 @@ func (z *zeekReader) object(line []byte) {
 		z.reject("", fault, line)
 		return
 	}
-	if reason := zeekObjectSkip(line, &z.row); reason != "" {
-		z.in.Skip(reason)
+	log, skip := zeekRecordLog(line, &z.row)
+	if log == nil {
+		z.in.Skip(skip)
 		return
 	}
-	z.accept(&z.row, line)
+	z.isTab = false
+	log.read(z, line)
 }
 
-// accept turns a row into a flow.
-func (z *zeekReader) accept(row *zeekRow, line []byte) {
+// connection turns a row into a flow.
+func (z *zeekReader) connection(line []byte) {
 	f := nextFlow(&z.batch)
 	z.doubts = z.doubts[:0]
-	field, reason := z.flow(row, f)
-	if reason != "" || z.in.Wanted != nil && !z.in.Wanted(f.Src, f.Dst) {
+	field, reason := z.flow(&z.row, f)
+	if reason != "" {
 		z.batch.Flows = z.batch.Flows[:len(z.batch.Flows)-1]
-		if reason != "" {
-			z.reject(field, reason, line)
-		}
+		z.reject(field, reason, line)
 		return
 	}
 	if z.in.Raw {
-		z.keep(f, line, row[zeekTS])
+		if z.in.Wanted != nil && !z.in.Wanted(f.Src, f.Dst) {
+			z.batch.Flows = z.batch.Flows[:len(z.batch.Flows)-1]
+			z.in.Report.Read++
+			z.in.Report.Accepted++
+			return
+		}
+		o := z.origin(line)
+		f.Place, f.Raw, f.Context, f.Stamp, f.Zone = o.place, o.raw, o.context, o.stamp, o.zone
 	}
 	z.in.AcceptFlow(&z.batch, f)
 	for _, d := range z.doubts {
-		z.in.Doubt(z.lines.Number(), 0, zeekFieldNames[d.field], d.reason, line)
+		z.in.Doubt(z.number(), 0, zeekFieldNames[d.field], d.reason, line)
 	}
 }
 
@@ -605,16 +590,30 @@ func (z *zeekReader) doubt(field zeekField, reason string) {
 	z.doubts = append(z.doubts, zeekDoubt{field, reason})
 }
 
-// keep notes where the record stands and copies it.
-func (z *zeekReader) keep(f *netcase.Flow, line, stamp []byte) {
-	f.Stamp = nameIn(stamp, maxName)
-	f.Place = netcase.Place{Line: z.lines.Number(), Offset: z.lines.Offset()}
+// origin is where an event comes from, for the second pass.
+type origin struct {
+	place                netcase.Place
+	raw                  []byte
+	context, stamp, zone string
+}
+
+// origin notes where the record stands and copies it; nothing on the first pass.
+func (z *zeekReader) origin(line []byte) (o origin) {
+	if !z.in.Raw {
+		return o
+	}
+	o.place = netcase.Place{Line: z.number(), Offset: z.lines.Offset()}
 	start := len(z.raws)
 	z.raws = append(z.raws, line...)
-	f.Raw = z.raws[start:len(z.raws):len(z.raws)]
-	if z.columns != nil && len(line) > 0 && line[0] != '{' {
-		f.Context = string(z.context)
+	o.raw = z.raws[start:len(z.raws):len(z.raws)]
+	if z.isTab {
+		o.context = z.inherited
 	}
+	o.stamp = string(z.row.text[zeekTS])
+	if z.zoned {
+		o.zone = z.in.Location().String()
+	}
+	return o
 }
 
 // flow fills f. A reason says why the record cannot be a flow, and the field at fault.
@@ -628,33 +627,41 @@ func (z *zeekReader) flow(row *zeekRow, f *netcase.Flow) (field, reason string) 
 	if bad, reason := z.ends(row, f); reason != "" {
 		return zeekFieldNames[bad], reason
 	}
-	var pkts [2]int64
-	for _, c := range []struct {
-		field zeekField
-		to    *int64
-	}{
-		{zeekOrigBytes, &f.OctetsOut}, {zeekRespBytes, &f.OctetsIn},
-		{zeekOrigPkts, &pkts[0]}, {zeekRespPkts, &pkts[1]},
-	} {
-		var ok bool
-		if *c.to, ok = parseCount(row[c.field]); !ok {
-			return zeekFieldNames[c.field], "not a count"
-		}
+	if bad, reason := zeekSizes(row, f); reason != "" {
+		return zeekFieldNames[bad], reason
 	}
-	f.PacketsOut, f.PacketsIn = pkts[0], pkts[1]
 	f.Ours = zeekSide(row)
 	f.Sensor = z.sensor(row)
 	f.Resolution = netcase.ResolutionRaw
-	history := readHistory(row[zeekHistory])
-	f.Reach = zeekReach(row[zeekState], history, f, zeekICMPType(f.Proto, row[zeekOrigP]))
+	history := readHistory(row.text[zeekHistory])
+	f.Reach = zeekReach(row.text[zeekState], history, f, zeekICMPType(f.Proto, row.text[zeekOrigP]))
 	f.Continued = f.Proto == netcase.TCP && history.midstream()
-	f.Key = zeekKey(row[zeekUID], f)
+	f.Key = zeekKey(row.text[zeekUID], f)
 	return "", ""
+}
+
+// zeekSizes sets octets and packets.
+func zeekSizes(row *zeekRow, f *netcase.Flow) (bad zeekField, reason string) {
+	const notCount = "not a count"
+	var ok bool
+	if f.OctetsOut, ok = parseCount(row.text[zeekOrigBytes]); !ok {
+		return zeekOrigBytes, notCount
+	}
+	if f.OctetsIn, ok = parseCount(row.text[zeekRespBytes]); !ok {
+		return zeekRespBytes, notCount
+	}
+	if f.PacketsOut, ok = parseCount(row.text[zeekOrigPkts]); !ok {
+		return zeekOrigPkts, notCount
+	}
+	if f.PacketsIn, ok = parseCount(row.text[zeekRespPkts]); !ok {
+		return zeekRespPkts, notCount
+	}
+	return zeekNone, ""
 }
 
 // times sets start and end.
 func (z *zeekReader) times(row *zeekRow, f *netcase.Flow) (bad zeekField, reason string) {
-	start, reason := z.instant(row[zeekTS])
+	start, reason := z.instant(row.text[zeekTS])
 	if reason != "" {
 		return zeekTS, reason
 	}
@@ -663,10 +670,10 @@ func (z *zeekReader) times(row *zeekRow, f *netcase.Flow) (bad zeekField, reason
 	}
 	f.Start = max(netcase.Time(start/microsecondMS), 1) // zero would mean that it is not known
 	f.End = f.Start
-	if row[zeekDuration] == nil {
+	if row.text[zeekDuration] == nil {
 		return zeekNone, ""
 	}
-	long, ok := parseMicroseconds(row[zeekDuration])
+	long, ok := parseMicroseconds(row.text[zeekDuration])
 	switch {
 	case !ok || long > zeekLongest*microsecond:
 		return zeekDuration, "not a number of seconds"
@@ -685,9 +692,12 @@ func (z *zeekReader) instant(b []byte) (us int64, reason string) {
 	}
 	us, ok := parseMicroseconds(b)
 	if !ok {
-		t, ok := parseISO(b, z.in.Location())
+		t, assumed, ok := parseISO(b, z.in.Location())
 		if !ok {
 			return 0, "neither seconds since 1970 nor ISO 8601"
+		}
+		if z.zoned = assumed; assumed {
+			z.in.Note("times have no zone: %s is assumed", z.in.Location())
 		}
 		us = t.UnixMicro()
 	} else if us >= zeekLatest*microsecond {
@@ -700,18 +710,19 @@ func (z *zeekReader) instant(b []byte) (us int64, reason string) {
 }
 
 // parseISO reads the spellings of ISO 8601 that Zeek and its tools write.
-func parseISO(b []byte, zone *time.Location) (time.Time, bool) {
+// assumed tells that the time has no zone of its own.
+func parseISO(b []byte, zone *time.Location) (t time.Time, assumed, ok bool) {
 	if len(b) < len("2006-01-02T15:04:05") || b[4] != '-' {
-		return time.Time{}, false
+		return time.Time{}, false, false
 	}
 	s := string(b)
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
+			return t, false, true
 		}
 	}
 	t, err := time.ParseInLocation("2006-01-02T15:04:05.999999999", s, zone)
-	return t, err == nil
+	return t, true, err == nil
 }
 
 // maxWholeSeconds keeps the number of microseconds inside an int64.
@@ -799,14 +810,14 @@ func zeroFraction(b []byte) bool {
 
 // protocol is the protocol by its name, else by its number.
 func (z *zeekReader) protocol(row *zeekRow) (proto uint8, reason string) {
-	name := row[zeekProto]
+	name := row.text[zeekProto]
 	switch string(name) {
 	case "tcp", "TCP":
 		return netcase.TCP, ""
 	case "udp", "UDP":
 		return netcase.UDP, ""
 	case "icmp", "ICMP":
-		if bytes.IndexByte(row[zeekRespH], ':') >= 0 {
+		if bytes.IndexByte(row.text[zeekRespH], ':') >= 0 {
 			return netcase.ICMPv6, ""
 		}
 		return netcase.ICMP, ""
@@ -814,7 +825,7 @@ func (z *zeekReader) protocol(row *zeekRow) (proto uint8, reason string) {
 	default:
 		z.doubt(zeekProto, "unknown protocol name")
 	}
-	return zeekIPProtocol(row[zeekIPProto])
+	return zeekIPProtocol(row.text[zeekIPProto])
 }
 
 // zeekIPProtocol is the protocol by its number, which newer versions add.
@@ -828,33 +839,33 @@ func zeekIPProtocol(b []byte) (uint8, string) {
 
 // ends sets addresses and ports. ICMP has none: Zeek writes type and code there.
 func (z *zeekReader) ends(row *zeekRow, f *netcase.Flow) (bad zeekField, reason string) {
-	for _, e := range []struct {
-		host, port zeekField
-		to         *netcase.Endpoint
-		toPort     *uint16
-	}{
-		{zeekOrigH, zeekOrigP, &f.Src, &f.SrcPort}, {zeekRespH, zeekRespP, &f.Dst, &f.DstPort},
-	} {
-		if row[e.host] == nil {
-			return e.host, "missing"
-		}
-		addr, ok := z.address(row[e.host])
-		if !ok {
-			return e.host, "not an address"
-		}
-		*e.to = netcase.At(addr)
-		if f.Proto == netcase.ICMP || f.Proto == netcase.ICMPv6 {
-			continue
-		}
-		port, ok := parseCount(row[e.port])
-		switch {
-		case !ok || port > math.MaxUint16:
-			return e.port, "not a port"
-		case port >= 0:
-			*e.toPort = uint16(port)
-		case e.port == zeekRespP && (f.Proto == netcase.TCP || f.Proto == netcase.UDP):
-			return e.port, "missing"
-		}
+	if bad, reason := z.end(row, zeekOrigH, zeekOrigP, f.Proto, &f.Src, &f.SrcPort); reason != "" {
+		return bad, reason
+	}
+	return z.end(row, zeekRespH, zeekRespP, f.Proto, &f.Dst, &f.DstPort)
+}
+
+// end sets one address and its port.
+func (z *zeekReader) end(row *zeekRow, hostAt, portAt zeekField, proto uint8, to *netcase.Endpoint, toPort *uint16) (bad zeekField, reason string) {
+	if row.text[hostAt] == nil {
+		return hostAt, "missing"
+	}
+	addr, ok := z.address(row.text[hostAt])
+	if !ok {
+		return hostAt, "not an address"
+	}
+	*to = netcase.At(addr)
+	if proto == netcase.ICMP || proto == netcase.ICMPv6 {
+		return zeekNone, ""
+	}
+	port, ok := parseCount(row.text[portAt])
+	switch {
+	case !ok || port > math.MaxUint16:
+		return portAt, "not a port"
+	case port >= 0:
+		*toPort = uint16(port)
+	case portAt == zeekRespP && (proto == netcase.TCP || proto == netcase.UDP):
+		return portAt, "missing"
 	}
 	return zeekNone, ""
 }
@@ -903,10 +914,10 @@ func parseIPv4(b []byte) (netip.Addr, bool) {
 
 // zeekSide is which ends Zeek was told are local.
 func zeekSide(row *zeekRow) (s netcase.Side) {
-	if zeekTrue(row[zeekLocalOrig]) {
+	if zeekTrue(row.text[zeekLocalOrig]) {
 		s |= netcase.SideSrc
 	}
-	if zeekTrue(row[zeekLocalResp]) {
+	if zeekTrue(row.text[zeekLocalResp]) {
 		s |= netcase.SideDst
 	}
 	return s
@@ -917,9 +928,9 @@ func zeekTrue(b []byte) bool { return string(b) == "T" || string(b) == "true" }
 // sensor names the sensor. The workers of a cluster share the connections of one
 // sensor, so that their counts must be added: they are not told apart.
 func (z *zeekReader) sensor(row *zeekRow) string {
-	name := row[zeekSystem]
+	name := row.text[zeekSystem]
 	if name == nil {
-		name = row[zeekNode]
+		name = row.text[zeekNode]
 	}
 	if name == nil {
 		return zeekSensor
@@ -932,7 +943,7 @@ func (z *zeekReader) sensor(row *zeekRow) string {
 		return zeekSensor
 	}
 	s := zeekSensor + "/" + Printable(string(name))
-	if row[zeekSystem] == nil && (bytes.HasPrefix(name, []byte("worker")) || bytes.Contains(name, []byte("-worker"))) {
+	if row.text[zeekSystem] == nil && (bytes.HasPrefix(name, []byte("worker")) || bytes.Contains(name, []byte("-worker"))) {
 		s = zeekSensor
 		z.remark(remarkWorkers)
 	}

@@ -2,409 +2,268 @@ package source
 
 import (
 	"bytes"
-	"encoding/json"
+
+	"netcase"
 )
 
+// The objects of a JSON record that are looked into, and the field that stands for
+// a nested id.
+const (
+	zeekOuter int8 = iota
+	zeekInID
+)
+
+const zeekBookID = int16(zeekFieldCount)
+
+// zeekBookField is the field of a key for the book of keys.
+func zeekBookField(in int8, key []byte) int16 {
+	if in == zeekOuter {
+		if string(key) == "id" {
+			return zeekBookID
+		}
+		return int16(zeekFieldOf(key))
+	}
+	switch string(key) {
+	case "orig_h":
+		return int16(zeekOrigH)
+	case "orig_p":
+		return int16(zeekOrigP)
+	case "resp_h":
+		return int16(zeekRespH)
+	case "resp_p":
+		return int16(zeekRespP)
+	}
+	return int16(zeekNone)
+}
+
 // scanZeekObject fills a row from one JSON object; fault says why it is none.
-func scanZeekObject(line []byte, row *zeekRow) (fault string) {
-	j := newObject(line)
-	for j.next() {
-		if j.kind == '{' && string(j.key) == "id" {
-			if fault := scanZeekID(j.value, row); fault != "" {
-				return fault
-			}
-			continue
-		}
-		if f := zeekFieldOf(j.key); f != zeekNone {
-			row[f] = j.scalar()
-		}
-	}
-	return j.fault
-}
-
-// scanZeekID takes the four fields of a nested id.
-func scanZeekID(value []byte, row *zeekRow) (fault string) {
-	j := newObject(value)
-	for j.next() {
-		switch string(j.key) {
-		case "orig_h":
-			row[zeekOrigH] = j.scalar()
-		case "orig_p":
-			row[zeekOrigP] = j.scalar()
-		case "resp_h":
-			row[zeekRespH] = j.scalar()
-		case "resp_p":
-			row[zeekRespP] = j.scalar()
-		}
-	}
-	return j.fault
-}
-
-// flatObject walks the members of one JSON object that fills a whole text.
-type flatObject struct {
-	b     []byte
-	i     int
-	begun bool
-	loose bool // what stands inside nested values is not looked at: who reads one looks at it then
-	fault string
-
-	key   []byte // unescaped
-	kind  byte   // the first byte of the value: " { [ t f n, or 0 for a number
-	value []byte // of a string without the quotes, escapes as they are
-}
-
-func newObject(b []byte) *flatObject { return &flatObject{b: b} }
-
-// next moves to the next member. At the end, fault is set where the text is not
-// exactly one JSON object.
-func (o *flatObject) next() bool {
-	o.space()
-	if !o.begun {
-		o.begun = true
-		if !o.take('{') {
-			return o.fail("not a JSON object")
-		}
-		o.space()
-		if o.take('}') {
-			return o.end()
-		}
-	} else {
-		if o.take('}') {
-			return o.end()
-		}
-		if !o.take(',') {
-			return o.fail("invalid JSON")
-		}
-		o.space()
-	}
-	return o.member()
-}
-
-func (o *flatObject) member() bool {
-	if !o.take('"') {
-		return o.fail("invalid JSON")
-	}
-	key, escaped, ok := o.text()
-	if !ok {
-		return o.fail("invalid JSON")
-	}
-	o.key = key
-	if escaped {
-		o.key = unquoted(key)
-	}
-	o.space()
-	if !o.take(':') {
-		return o.fail("invalid JSON")
-	}
-	o.space()
-	return o.readValue() || o.fail("invalid JSON")
-}
-
-func (o *flatObject) fail(why string) bool {
-	if o.i >= len(o.b) {
-		why += ": it ends too early"
-	}
-	o.fault = why
-	return false
-}
-
-// end makes sure that nothing follows.
-func (o *flatObject) end() bool {
-	o.space()
-	if o.i < len(o.b) {
-		o.fault = "invalid JSON: more than one value"
-	}
-	return false
-}
-
-func (o *flatObject) space() {
-	for o.i < len(o.b) && (o.b[o.i] == ' ' || o.b[o.i] == '\t' || o.b[o.i] == '\r' || o.b[o.i] == '\n') {
-		o.i++
-	}
-}
-
-func (o *flatObject) take(c byte) bool {
-	if o.i < len(o.b) && o.b[o.i] == c {
-		o.i++
-		return true
-	}
-	return false
-}
-
-// text reads a string after its opening quote.
-func (o *flatObject) text() (text []byte, escaped, ok bool) {
-	start := o.i
-	for ; o.i < len(o.b); o.i++ {
-		switch c := o.b[o.i]; {
-		case c == '"':
-			text = o.b[start:o.i]
-			o.i++
-			return text, escaped, !escaped || json.Valid(o.b[start-1:o.i])
-		case c == '\\':
-			escaped = true
-			o.i++
-		case c < ' ':
-			return nil, false, false
-		}
-	}
-	return nil, false, false
-}
-
-// readValue reads any value.
-func (o *flatObject) readValue() bool {
-	if o.i >= len(o.b) {
-		return false
-	}
-	o.kind = o.b[o.i]
-	switch o.kind {
-	case '"':
-		o.i++
-		value, _, ok := o.text()
-		o.value = value
-		return ok
-	case '{', '[':
-		return o.nested()
-	case 't':
-		return o.word("true")
-	case 'f':
-		return o.word("false")
-	case 'n':
-		return o.word("null")
-	}
-	o.kind = 0
-	return o.number()
-}
-
-func (o *flatObject) word(w string) bool {
-	if !bytes.HasPrefix(o.b[o.i:], []byte(w)) {
-		return false
-	}
-	o.value = o.b[o.i : o.i+len(w)]
-	o.i += len(w)
-	return true
-}
-
-// nested reads an object or a list as a whole; brackets are counted, and the
-// standard library says whether what stands between them is sound.
-func (o *flatObject) nested() bool {
-	start, depth := o.i, 0
-	for o.i < len(o.b) {
-		c := o.b[o.i]
-		o.i++
-		switch c {
-		case '"':
-			if _, _, ok := o.text(); !ok {
-				return false
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				o.value = o.b[start:o.i]
-				return o.loose || json.Valid(o.value)
+func scanZeekObject(line []byte, o *zeekObject, row *zeekRow) (fault string) {
+	row.clear()
+	o.reset(line)
+	for o.next() {
+		switch {
+		case o.field == int16(zeekNone):
+		case o.field != zeekBookID:
+			row.put(zeekField(o.field), zeekValue(o))
+		case o.kind != '{':
+			row.mark(zeekFields["id"])
+		default:
+			for o.enter(zeekInID); o.next(); {
+				if o.field != int16(zeekNone) {
+					row.put(zeekField(o.field), o.scalar())
+				}
 			}
 		}
 	}
-	return false
+	return o.fault
 }
 
-// number reads a number as RFC 8259 writes it.
-func (o *flatObject) number() bool {
-	start := o.i
-	o.take('-')
-	switch {
-	case o.take('0'):
-	case o.digits() == 0:
-		return false
+// zeekValue is the text of a value; a list of answers or actions is kept as it stands.
+func zeekValue(o *zeekObject) []byte {
+	if o.kind == '[' && (o.field == int16(zeekAnswers) || o.field == int16(zeekActions)) {
+		return o.value
 	}
-	if o.take('.') && o.digits() == 0 {
-		return false
-	}
-	if o.take('e') || o.take('E') {
-		if !o.take('+') {
-			o.take('-')
-		}
-		if o.digits() == 0 {
-			return false
-		}
-	}
-	o.value = o.b[start:o.i]
-	return true
-}
-
-func (o *flatObject) digits() (n int) {
-	for o.i < len(o.b) && isDigit(o.b[o.i]) {
-		o.i++
-		n++
-	}
-	return n
-}
-
-// scalar is the text of the value, unescaped; nil for null, an empty string, a
-// dash, an object or a list.
-func (o *flatObject) scalar() []byte {
-	switch {
-	case o.kind == 'n' || o.kind == '{' || o.kind == '[' || len(o.value) == 0:
-		return nil
-	case o.kind == '"' && string(o.value) == "-": // tables turned into JSON keep the mark of the unset
-		return nil
-	case o.kind == '"' && bytes.IndexByte(o.value, '\\') >= 0:
-		return unquoted(o.value)
-	}
-	return o.value
-}
-
-// unquoted resolves the escapes of a string.
-func unquoted(b []byte) []byte {
-	quoted := make([]byte, 0, len(b)+2)
-	quoted = append(append(append(quoted, '"'), b...), '"')
-	var s string
-	if json.Unmarshal(quoted, &s) != nil {
-		return b
-	}
-	return []byte(s)
+	return o.scalar()
 }
 
 // zeekSignature is what tells a kind of Zeek log by its keys where the record
 // does not name it. All keys must be there.
 type zeekSignature struct {
-	path string
-	keys []string
+	path   string
+	fields []zeekField
 }
 
 // zeekSignatures are asked in order. Each is narrow enough that no other
 // program's records are taken for Zeek's.
 var zeekSignatures = []zeekSignature{
-	{"dns", []string{"uid", "trans_id", "proto"}},
-	{"dns", []string{"uid", "query", "qtype_name"}},
-	{"smtp", []string{"uid", "trans_depth", "helo"}},
-	{"smtp", []string{"uid", "trans_depth", "last_reply"}},
-	{"http", []string{"uid", "trans_depth"}},
-	{"ssl", []string{"uid", "cipher"}},
-	{"ssl", []string{"uid", "server_name"}},
-	{"ssl", []string{"uid", "resumed", "established"}},
-	{"ssh", []string{"uid", "auth_attempts"}},
-	{"ssh", []string{"uid", "client", "server"}},
-	{"x509", []string{"certificate.serial", "certificate.subject"}},
-	{"ocsp", []string{"serialNumber", "certStatus"}},
-	{"files", []string{"fuid", "source", "seen_bytes"}},
-	{"notice", []string{"note", "actions"}},
-	{"notice", []string{"note", "msg", "suppress_for"}},
-	{"weird", []string{"name", "notice", "peer"}},
-	{"dhcp", []string{"uids", "msg_types"}},
-	{"software", []string{"host", "software_type"}},
-	{"known_services", []string{"host", "port_num", "port_proto"}},
-	{"dpd", []string{"uid", "analyzer", "failure_reason"}},
-	{"tunnel", []string{"tunnel_type", "action"}},
-	{"kerberos", []string{"uid", "request_type", "service"}},
-	{"ntlm", []string{"uid", "server_nb_computer_name"}},
-	{"dce_rpc", []string{"uid", "endpoint", "operation"}},
-	{"smb_files", []string{"uid", "action", "path"}},
-	{"smb_mapping", []string{"uid", "share_type"}},
-	{"rdp", []string{"uid", "cookie", "security_protocol"}},
-	{"ftp", []string{"uid", "command", "reply_code"}},
-	{"sip", []string{"uid", "call_id", "request_path"}},
-	{"snmp", []string{"uid", "community", "get_requests"}},
-	{"ntp", []string{"uid", "stratum", "precision"}},
-	{"syslog", []string{"uid", "facility", "severity"}},
-	{"intel", []string{"seen.indicator", "seen.where"}},
-	{"pe", []string{"id", "machine", "compile_ts"}},
-	{"stats", []string{"peer", "pkts_proc", "mem"}},
-	{"capture_loss", []string{"ts_delta", "percent_lost"}},
-	{"packet_filter", []string{"node", "filter", "init"}},
-	{"arp", []string{"operation", "src_mac", "orig_h"}},
+	{"dns", zeekFieldsOf("uid", "trans_id", "proto")},
+	{"dns", zeekFieldsOf("uid", "query", "qtype_name")},
+	{"smtp", zeekFieldsOf("uid", "trans_depth", "helo")},
+	{"smtp", zeekFieldsOf("uid", "trans_depth", "last_reply")},
+	{"http", zeekFieldsOf("uid", "trans_depth")},
+	{"ssl", zeekFieldsOf("uid", "cipher")},
+	{"ssl", zeekFieldsOf("uid", "server_name")},
+	{"ssl", zeekFieldsOf("uid", "resumed", "established")},
+	{"ssh", zeekFieldsOf("uid", "auth_attempts")},
+	{"ssh", zeekFieldsOf("uid", "client", "server")},
+	{"x509", zeekFieldsOf("certificate.serial", "certificate.subject")},
+	{"ocsp", zeekFieldsOf("serialNumber", "certStatus")},
+	{"files", zeekFieldsOf("fuid", "source", "seen_bytes")},
+	{"notice", zeekFieldsOf("note", "actions")},
+	{"notice", zeekFieldsOf("note", "msg", "suppress_for")},
+	{"weird", zeekFieldsOf("name", "notice", "peer")},
+	{"dhcp", zeekFieldsOf("uids", "msg_types")},
+	{"software", zeekFieldsOf("host", "software_type")},
+	{"known_services", zeekFieldsOf("host", "port_num", "port_proto")},
+	{"dpd", zeekFieldsOf("uid", "analyzer", "failure_reason")},
+	{"tunnel", zeekFieldsOf("tunnel_type", "action")},
+	{"kerberos", zeekFieldsOf("uid", "request_type", "service")},
+	{"ntlm", zeekFieldsOf("uid", "server_nb_computer_name")},
+	{"dce_rpc", zeekFieldsOf("uid", "endpoint", "operation")},
+	{"smb_files", zeekFieldsOf("uid", "action", "path")},
+	{"smb_mapping", zeekFieldsOf("uid", "share_type")},
+	{"rdp", zeekFieldsOf("uid", "cookie", "security_protocol")},
+	{"ftp", zeekFieldsOf("uid", "command", "reply_code")},
+	{"sip", zeekFieldsOf("uid", "call_id", "request_path")},
+	{"snmp", zeekFieldsOf("uid", "community", "get_requests")},
+	{"ntp", zeekFieldsOf("uid", "stratum", "precision")},
+	{"syslog", zeekFieldsOf("uid", "facility", "severity")},
+	{"intel", zeekFieldsOf("seen.indicator", "seen.where")},
+	{"pe", zeekFieldsOf("id", "machine", "compile_ts")},
+	{"stats", zeekFieldsOf("peer", "pkts_proc", "mem")},
+	{"capture_loss", zeekFieldsOf("ts_delta", "percent_lost")},
+	{"packet_filter", zeekFieldsOf("node", "filter", "init")},
+	{"arp", zeekFieldsOf("operation", "src_mac", "orig_h")},
+}
+
+func zeekFieldsOf(names ...string) (fields []zeekField) {
+	for _, name := range names {
+		fields = append(fields, zeekFields[name])
+	}
+	return fields
 }
 
 // isLoadedScripts tells the one log without a time: the name of a script a record.
 func isLoadedScripts(line []byte) bool {
-	return len(keysOf(line)) == 1 && bytes.HasPrefix(line, []byte(`{"name":`)) &&
+	o := newZeekObject(line)
+	n := 0
+	for o.next() {
+		n++
+	}
+	return n == 1 && bytes.HasPrefix(line, []byte(`{"name":`)) &&
 		(bytes.HasSuffix(line, []byte(`.zeek"}`)) || bytes.HasSuffix(line, []byte(`.bro"}`)))
 }
 
-// maxKeys bounds the keys of a record that are looked at.
-const maxKeys = 256
-
-// keysOf is the set of keys of an object, as far as it can be read.
-func keysOf(line []byte) map[string]bool {
-	keys := map[string]bool{}
-	for j := newObject(line); len(keys) < maxKeys && j.next(); {
-		keys[string(j.key)] = true
-	}
-	return keys
-}
-
-// zeekKind is the kind of log that keys tell; empty: none that is known.
-func zeekKind(keys map[string]bool) string {
-	for _, s := range zeekSignatures {
-		all := true
-		for _, k := range s.keys {
-			all = all && keys[k]
-		}
-		if all {
+// zeekKind is the kind of log that columns tell; empty: none that is known.
+func zeekKind(row *zeekRow) string {
+	for i := range zeekSignatures {
+		if s := &zeekSignatures[i]; s.matches(row) {
 			return s.path
 		}
 	}
 	return ""
 }
 
-// isZeekConnRow tells a connection by its fields.
-func isZeekConnRow(row *zeekRow) bool {
-	if row[zeekOrigH] == nil || row[zeekRespH] == nil {
-		return false
+func (s *zeekSignature) matches(row *zeekRow) bool {
+	for _, f := range s.fields {
+		if !row.has[f] {
+			return false
+		}
 	}
-	if row[zeekState] != nil {
-		return true
-	}
-	return row[zeekProto] != nil && (row[zeekHistory] != nil || row[zeekDuration] != nil ||
-		row[zeekOrigPkts] != nil || row[zeekOrigBytes] != nil)
+	return true
 }
 
-// zeekObjectSkip tells why a JSON record is not read.
-func zeekObjectSkip(line []byte, row *zeekRow) string {
-	if row[zeekPath] != nil {
-		return zeekPathSkip(row[zeekPath])
+// isZeekConnRow tells a connection by its fields.
+func isZeekConnRow(row *zeekRow) bool {
+	if row.text[zeekOrigH] == nil || row.text[zeekRespH] == nil {
+		return false
+	}
+	if row.text[zeekState] != nil {
+		return true
+	}
+	return row.text[zeekProto] != nil && (row.text[zeekHistory] != nil || row.text[zeekDuration] != nil ||
+		row.text[zeekOrigPkts] != nil || row.text[zeekOrigBytes] != nil)
+}
+
+// zeekRecordLog is the kind of a JSON record, or why it is not read.
+func zeekRecordLog(line []byte, row *zeekRow) (log *zeekLog, skip string) {
+	if path := row.text[zeekPath]; path != nil {
+		return zeekLogOf(string(path))
 	}
 	if isZeekConnRow(row) {
-		return ""
+		return zeekLogOf("conn")
 	}
-	if kind := zeekKind(keysOf(line)); kind != "" {
-		return zeekSkipReason(kind)
+	if kind := zeekKind(row); kind != "" {
+		return zeekLogOf(kind)
 	}
 	if isLoadedScripts(bytes.TrimSpace(line)) {
-		return zeekSkipReason("loaded_scripts")
+		return zeekLogOf("loaded_scripts")
 	}
-	if row[zeekOrigH] != nil && row[zeekRespH] != nil && row[zeekProto] != nil {
-		return "" // a connection of which little was exported
+	if row.text[zeekOrigH] != nil && row.text[zeekRespH] != nil && row.text[zeekProto] != nil {
+		return zeekLogOf("conn") // a connection of which little was exported
 	}
-	return zeekSkipReason("")
+	return nil, zeekSkipReason("")
 }
 
 // detectLines is how many lines of a head are looked at: a log may begin with
 // comments, or with a record that is broken.
 const detectLines = 32
 
-// detectZeek tells a Zeek log by its header or by the keys of its records.
-func detectZeek(head []byte) (bool, string) {
+// detectZeek tells the kind of a Zeek log by its header or by the keys of its
+// records; empty: it is none, and why. Where several kinds are mixed, connections
+// name them.
+func detectZeek(head []byte) (kind, why string) {
+	z := &zeekReader{}
+	z.object.book = newKeyBook(zeekBookField)
+	z.begin()
 	rest := head
-	why := "no #fields line, and no JSON record with ts and id.orig_h"
+	why = "no #fields line, and no JSON record with ts and id.orig_h"
 	for range detectLines {
 		line, after, more := bytes.Cut(rest, []byte("\n"))
 		rest = after
 		line = bytes.TrimSpace(line)
+		found := ""
 		switch {
-		case isZeekHeader(line):
-			return true, ""
+		case len(line) > 0 && line[0] == '#':
+			found = z.detectHeader(line)
 		case len(line) > 0 && line[0] == '{':
-			if isZeekObject(line) {
-				return true, ""
+			if found = z.detectRecord(line); found == "" {
+				why = "its JSON records are not of Zeek: no ts with id.orig_h, nor the keys of another log"
 			}
-			why = "its JSON records are not of Zeek: no ts with id.orig_h, nor the keys of another log"
 		case isZeekRow(line):
 			why = "its rows look like those of a conn.log, but the #fields line that names the columns is missing"
 		}
-		if !more {
+		if found == "conn" || kind == "" || kind == zeekOther {
+			if found != "" {
+				kind = found
+			}
+		}
+		if kind == "conn" || !more {
 			break
 		}
+	}
+	return kind, why
+}
+
+// zeekOther stands for a Zeek log of a kind that is not read.
+const zeekOther = "other"
+
+// detectHeader is the kind that a header line tells.
+func (z *zeekReader) detectHeader(line []byte) string {
+	if !isZeekHeader(line) && !beginsZeekLog(line) {
+		return ""
+	}
+	z.in = &Input{Report: &netcase.InputReport{}}
+	z.header(line)
+	switch {
+	case z.log != nil:
+		return z.log.path
+	case isZeekHeader(line):
+		return zeekOther
+	}
+	return ""
+}
+
+// detectRecord is the kind of a JSON record.
+func (z *zeekReader) detectRecord(line []byte) string {
+	if !z.isRecord(line) {
+		return ""
+	}
+	if log, _ := zeekRecordLog(line, &z.row); log != nil {
+		return log.path
+	}
+	return zeekOther
+}
+
+// detectZeekLog tells whether a head is of a log of one kind. Kinds that are not
+// read are taken with the connections.
+func detectZeekLog(head []byte, path string) (bool, string) {
+	kind, why := detectZeek(head)
+	switch {
+	case kind == path || kind == zeekOther && path == "conn":
+		return true, ""
+	case kind != "":
+		return false, "a zeek log of another kind"
 	}
 	return false, why
 }
@@ -418,20 +277,21 @@ func isZeekHeader(line []byte) bool {
 	return ok && len(fields) > 0 && (bytes.Contains(fields, []byte("id.orig_h")) || bytes.HasPrefix(fields[1:], []byte("ts")))
 }
 
-// isZeekObject tells a record of Zeek; it may be cut off by the end of the head.
-func isZeekObject(line []byte) bool {
-	var row zeekRow
-	scanZeekObject(line, &row)
-	if row[zeekTS] == nil {
+// isRecord tells a record of Zeek, which may be cut off by the end of the head, and
+// fills the row.
+func (z *zeekReader) isRecord(line []byte) bool {
+	scanZeekObject(line, &z.object, &z.row)
+	row := &z.row
+	if row.text[zeekTS] == nil {
 		return isLoadedScripts(line)
 	}
-	if len(row[zeekPath]) > 0 && len(bytes.Trim(row[zeekPath], "abcdefghijklmnopqrstuvwxyz0123456789_")) == 0 {
+	if path := row.text[zeekPath]; len(path) > 0 && len(bytes.Trim(path, "abcdefghijklmnopqrstuvwxyz0123456789_")) == 0 {
 		return true
 	}
-	if isZeekConnRow(&row) || row[zeekUID] != nil && row[zeekOrigH] != nil && row[zeekRespH] != nil {
+	if isZeekConnRow(row) || row.text[zeekUID] != nil && row.text[zeekOrigH] != nil && row.text[zeekRespH] != nil {
 		return true
 	}
-	return zeekKind(keysOf(line)) != ""
+	return zeekKind(row) != ""
 }
 
 // isZeekRow tells a row of a conn.log without its header: a time, a uid and a
