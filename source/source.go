@@ -104,6 +104,13 @@ func Formats() []Format {
 		nfdumpExport,
 		netflowCapture,
 		pcapCapture,
+		commonSecurityLog,
+		cef,
+		leef,
+		paloAlto,
+		fortigate,
+		ciscoASA,
+		checkpoint,
 		syslog, // last: its lines may carry what another format reads
 	}
 }
