@@ -61,8 +61,6 @@ func cefMark(line []byte) int {
 type cefEvent struct {
 	vendor, product, version, class, name, severity []byte
 	fields                                          devFields
-	// direct holds what a table has in columns of its own.
-	collector []byte
 }
 
 // scan takes "CEF:0|vendor|…|severity|key=value …" apart.
@@ -176,7 +174,7 @@ func cefJoin(in *Input) {
 
 // cef reads an event by the words of its vendor.
 func (r *devReading) cef(x *cefEvent) {
-	r.ev.device = x.fields.get("dvchost", "dvc", "deviceExternalId")
+	r.ev.device, r.ev.serial = x.fields.get("dvchost", "dvc"), x.fields.get("deviceExternalId")
 	vendor, product := r.word(x.vendor), r.word(x.product)
 	switch {
 	case strings.Contains(vendor, "palo alto"):
@@ -275,7 +273,7 @@ func (r *devReading) cefPan(x *cefEvent) {
 		{"repeatcnt", get("cnt")}, {"action", get("act")}, {"bytes_sent", get("in")}, {"bytes_received", get("out")},
 		{"pkts_sent", x.more(pan, "PacketsSent")}, {"pkts_received", x.more(pan, "PacketsReceived")}, {"start", get("start")},
 		{"elapsed", firstOf(x.labelled("elapsed time in seconds", "elapsed"), x.more(pan, "SessionDuration"))}, {"session_end_reason", get("reason")},
-		{"seqno", get("externalId")}, {"serial", get("deviceExternalId")}, {"misc", firstOf(get("request"), get("msg"))}, {"threatid", threat},
+		{"seqno", get("externalId")}, {"serial", get("deviceExternalId")}, {"misc", bytes.Trim(firstOf(get("request"), get("msg")), "\"")}, {"threatid", threat},
 		{"category", x.labelled("url category")}, {"severity", x.severity}, {"direction", x.labelled("direction")},
 	} {
 		if p.value != nil {
@@ -372,9 +370,6 @@ func fortiID(x *cefEvent) []byte { return firstOf(x.fields.get("FTNTFGTlogid", "
 func (r *devReading) cefGeneric(x *cefEvent) {
 	r.ev.family = formatCEF
 	get := x.fields.get
-	if r.ev.device == nil {
-		r.ev.device = x.collector
-	}
 	if kind := r.cefLogin(x); kind != "" {
 		if kind != isLogin {
 			r.skip(kind)
@@ -522,9 +517,7 @@ func (r *devReading) cefCheckpoint(x *cefEvent) {
 			names = append(names, devField{[]byte(p.name), p.value})
 		}
 	}
-	if r.ev.device == nil {
-		r.ev.device = get("origin", "originsicname")
-	}
+	r.checkpointDevice(names)
 	r.checkpoint(names)
 }
 

@@ -83,8 +83,11 @@ func decodeCheckpoint(ctx context.Context, in *Input, out Sink) error {
 	var fields devFields
 	r.take = func(text []byte) {
 		fields = checkpointFields(text, fields[:0])
-		r.stampAt(fields.get("time", "lastupdatetime", "start_time"))
-		r.ev.device = firstOf(checkpointName(fields.get("originsicname", "origin_sic_name")), r.c.host, fields.get("origin", "orig"))
+		at := fields.get("time", "lastupdatetime", "start_time")
+		if !r.stampAt(bytes.TrimSpace(at)) {
+			r.stampAt(checkpointDate(bytes.TrimSpace(at)))
+		}
+		r.checkpointDevice(fields)
 		r.checkpoint(fields)
 	}
 	err := r.read(ctx, in, out)
@@ -92,6 +95,29 @@ func decodeCheckpoint(ctx context.Context, in *Input, out Sink) error {
 		err = e
 	}
 	return err
+}
+
+// checkpointDevice is the gateway: the header before the message is of the server that
+// collects the logs.
+func (r *devReading) checkpointDevice(x devFields) {
+	if name := firstOf(checkpointName(x.get("originsicname", "origin_sic_name")), x.get("origin", "orig")); name != nil {
+		r.ev.device = name
+	}
+}
+
+// checkpointDate is "4Mar2024 10:08:10", as LEA clients write it, with spaces.
+func checkpointDate(b []byte) []byte {
+	if len(b) > maxTimeText {
+		return nil
+	}
+	var out []byte
+	for i, c := range b {
+		if i > 0 && c != ' ' && b[i-1] != ' ' && c != ':' && b[i-1] != ':' && isDigit(c) != isDigit(b[i-1]) {
+			out = append(out, ' ')
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // checkpointName is the gateway in "CN=gw1,O=manager..abc".

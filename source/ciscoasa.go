@@ -329,7 +329,7 @@ func asaEndIn(b []byte) (e asaEnd, ok bool) {
 	}
 	if _, after, found := bytes.Cut(b, []byte{':'}); found {
 		e.end.Addr, ok = addressIn(after)
-		if !ok && len(after) > 0 && bytes.IndexByte(after, ':') < 0 { // "names" are shown instead of addresses
+		if !ok && len(after) > 0 && isLetter(after[0]) && bytes.IndexByte(after, ':') < 0 { // "names" are shown instead of addresses
 			e.end.Name, ok = plainName(after, maxName), true
 		}
 	}

@@ -84,7 +84,8 @@ func (r *devReading) asaDenied(id string, text []byte) {
 	if len(flags) > 0 {
 		p.tcp, p.syn, p.ack = true, bytes.Contains(flags, []byte("SYN")), bytes.Contains(flags, []byte("ACK"))
 	} else {
-		p.first = true // it would have begun a connection
+		p.answer = bytes.HasSuffix(text, []byte("DNS Response"))
+		p.first = !p.answer // it would have begun a connection
 	}
 	if p.answers() { // a refused answer does not say that what it answers was refused
 		f.Src, f.SrcPort, f.Dst, f.DstPort, f.Reach = b.end, b.port, a.end, a.port, netcase.ReachUnknown

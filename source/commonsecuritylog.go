@@ -125,22 +125,34 @@ func (r *cslReader) instants(x *tableRow, generated netcase.Time) {
 		if blank(cell) {
 			continue
 		}
-		at, err := r.time(x, field)
 		s := cslSpelled{cell: cell}
+		var at netcase.Time
 		if field == cslReceipt {
 			probe := devReading{in: r.in}
-			if at, s.zone = probe.time(trimmed(cell)); !at.Known() || s.zone != "" {
+			if at, s.zone = probe.time(trimmed(cell)); !at.Known() || s.zone != "" || probe.named {
 				at, s.zone, s.cell = generated, "", x.cells[cslTime]
 			}
-		} else if err != nil || !at.Known() {
-			continue
-		} else if r.in.Raw {
-			_, s.zone = r.stamp(x, field)
+		} else {
+			var err error
+			if at, err = r.time(x, field); err != nil || !at.Known() {
+				continue
+			}
+			if r.in.Raw {
+				_, s.zone = r.stamp(x, field)
+			}
 		}
 		s.text = strconv.AppendInt(nil, int64(at), 10)
 		r.spelled[i] = s
 		r.x.replace(cslColumns[field].key, s.text)
 	}
+}
+
+// cslSaid is a cell, nil where it says nothing.
+func cslSaid(cell []byte) []byte {
+	if blank(cell) {
+		return nil
+	}
+	return cell
 }
 
 // replace gives a field another value.
@@ -177,15 +189,15 @@ func (r *cslReader) accept(x *tableRow) error {
 	if r.in.Raw {
 		_, c.zone = r.stamp(x, cslTime)
 	}
-	c.host = r.x.collector
+	c.host = firstOf(trimmed(cslSaid(x.cells[cslComputer])), trimmed(cslSaid(x.cells[cslCollector])))
 	r.instants(x, at)
+	d.ev.at, d.ev.stamp, d.ev.zone = c.at, c.stamp, c.zone
 	d.cef(&r.x)
 	for _, t := range r.spelled {
 		if t.cell != nil && bytes.Equal(t.text, d.ev.stamp) {
 			d.ev.stamp, d.ev.zone = t.cell, t.zone
 		}
 	}
-	d.ev.device = firstOf(r.x.fields.get("dvchost"), r.x.collector, d.ev.device)
 	d.deliver(&c)
 	return nil
 }
@@ -202,12 +214,6 @@ func (r *cslReader) event(x *tableRow) {
 		}
 	}
 	e.fields = cslExtensions(x.cells[cslMore], e.fields)
-	e.collector = nil
-	for _, field := range [...]int{cslComputer, cslCollector} {
-		if e.collector == nil && !blank(x.cells[field]) {
-			e.collector = trimmed(x.cells[field])
-		}
-	}
 }
 
 // cslExtensions reads "key=value;key=value": what of the extension has no column. A

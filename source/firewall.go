@@ -55,6 +55,7 @@ type devEvent struct {
 	field  string // that is at fault
 	family string // of the sensor: the vendor's, whatever carried the record
 	device []byte // the firewall's name; nil: as the carrier names it
+	serial []byte // its number or address, where nothing names it
 	at     netcase.Time
 	stamp  []byte // the time as the record spells it
 	zone   string // that was assumed for it
@@ -263,7 +264,7 @@ func (r *devReading) deliver(c *devCarried) {
 			l.Place, l.Raw, l.Stamp, l.Zone = c.place, bytes.Clone(c.raw), nameIn(e.stamp, maxTimeText), e.zone
 		}
 		if !l.Host.Known() {
-			l.Host = devHost(firstOf(e.device, c.host))
+			l.Host = devHost(firstOf(e.device, c.host, e.serial))
 		}
 		r.in.AcceptLogin(r.batch, l)
 	case devQueried:
@@ -290,6 +291,10 @@ func (r *devReading) deliverFlow(c *devCarried) {
 	if !f.Start.Known() || f.Start > e.at && !f.End.Known() {
 		f.Start = e.at
 	}
+	if f.Resolution.Aggregated() { // written at the end of the interval that it counts
+		f.Start, f.End = e.at-netcase.Time(f.Resolution)*60*netcase.Second, e.at
+		f.Booked = f.Start
+	}
 	f.End = max(f.Start, f.End)
 	f.Flows = max(f.Flows, 1)
 	f.Sensor = r.sensor(c)
@@ -304,7 +309,7 @@ func (r *devReading) deliverFlow(c *devCarried) {
 
 // sensor names the firewall: by itself, else as the carrier names it.
 func (r *devReading) sensor(c *devCarried) string {
-	device := firstOf(r.ev.device, c.host)
+	device := firstOf(r.ev.device, c.host, r.ev.serial)
 	if blank(device) {
 		return r.ev.family
 	}

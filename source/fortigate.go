@@ -333,7 +333,9 @@ func (r *devReading) fortiLogin(x devFields, subtype, action string) {
 		}
 	}
 	l.Peer.Addr, _ = addressIn(peer)
-	l.Session = r.text(x.get("tunnelid", "sn"))
+	if l.Session = r.text(x.get("tunnelid", "sn")); l.Session == "0" {
+		l.Session = ""
+	}
 	r.ev.kind, r.ev.login = devLogin, l
 	r.ev.key = devLoginKey(&r.ev)
 }

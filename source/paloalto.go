@@ -259,7 +259,7 @@ func (r *devReading) panThreat(x devFields, subtype string) {
 		return
 	}
 	a := netcase.Alert{
-		Name: r.text(x.get("threatid")), Category: subtype, Severity: r.text(x.get("severity")), Blocked: blocked,
+		Name: r.text(x.get("threatid")), Category: firstWord(subtype, "threat"), Severity: r.text(x.get("severity")), Blocked: blocked,
 		Count: repeats(x.get("repeatcnt")), Detail: r.text(x.get("misc")),
 	}
 	if open := strings.LastIndexByte(a.Name, '('); open >= 0 && strings.HasSuffix(a.Name, ")") {
