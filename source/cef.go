@@ -107,7 +107,7 @@ func cefExtension(b []byte, into devFields) devFields {
 	key, from := []byte(nil), 0
 	put := func(end int) {
 		if key != nil && len(into) < maxDevFields {
-			into = append(into, devField{key, cefPlain(b[from:end])})
+			into = append(into, devField{key: key, value: cefPlain(b[from:end])})
 		}
 	}
 	space := -1 // the last one before i
@@ -164,9 +164,8 @@ const sumCEFBytes = "cef bytes of unknown vendors"
 
 func cefJoin(in *Input) {
 	startsOnly(in, sumPanStarts, sumPanEnds)
-	if in.Sums[sumFortiStarts] > 0 {
-		startsOnly(in, sumFortiStarts, sumFortiEnds)
-	}
+	startsOnly(in, sumFortiStarts, sumFortiEnds)
+	startsOnly(in, sumASAStarts, sumASABuilt)
 	if n := in.Sums[sumCEFBytes]; n > 0 {
 		in.Note("in %s of vendors without rules of their own, in= was taken as what the source received and out= as what it sent, as most products write it; the specification of CEF has it the other way round", rowsOf(n))
 	}
@@ -262,7 +261,7 @@ func (r *devReading) cefPan(x *cefEvent) {
 	}
 	get, pan := x.fields.get, "PanOS"
 	threat := firstOf(get("cat"), subtype)
-	var names devFields
+	names := r.named[:0]
 	for _, p := range [...]struct {
 		name  string
 		value []byte
@@ -277,9 +276,10 @@ func (r *devReading) cefPan(x *cefEvent) {
 		{"category", x.labelled("url category")}, {"severity", x.severity}, {"direction", x.labelled("direction")},
 	} {
 		if p.value != nil {
-			names = append(names, devField{[]byte(p.name), p.value})
+			names = append(names, devField{name: p.name, value: p.value})
 		}
 	}
+	r.named = names
 	r.pan(names)
 }
 
@@ -309,15 +309,10 @@ func panThreatType(text []byte) []byte {
 // cefForti gives a log of FortiGate the names that it has natively.
 func (r *devReading) cefForti(x *cefEvent) {
 	get := x.fields.get
-	var names devFields
-	put := func(name string, value []byte) {
-		if value != nil {
-			names = append(names, devField{[]byte(name), value})
-		}
-	}
+	names := r.named[:0]
 	for _, f := range x.fields { // what has no key of CEF keeps its name behind a prefix
 		if name, ok := bytes.CutPrefix(f.key, []byte("FTNTFGT")); ok {
-			put(string(name), f.value)
+			names = append(names, devField{key: name, value: f.value})
 		}
 	}
 	kind, subtype := x.fortiKind()
@@ -333,14 +328,17 @@ func (r *devReading) cefForti(x *cefEvent) {
 		{"devid", get("deviceExternalId")}, {"user", firstOf(get("duser"), get("suser"))}, {"reason", get("reason")}, {"status", get("outcome")}, {"msg", get("msg")},
 		{"logid", fortiID(x)}, {"app", get("app")}, {"count", get("cnt")}, {"hostname", get("dhost")}, {"qname", get("qname")}, {"trandisp", get("trandisp")},
 	} {
-		put(p.name, p.value)
+		if p.value != nil {
+			names = append(names, devField{name: p.name, value: p.value})
+		}
 	}
 	if len(names.get("tranip")) > 0 && names.get("trandisp") == nil {
-		put("trandisp", []byte("dnat"))
+		names = append(names, devField{name: "trandisp", value: []byte("dnat")})
 	}
 	if r.fortiTime(names); !r.ev.at.Known() {
 		r.cefTimes(x)
 	}
+	r.named = names
 	r.forti(names)
 }
 
@@ -503,7 +501,7 @@ func (r *devReading) cefLogin(x *cefEvent) (kind string) {
 // cefCheckpoint gives a log of Check Point the names that it has natively.
 func (r *devReading) cefCheckpoint(x *cefEvent) {
 	get := x.fields.get
-	names := append(devFields(nil), x.fields...)
+	names := append(r.named[:0], x.fields...)
 	for _, p := range [...]struct {
 		name  string
 		value []byte
@@ -514,10 +512,11 @@ func (r *devReading) cefCheckpoint(x *cefEvent) {
 		{"severity", firstOf(x.labelled("severity"), x.severity)}, {"user", firstOf(get("duser"), get("suser"))}, {"connection_count", get("cnt")},
 	} {
 		if p.value != nil {
-			names = append(names, devField{[]byte(p.name), p.value})
+			names = append(names, devField{name: p.name, value: p.value})
 		}
 	}
 	r.checkpointDevice(names)
+	r.named = names
 	r.checkpoint(names)
 }
 
@@ -535,7 +534,8 @@ func (r *devReading) cefASA(x *cefEvent) {
 		r.asaStateless(string(id), text)
 		return
 	}
-	if string(id) == "302013" || string(id) == "302015" || string(id) == "302020" {
+	if string(id) == "302013" || string(id) == "302015" {
+		r.sums[sumASAStarts]++
 		r.skip(skipBeginning)
 		return
 	}

@@ -106,6 +106,7 @@ const (
 	sumASABoth      = "asa octets of both directions"
 	sumASAPermitted = "asa permitted by a list"
 	sumASABuilt     = "asa connections"
+	sumASAStarts    = "asa beginnings that are not joined"
 )
 
 func asaJoin(in *Input) {
@@ -140,7 +141,7 @@ func decodeASA(ctx context.Context, in *Input, out Sink) error {
 func (r *asaReading) message(text []byte) {
 	id, text := asaID(text)
 	switch id {
-	case "302013", "302015", "302020":
+	case "302013", "302015":
 		r.built(id, text)
 	case "302014", "302016":
 		r.teardown(id, text)
@@ -236,11 +237,6 @@ func (r *asaReading) timed() bool {
 //
 // Source: Cisco Secure Firewall ASA Series Syslog Messages.
 func (r *asaReading) built(id string, text []byte) {
-	outbound := bytes.HasPrefix(text, []byte("Built outbound "))
-	if id == "302020" {
-		r.builtICMP(text, outbound)
-		return
-	}
 	number, first, second, reason := asaConnection(text)
 	if reason != "" {
 		r.reject("", reason)
@@ -248,6 +244,7 @@ func (r *asaReading) built(id string, text []byte) {
 	}
 	f := r.newFlow()
 	f.Proto = asaProtoOf(id)
+	outbound := bytes.HasPrefix(text, []byte("Built outbound "))
 	if outbound {
 		first, second = second, first
 	}
@@ -286,7 +283,7 @@ func (r *asaReading) connectionKey(number []byte, proto uint8, a, b asaEnd) uint
 
 // builtICMP reads "Built inbound ICMP connection for faddr A/0 gaddr B/1 laddr C/1".
 // Its teardown says nothing more, and is passed over.
-func (r *asaReading) builtICMP(text []byte, outbound bool) {
+func (r *devReading) builtICMP(_ string, text []byte) {
 	far, _ := asaBehind(text, "faddr ")
 	near, _ := asaBehind(text, "laddr ")
 	a, ok := asaEndIn(far)
@@ -296,6 +293,7 @@ func (r *asaReading) builtICMP(text []byte, outbound bool) {
 		return
 	}
 	f := r.newFlow()
+	outbound := bytes.HasPrefix(text, []byte("Built outbound "))
 	f.Proto, f.Reach, f.Ours, f.Src, f.Dst = netcase.ICMP, netcase.ReachAllowed, sideOf(outbound), a.end, b.end
 	if outbound {
 		f.Src, f.Dst = b.end, a.end

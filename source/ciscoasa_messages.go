@@ -23,6 +23,8 @@ func asaKinds(id string) func(*devReading, string, []byte) {
 		return (*devReading).asaList
 	case "302014", "302016":
 		return (*devReading).asaEnded
+	case "302020":
+		return (*devReading).builtICMP
 	case "605004", "605005", "611101", "611102":
 		return (*devReading).asaAdmin
 	case "113004", "113005", "113006", "113012", "113015", "113016", "113017", "113019", "113021", "113039", "716001", "716002", "716038", "716039", "722051":
@@ -372,7 +374,7 @@ func ftdFields(b []byte, into devFields) devFields {
 		colon := bytes.Index(b, []byte(": "))
 		if colon <= 0 {
 			if name, empty := bytes.CutSuffix(bytes.TrimSpace(b), []byte{':'}); empty {
-				into = append(into, devField{name, nil})
+				into = append(into, devField{key: name})
 			}
 			return into
 		}
@@ -391,7 +393,7 @@ func ftdFields(b []byte, into devFields) devFields {
 			}
 			from += comma + 2
 		}
-		into = append(into, devField{key, bytes.TrimSpace(b[:end])})
+		into = append(into, devField{key: key, value: bytes.TrimSpace(b[:end])})
 		b = b[min(len(b), end+2):]
 	}
 	return into

@@ -129,7 +129,7 @@ func (r *cslReader) instants(x *tableRow, generated netcase.Time) {
 		var at netcase.Time
 		if field == cslReceipt {
 			probe := devReading{in: r.in}
-			if at, s.zone = probe.time(trimmed(cell)); !at.Known() || s.zone != "" || probe.named {
+			if at, s.zone = probe.time(trimmed(cell)); !at.Known() || s.zone != "" || probe.lettered {
 				at, s.zone, s.cell = generated, "", x.cells[cslTime]
 			}
 		} else {
@@ -158,7 +158,7 @@ func cslSaid(cell []byte) []byte {
 // replace gives a field another value.
 func (x *cefEvent) replace(key string, value []byte) {
 	for i := range x.fields {
-		if string(x.fields[i].key) == key {
+		if x.fields[i].name == key {
 			x.fields[i].value = value
 			return
 		}
@@ -210,7 +210,7 @@ func (r *cslReader) event(x *tableRow) {
 	e.fields = e.fields[:0]
 	for field := cslKeys; field < len(cslColumns); field++ {
 		if cell := x.cells[field]; !blank(cell) {
-			e.fields = append(e.fields, devField{[]byte(cslColumns[field].key), trimmed(cell)})
+			e.fields = append(e.fields, devField{name: cslColumns[field].key, value: trimmed(cell)})
 		}
 	}
 	e.fields = cslExtensions(x.cells[cslMore], e.fields)
@@ -241,7 +241,7 @@ func cslExtensions(b []byte, into devFields) devFields {
 			from += i + 1
 		}
 		if key = bytes.TrimSpace(key); isCEFKey(key) {
-			into = append(into, devField{key, bytes.TrimSpace(rest[:end])})
+			into = append(into, devField{key: key, value: bytes.TrimSpace(rest[:end])})
 		}
 		b = rest[min(len(rest), end+1):]
 	}

@@ -15,8 +15,13 @@ import (
 // becomes an event. What a vendor's words mean stands in the vendor's own file, for
 // its native log and for CEF, LEEF and CommonSecurityLog alike.
 
-// devField is one field of a record by the name that the device gives it.
-type devField struct{ key, value []byte }
+// devField is one field of a record by the name that the device gives it: as it
+// stands in the record, or as a carrier with names of its own is read.
+type devField struct {
+	key   []byte
+	name  string
+	value []byte
+}
 
 // devFields are the fields of a record, in its order.
 type devFields []devField
@@ -28,7 +33,7 @@ const maxDevFields = 512
 func (x devFields) get(names ...string) []byte {
 	for _, name := range names {
 		for i := range x {
-			if string(x[i].key) == name && !blank(x[i].value) {
+			if (x[i].name == name || string(x[i].key) == name) && !blank(x[i].value) {
 				return x[i].value
 			}
 		}
@@ -83,9 +88,10 @@ type devReading struct {
 	texts   names
 	sensors map[string]string
 	ev      devEvent
+	named   devFields // of the record at hand, by the vendor's own names
 	sums    map[string]int64
 
-	assumed, named bool // a zone was assumed, for a time that names one by letters
+	assumed, lettered bool // a zone was assumed, for a time that names one by letters
 }
 
 func (r *devReading) begin(in *Input, batch *netcase.Batch) {
@@ -95,7 +101,7 @@ func (r *devReading) begin(in *Input, batch *netcase.Batch) {
 
 // tell says what was assumed, and hands the counts to Join.
 func (r *devReading) tell() {
-	if r.named {
+	if r.lettered {
 		r.in.Note("times name their zone by letters that several zones share: %s is assumed", r.in.Location())
 	} else if r.assumed {
 		r.in.Note("times have no zone: %s is assumed", r.in.Location())
@@ -345,7 +351,7 @@ func (r *devReading) time(text []byte) (at netcase.Time, zone string) {
 		if at, err = reader.parse(bare, location); err != nil {
 			return 0, ""
 		}
-		r.named = r.named || !known
+		r.lettered = r.lettered || !known
 	}
 	if reader.assumedZone {
 		r.assumed = true
@@ -615,7 +621,7 @@ func devPairs(b []byte, assign byte, between string, into devFields) devFields {
 		} else {
 			value, b = b, nil
 		}
-		into = append(into, devField{bytes.TrimSpace(key), value})
+		into = append(into, devField{key: bytes.TrimSpace(key), value: value})
 	}
 	return into
 }

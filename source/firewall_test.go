@@ -261,3 +261,26 @@ func TestTimesOfTheTable(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkFirewalls(b *testing.B) {
+	all := firewallFormats()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		inputs, _ := filepath.Glob(filepath.Join("testdata", name, "*", "in.*"))
+		text := bytes.TrimPrefix(readAll(b, inputs[len(inputs)-1]), []byte(bomUTF8))
+		lead := 0
+		if name == formatCSL {
+			lead = bytes.IndexByte(text, '\n') + 1
+		}
+		text = append(text[:lead:lead], bytes.Repeat(text[lead:], 2000)...)
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				in := &Input{R: bytes.NewReader(text), Report: &netcase.InputReport{}}
+				if err := all[name].Decode(b.Context(), in, func(*netcase.Batch) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

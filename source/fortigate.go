@@ -26,7 +26,7 @@ var fortigate = Format{
 func detectFortigate(head []byte) (bool, string) {
 	if !devMostLines(head, func(line []byte) bool {
 		at := fortiMark(line)
-		return at >= 0 && bytes.Contains(line[at:], []byte("logid=")) && bytes.Contains(line[at:], []byte("type=")) && cefMark(line) < 0 && leefMark(line) < 0
+		return at >= 0 && (bytes.Contains(line[at:], []byte("logid=")) || bytes.Contains(line[at:], []byte("log_id="))) && bytes.Contains(line[at:], []byte("type=")) && cefMark(line) < 0 && leefMark(line) < 0
 	}) {
 		return false, "most lines are no log of FortiGate: date=… time=… logid=… type=… is expected"
 	}

@@ -87,7 +87,7 @@ func leefScan(text []byte, x *cefEvent) (reason string) {
 		pair, rest, _ = bytes.Cut(rest, []byte{between})
 		key, value, ok := bytes.Cut(pair, []byte{'='})
 		if ok {
-			x.fields = append(x.fields, devField{bytes.TrimSpace(key), bytes.TrimSpace(value)})
+			x.fields = append(x.fields, devField{key: bytes.TrimSpace(key), value: bytes.TrimSpace(value)})
 		}
 	}
 	return ""
@@ -128,7 +128,7 @@ func decodeLEEF(ctx context.Context, in *Input, out Sink) error {
 // srcBytes and dstBytes say whose they are; in CEF's keys the source sends out.
 func (r *devReading) leef(x *cefEvent) {
 	get := x.fields.get
-	names := append(devFields(nil), x.fields...)
+	names := append(r.named[:0], x.fields...)
 	for _, p := range [...]struct {
 		name  string
 		value []byte
@@ -139,9 +139,10 @@ func (r *devReading) leef(x *cefEvent) {
 		{"cs1Label", []byte("rule")}, {"cs1", get("policy", "RuleName", "rule", "policyid")}, {"cat", get("cat")},
 	} {
 		if p.value != nil {
-			names = append(names, devField{[]byte(p.name), p.value})
+			names = append(names, devField{name: p.name, value: p.value})
 		}
 	}
+	r.named = names
 	event := cefEvent{vendor: x.vendor, product: x.product, version: x.version, class: x.class, name: x.name, severity: get("sev"), fields: names}
 	r.ev.device = names.get("dvchost", "dvc")
 	r.leefTime(get("devTime"), get("devTimeFormat"))

@@ -112,7 +112,7 @@ func decodePaloAlto(ctx context.Context, in *Input, out Sink) error {
 		fields = fields[:0]
 		for _, p := range panPositions {
 			if p.position < len(cells) && (p.of == "" || p.of == kind) {
-				fields = append(fields, devField{[]byte(p.name), cells[p.position]})
+				fields = append(fields, devField{name: p.name, value: cells[p.position]})
 			}
 		}
 		r.ev.device = firstOf(fields.get("device_name"), r.c.host, fields.get("serial"))
