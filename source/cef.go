@@ -206,14 +206,17 @@ func (x *cefEvent) more(prefix string, names ...string) []byte {
 	return nil
 }
 
-// cefLabels are the custom fields that a label names.
-var cefLabels = [...]string{"cs1", "cs2", "cs3", "cs4", "cs5", "cs6", "cn1", "cn2", "cn3", "flexString1", "flexString2", "flexNumber1", "flexNumber2", "c6a1", "c6a2", "c6a3", "c6a4", "deviceCustomDate1", "deviceCustomDate2"}
-
-// labelled is the custom field whose label is one of the lower case words.
+// labelled is the custom field (cs1, cn3, flexString2, c6a2 …) whose label is one of
+// the lower case words.
 func (x *cefEvent) labelled(words ...string) []byte {
-	for _, field := range cefLabels {
-		if label := x.fields.get(field + "Label"); label != nil && oneOf(label, words...) {
-			return x.fields.get(field)
+	for i := range x.fields {
+		f := &x.fields[i]
+		name, ok := strings.CutSuffix(f.name, "Label")
+		if key, labels := bytes.CutSuffix(f.key, []byte("Label")); labels {
+			name, ok = string(key), true
+		}
+		if ok && oneOf(f.value, words...) {
+			return x.fields.get(name)
 		}
 	}
 	return nil
