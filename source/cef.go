@@ -182,7 +182,7 @@ func (r *devReading) cef(x *cefEvent) {
 	case strings.Contains(vendor, "fortinet") && (strings.Contains(product, "fortigate") || len(x.more("FTNTFGT", "logid", "policyid")) > 0):
 		r.ev.family = formatFortigate
 		r.cefForti(x)
-	case strings.Contains(vendor, "check point"):
+	case strings.Contains(vendor, "check point") || vendor == "checkpoint":
 		r.ev.family = formatCheckpoint
 		r.cefTimes(x)
 		r.cefCheckpoint(x)
@@ -254,7 +254,7 @@ func (x *cefEvent) dst() []byte {
 // cefPan gives a log of PAN-OS the names that it has natively. Bytes are written
 // from the firewall's view: in is what the client sent.
 func (r *devReading) cefPan(x *cefEvent) {
-	kind, subtype := x.panKind()
+	kind, subtype, said := x.panKind()
 	if kind == nil {
 		r.skip("a log of PAN-OS that is neither TRAFFIC nor THREAT")
 		return
@@ -263,7 +263,7 @@ func (r *devReading) cefPan(x *cefEvent) {
 		r.cefTimes(x)
 	}
 	get, pan := x.fields.get, "PanOS"
-	threat := firstOf(get("cat"), subtype)
+	threat := firstOf(get("cat"), said)
 	names := r.named[:0]
 	for _, p := range [...]struct {
 		name  string
@@ -286,18 +286,27 @@ func (r *devReading) cefPan(x *cefEvent) {
 	r.pan(names)
 }
 
-// panKind finds the type and the subtype of a log: the template has the subtype as
-// the class and the type as the name, and some that fill it have them the other way.
-func (x *cefEvent) panKind() (kind, subtype []byte) {
+// panKind finds the type and the subtype of a log, and what else its header says: the
+// template has the subtype as the class and the type as the name, and some that fill
+// it have them the other way. Where neither is a type, a session with an action is
+// what TRAFFIC tells of.
+func (x *cefEvent) panKind() (kind, subtype, said []byte) {
 	for _, p := range [...][2][]byte{{x.name, x.class}, {x.class, x.name}, {x.severity, x.class}} {
-		if oneOf(p[0], "traffic", "threat") {
-			if oneOf(p[0], "threat") {
-				return p[0], firstOf(x.fields.get("PanOSThreatType", "subtype"), panThreatType(p[1]))
-			}
-			return p[0], p[1]
+		if oneOf(p[0], "threat") {
+			return p[0], firstOf(x.fields.get("PanOSThreatType", "subtype"), panThreatType(p[1])), p[1]
+		}
+		if oneOf(p[0], "traffic") {
+			return p[0], p[1], p[1]
 		}
 	}
-	return nil, nil
+	other := isPanType(x.class) || isPanType(x.name)
+	if other || x.src() == nil || x.dst() == nil || x.fields.get("act") == nil {
+		return nil, nil, nil
+	}
+	if isConclusion(x) {
+		return []byte("threat"), panThreatType(x.class), x.name
+	}
+	return []byte("traffic"), x.class, x.name
 }
 
 // panThreatType is a subtype of THREAT, where the text is one; the template for
@@ -319,6 +328,10 @@ func (r *devReading) cefForti(x *cefEvent) {
 		}
 	}
 	kind, subtype := x.fortiKind()
+	if !oneOf(kind, "traffic", "utm", "event", "anomaly", "ips", "virus", "webfilter", "attack") {
+		r.cefOther(x)
+		return
+	}
 	action := firstOf(get("act"), fortiWord(x.name))
 	for _, p := range [...]struct {
 		name  string
@@ -383,7 +396,8 @@ func (r *devReading) cefGeneric(x *cefEvent) {
 	}
 	action := r.word(firstOf(get("act"), get("outcome")))
 	reach := devVerdict(action)
-	sized := get("in") != nil || get("out") != nil
+	sent, received := get("out", "bytesOut"), get("in", "bytesIn")
+	sized := received != nil || sent != nil
 	if x.src() == nil || x.dst() == nil || reach == netcase.ReachUnknown && !sized {
 		r.skip("an event of " + r.shown(x.vendor) + " " + r.shown(x.product) + " that tells of no session")
 		return
@@ -392,7 +406,7 @@ func (r *devReading) cefGeneric(x *cefEvent) {
 	if !r.ends(f, x.src(), get("spt"), x.dst(), firstOf(get("dpt"), get("destinationTranslatedPort")), firstOf(get("proto"), get("app"))) {
 		return
 	}
-	if !r.size(&f.OctetsOut, "out", get("out")) || !r.size(&f.OctetsIn, "in", get("in")) {
+	if !r.size(&f.OctetsOut, "out", sent) || !r.size(&f.OctetsIn, "in", received) {
 		return
 	}
 	f.Reach, f.Flows, f.Resolution = reach, repeats(get("cnt")), netcase.ResolutionUnknown
@@ -510,8 +524,9 @@ func (r *devReading) cefCheckpoint(x *cefEvent) {
 		value []byte
 	}{
 		{"action", get("act")}, {"s_port", get("spt")}, {"service", get("dpt")}, {"product", firstOf(get("product"), x.product)}, {"src", x.src()}, {"dst", x.dst()},
-		{"sent_bytes", get("out")}, {"received_bytes", get("in")}, {"rule_name", x.labelled("rule name")}, {"rule", x.labelled("rule number", "rule")},
+		{"sent_bytes", get("out", "bytesOut")}, {"received_bytes", get("in", "bytesIn")}, {"signature", x.name}, {"rule_name", x.labelled("rule name")}, {"rule", x.labelled("rule number", "rule")},
 		{"protection_name", firstOf(x.labelled("protection name"), get("protection_name"))}, {"attack", x.labelled("attack", "attack name")},
+		{"xlatedst", get("destinationTranslatedAddress")}, {"xlatedport", get("destinationTranslatedPort")},
 		{"severity", firstOf(x.labelled("severity"), x.severity)}, {"user", firstOf(get("duser"), get("suser"))}, {"connection_count", get("cnt")},
 	} {
 		if p.value != nil {
@@ -535,14 +550,24 @@ func (r *devReading) cefASA(x *cefEvent) {
 	}
 	if _, err := strconv.Atoi(string(id)); err == nil && len(text) > 0 && asaReads(string(id), text) {
 		r.asaStateless(string(id), text)
-		return
+		if r.ev.kind != devReject || x.src() == nil || x.dst() == nil {
+			return
+		}
 	}
 	if string(id) == "302013" || string(id) == "302015" {
 		r.sums[sumASAStarts]++
 		r.skip(skipBeginning)
 		return
 	}
+	r.cefOther(x)
+}
+
+// cefOther reads an event of a vendor that is known, in words that are not its own.
+func (r *devReading) cefOther(x *cefEvent) {
 	family := r.ev.family
+	if !r.ev.at.Known() {
+		r.cefTimes(x)
+	}
 	r.cefGeneric(x)
 	r.ev.family = family
 }

@@ -35,6 +35,9 @@ func detectCheckpoint(head []byte) (bool, string) {
 				marks++
 			}
 		}
+		if bytes.Contains(x.get("product"), []byte("VPN-1")) {
+			marks++
+		}
 		return marks >= 2 && x.get("action", "product") != nil
 	}) {
 		return false, `most lines are no log of Check Point: action:"Accept"; origin:"…"; loguid:"…" is expected`

@@ -245,7 +245,7 @@ func (r *asaReading) built(id string, text []byte) {
 	f := r.newFlow()
 	f.Proto = asaProtoOf(id)
 	outbound := bytes.HasPrefix(text, []byte("Built outbound "))
-	if outbound {
+	if outbound == outerFirst(text) {
 		first, second = second, first
 	}
 	f.Src, f.SrcPort, f.Dst, f.DstPort = first.end, first.port, second.end, second.port
@@ -311,6 +311,7 @@ type asaEnd struct {
 
 // asaEndIn reads "outside:198.51.100.7/51234", "198.51.100.7/51234" or an address.
 func asaEndIn(b []byte) (e asaEnd, ok bool) {
+	b, _, _ = bytes.Cut(b, []byte{'('}) // a user stands there
 	b = bytes.TrimRight(b, ".,;")
 	if i := bytes.LastIndexByte(b, '/'); i >= 0 {
 		if e.port, ok = portIn(b[i+1:]); !ok {
@@ -332,6 +333,14 @@ func asaEndIn(b []byte) (e asaEnd, ok bool) {
 		}
 	}
 	return e, ok
+}
+
+// outerFirst tells whether the first end is the outer one, as the device writes it;
+// where both interfaces have the names of the manual, they tell.
+func outerFirst(text []byte) bool {
+	from, _ := asaBehind(text, " for ")
+	to, _ := asaBehind(asaRest(text, " for "), " to ")
+	return !bytes.HasPrefix(from, []byte("inside:")) || !bytes.HasPrefix(to, []byte("outside:"))
 }
 
 // asaConnection reads the number and the two ends of a connection.

@@ -530,7 +530,11 @@ type devHead struct{ stamp, host []byte }
 // which is the device's, is taken.
 func devHeader(b []byte, s *stamp) (h devHead) {
 	for range 3 {
-		rest, _ := afterPriority(trimSpaces(b))
+		b = trimSpaces(b)
+		if i := bytes.IndexByte(b, ' '); i > 0 && i < 6 && i+1 < len(b) && b[i+1] == '<' && isDigit(b[0]) {
+			b = b[i+1:] // the length before a message on TCP (RFC 6587)
+		}
+		rest, _ := afterPriority(b)
 		rest = trimSpaces(bytes.TrimLeft(rest, ":*."))
 		var inner stamp
 		n := inner.scan(rest)

@@ -120,6 +120,7 @@ func TestDeviceHeaders(t *testing.T) {
 		{"<166>Mar 04 2024 10:05:01: ", "Mar 04 2024 10:05:01:", ""},
 		{"<166>:Mar 04 2024 10:05:01 UTC: ", "Mar 04 2024 10:05:01", ""},
 		{"fw-1 ", "", "fw-1"},
+		{"123 <166>1 2024-03-04T10:05:34Z fw-1 - - - - ", "2024-03-04T10:05:34Z", "fw-1"},
 		{"Mar  4 10:05:34 192.0.2.1 ", "Mar  4 10:05:34", "192.0.2.1"},
 		{"Mar  4 10:05:34 2001:db8::1 ", "Mar  4 10:05:34", "2001:db8::1"},
 		{"Mar  4 10:05:34 fw-1 CEF[12]: ", "Mar  4 10:05:34", "fw-1"},
@@ -282,5 +283,58 @@ func BenchmarkFirewalls(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestASAWhoBegan: inbound and outbound tell it, whatever the interfaces are called.
+func TestASAWhoBegan(t *testing.T) {
+	for ends, want := range map[string]string{
+		"inbound TCP connection 1 for outside:198.51.100.1/5000 (198.51.100.1/5000) to dmz:10.0.0.1/443 (10.0.0.1/443)":              "198.51.100.1 10.0.0.1:443 2",
+		"outbound TCP connection 1 for outside:198.51.100.1/443 (198.51.100.1/443) to lan:10.0.0.1/5000(LOCAL\\kim) (10.0.0.1/5000)": "10.0.0.1 198.51.100.1:443 1",
+		"inbound TCP connection 1 for inside:10.0.0.1/5000 (10.0.0.1/5000) to dmz:10.0.1.1/443 (10.0.1.1/443)":                       "10.0.0.1 10.0.1.1:443 2",
+		"outbound TCP connection 1 for inside:10.0.0.1/5000 (10.0.0.1/5000) to outside:198.51.100.1/443 (198.51.100.1/443)":          "10.0.0.1 198.51.100.1:443 1",
+	} {
+		flows, _, err := allFlows(t, ciscoASA, []byte("Mar 04 2024 10:05:01 fw : %ASA-6-302013: Built "+ends+"\n"))
+		if err != nil || len(flows) != 1 {
+			t.Fatalf("%s: %v %d", ends, err, len(flows))
+		}
+		f := &flows[0]
+		if got := fmt.Sprintf("%s %s:%d %d", f.Src, f.Dst, f.DstPort, f.Ours); got != want {
+			t.Errorf("%s: %s, want %s", ends, got, want)
+		}
+	}
+}
+
+// TestCEFOfKnownVendors: headers that follow no template of the vendor.
+func TestCEFOfKnownVendors(t *testing.T) {
+	const ends = " src=198.51.100.10 dst=10.0.0.5 spt=40000 dpt=443 proto=TCP rt=1709546740000 "
+	for header, want := range map[string]string{
+		"Palo Alto Networks|PAN-OS|10.1|drop|Drop Policy|7|act=deny":           "flow denied",
+		"Palo Alto Networks|PAN-OS|10.1|TRAFFIC|Allow traffic|1|act=allow":     "flow allowed",
+		"Palo Alto Networks|PAN-OS|10.1|THREAT|Virus detected|5|act=alert":     "alert Virus detected",
+		"Palo Alto Networks|PAN-OS|10.1|5678|threat detected|8|act=drop":       "alert threat detected",
+		"Palo Alto Networks|PAN-OS|10.1|SYSTEM|general|8|act=drop":             "",
+		"Fortinet|FortiGate|7.0|1234|traffic blocked|7|act=deny":               "flow denied",
+		"Fortinet|FortiGate|7.0|0000000013|DENY Inbound|7|act=deny policyid=1": "flow denied",
+		"Cisco|ASA|9.1|302014|Teardown|6|act=Allow out=10 in=20":               "flow bidirectional",
+		"Cisco|ASA|9.1|106100|Denied|6|act=Deny msg=something else":            "flow denied",
+		"Check Point|VPN-1 & FireWall-1|R81|drop|Drop|7|act=Reject":            "flow denied",
+		"Unknown|Box|1|1|connection allowed|3|act=permit":                      "flow allowed",
+		"Unknown|Box|1|1|something|3|act=perhaps":                              "",
+	} {
+		got := ""
+		in := &Input{R: strings.NewReader("CEF:0|" + header + ends + "\n"), Report: &netcase.InputReport{}}
+		err := cef.Decode(t.Context(), in, func(b *netcase.Batch) error {
+			for i := range b.Flows {
+				got = "flow " + b.Flows[i].Reach.String()
+			}
+			for i := range b.Alerts {
+				got = "alert " + b.Alerts[i].Name
+			}
+			return nil
+		})
+		if err != nil || got != want || in.Report.Read != 1 || in.Report.Rejected > 0 {
+			t.Errorf("%s: %q, want %q (%v %+v)", header, got, want, err, in.Report)
+		}
 	}
 }
