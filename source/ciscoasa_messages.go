@@ -119,19 +119,14 @@ func asaSrcDst(text []byte) (proto, src, dst []byte) {
 	if i := bytes.LastIndexByte(head, ' '); i >= 0 {
 		proto = head[i+1:]
 	}
-	if string(bytes.TrimPrefix(head, []byte("Deny "))) != string(proto) && bytes.Contains(head, []byte("protocol ")) {
-		proto = head[i0(bytes.LastIndex(head, []byte("protocol ")))+len("protocol "):]
-	}
 	from, to, ok := bytes.Cut(rest, []byte(" dst "))
 	if !ok {
 		return proto, nil, nil
 	}
 	src, _ = word(from)
 	dst, _ = word(trimSpaces(to))
-	return bytes.TrimPrefix(proto, []byte("protocol ")), src, dst
+	return proto, src, dst
 }
-
-func i0(i int) int { return max(i, 0) }
 
 // asaFromTo reads the denials that say "from A to B".
 func asaFromTo(id string, text []byte) (proto, src, dst []byte) {

@@ -307,10 +307,16 @@ func (r *devReading) deliverFlow(c *devCarried) {
 	if f.Key = e.key; f.Key == 0 {
 		f.Key = devKey(e.family, f)
 	}
-	if r.in.Raw {
+	if r.in.Raw && r.wanted(f) {
 		f.Place, f.Raw, f.Stamp, f.Zone = c.place, bytes.Clone(c.raw), nameIn(e.stamp, maxTimeText), e.zone
 	}
 	r.in.Accept(r.batch, *f)
+}
+
+// wanted tells whether the bytes of a flow may be asked for.
+func (r *devReading) wanted(f *netcase.Flow) bool {
+	w := r.in.Wanted
+	return w == nil || w(f.Src, f.Dst) || w(f.Dst, f.Src)
 }
 
 // sensor names the firewall: by itself, else as the carrier names it.

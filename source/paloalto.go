@@ -89,6 +89,7 @@ var panPositions = [...]struct {
 }
 
 const (
+	panHead    = 5   // fields up to and with the subtype
 	panLeast   = 31  // fields up to and with the action
 	panMost    = 130 // more than any version has
 	panTrimmed = " \t\r"
@@ -100,6 +101,10 @@ func decodePaloAlto(ctx context.Context, in *Input, out Sink) error {
 	var cells [][]byte
 	r.take = func(text []byte) {
 		cells = panCells(text, cells[:0])
+		if len(cells) < panHead {
+			r.reject("", "fewer fields than a log of PAN-OS has")
+			return
+		}
 		kind := r.word(cells[3])
 		if kind != "traffic" && kind != "threat" {
 			r.skip("a log of type " + r.shown(cells[3]))
