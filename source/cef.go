@@ -433,7 +433,7 @@ func (r *devReading) cefGeneric(x *cefEvent) {
 // devVerdict is what a word of any vendor says of a session. Words that begin with one
 // of these are forms of it ("Blocked", "drop-icmp", "Allowed by rule").
 func devVerdict(word string) netcase.Reach {
-	for _, w := range [...]string{"deny", "denied", "drop", "block", "reject", "discard", "prevent", "refuse", "not allowed", "unauthorized"} {
+	for _, w := range [...]string{"deny", "denied", "drop", "block", "reject", "discard", "prevent", "refuse", "not allowed", "not permitted"} {
 		if strings.HasPrefix(word, w) {
 			return netcase.ReachDenied
 		}
@@ -550,6 +550,9 @@ func (r *devReading) cefASA(x *cefEvent) {
 	}
 	if _, err := strconv.Atoi(string(id)); err == nil && len(text) > 0 && asaReads(string(id), text) {
 		r.asaStateless(string(id), text)
+		if r.ev.kind == devLogin && r.ev.at.Known() {
+			r.ev.key = devLoginKey(&r.ev)
+		}
 		if r.ev.kind != devReject || x.src() == nil || x.dst() == nil {
 			return
 		}

@@ -78,13 +78,17 @@ type asaReading struct {
 
 // asaOpen is a connection whose end has not been read.
 type asaOpen struct {
-	c     devCarried
-	ev    devEvent
-	stamp []byte
+	flow         netcase.Flow
+	at           netcase.Time
+	stamp        []byte
+	zone         string
+	host, device []byte
+	place        netcase.Place
+	raw          []byte // on the second pass
 }
 
 const (
-	// asaHeld bounds the connections whose end is waited for: about 25 MB.
+	// asaHeld bounds the connections whose end is waited for: about 45 MB.
 	asaHeld = 1 << 16
 	// asaRecentLogins is how many logins are remembered, to tell the two or three
 	// messages about one login apart from several logins.
@@ -170,11 +174,12 @@ func (r *asaReading) hold(key uint64) {
 	if len(r.oldest) >= 4*asaHeld {
 		r.compact()
 	}
-	o := &asaOpen{c: r.c, ev: r.ev}
-	o.c.raw, o.c.stamp, o.c.host, o.ev.device = nil, bytes.Clone(r.c.stamp), bytes.Clone(r.c.host), bytes.Clone(r.ev.device)
-	o.ev.stamp = bytes.Clone(r.ev.stamp)
+	o := &asaOpen{
+		flow: r.ev.flow, at: r.ev.at, stamp: bytes.Clone(r.ev.stamp), zone: r.ev.zone,
+		host: bytes.Clone(r.c.host), device: bytes.Clone(r.ev.device), place: r.c.place,
+	}
 	if r.in.Raw {
-		o.c.raw = bytes.Clone(r.c.raw)
+		o.raw = bytes.Clone(r.c.raw)
 	}
 	r.open[key] = o
 	r.oldest = append(r.oldest, key)
@@ -195,15 +200,21 @@ func (r *asaReading) compact() {
 
 // letGo hands over a connection whose end was not read.
 func (r *asaReading) letGo(key uint64, why string) {
-	o := r.open[key]
-	delete(r.open, key)
 	mine, c := r.ev, r.c
-	r.ev, r.c = o.ev, o.c
+	r.takeUp(key)
 	r.ev.flow.Reach = netcase.ReachAllowed
 	r.ev.key = devKey(r.ev.family, &r.ev.flow, strconv.AppendUint(nil, key, 16))
 	r.sums[why]++
 	r.deliver(&r.c)
 	r.ev, r.c = mine, c
+}
+
+// takeUp makes a connection that was held the record at hand.
+func (r *asaReading) takeUp(key uint64) {
+	o := r.open[key]
+	delete(r.open, key)
+	r.c = devCarried{host: o.host, place: o.place, raw: o.raw}
+	r.ev = devEvent{kind: devFlow, family: formatASA, device: o.device, at: o.at, stamp: o.stamp, zone: o.zone, flow: o.flow}
 }
 
 // release hands over what is open at the end of the stream.
@@ -400,15 +411,9 @@ func (r *asaReading) teardown(id string, text []byte) {
 		return
 	}
 	key := r.connectionKey(number, proto, first, second)
-	o := r.open[key]
 	end, device, stamp, zone := r.ev.at, r.ev.device, r.ev.stamp, r.ev.zone
-	if o != nil {
-		delete(r.open, key)
-		c := o.c
-		if !r.in.Raw {
-			c.raw = r.c.raw
-		}
-		r.c, r.ev = c, o.ev
+	if r.open[key] != nil {
+		r.takeUp(key)
 		r.ev.flow.Records = 2
 	} else {
 		f := r.newFlow()

@@ -338,3 +338,13 @@ func TestCEFOfKnownVendors(t *testing.T) {
 		}
 	}
 }
+
+// TestWholeTable: exports of the whole table have columns that other tables have, too.
+func TestWholeTable(t *testing.T) {
+	const header = "TenantId,DeviceVendor,DeviceProduct,DeviceVersion,DeviceEventClassID,Activity,LogSeverity,OriginalLogSeverity,AdditionalExtensions,DeviceAction,ApplicationProtocol,EventCount,ProcessName,DestinationPort,DestinationIP,ProcessID,EndTime [UTC],ReceivedBytes,Message,SentBytes,EventOutcome,Protocol,ReceiptTime,SourcePort,SourceIP,StartTime [UTC],EventType,RemoteIP,RemotePort,ThreatDescription,MaliciousIP,Computer,SourceSystem,SimplifiedDeviceAction,Type,_ResourceId,Source,EventLog,EventCategory,EventLevel,EventLevelName,UserName,ParameterXml,EventData,EventID,RenderedDescription,MG,ManagementGroupName,Role,TimeGenerated\n"
+	row := strings.Repeat(",", strings.Count(header, ",")-1)
+	text := []byte(header + "t,Cisco,ASA" + row[2:] + ",2024-06-02T08:23:45.123Z\n")
+	if f, err := Recognise(Formats(), text); err != nil || f.Name != formatCSL {
+		t.Errorf("recognised as %q (%v)", f.Name, err)
+	}
+}

@@ -110,12 +110,12 @@ func (r *devReading) fortiTime(x devFields) {
 // Source: FortiOS Log Message Reference, 6.0 to 7.4.
 func (r *devReading) forti(x devFields) {
 	kind, subtype, action := r.word(x.get("type")), r.word(x.get("subtype")), r.word(x.get("action"))
-	switch {
-	case kind == "traffic":
+	switch kind {
+	case "traffic":
 		r.fortiTraffic(x, action)
-	case kind == "utm" || kind == "anomaly" || kind == "ips" || kind == "virus" || kind == "webfilter" || kind == "attack":
+	case "utm", "anomaly", "ips", "virus", "webfilter", "attack":
 		r.fortiUTM(x, firstWord(subtype, kind), action)
-	case kind == "event":
+	case "event":
 		r.fortiLogin(x, subtype, action)
 	default:
 		r.skip("a log of type " + r.shown(x.get("type")))

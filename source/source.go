@@ -81,6 +81,7 @@ func Formats() []Format {
 		suricataEVE,
 		azureTraffic,
 		defenderNetwork,
+		commonSecurityLog, // before the tables of Windows, whose columns the whole table has as well
 		windowsSecurityEvent,
 		windowsEventTable,
 		windowsXML,
@@ -104,7 +105,6 @@ func Formats() []Format {
 		nfdumpExport,
 		netflowCapture,
 		pcapCapture,
-		commonSecurityLog,
 		cef,
 		leef,
 		paloAlto,
