@@ -90,6 +90,7 @@ func Formats() []Format {
 		suricataEVE,
 		azureTraffic,
 		defenderNetwork,
+		commonSecurityLog, // before the tables of Windows, whose columns the whole table has as well
 		windowsSecurityEvent,
 		windowsEventTable,
 		windowsXML,
@@ -114,6 +115,12 @@ func Formats() []Format {
 		netflowCapture,
 		pcapCapture,
 		parquetOf(Formats),
+		cef,
+		leef,
+		paloAlto,
+		fortigate,
+		ciscoASA,
+		checkpoint,
 		syslog, // last: its lines may carry what another format reads
 	}
 }

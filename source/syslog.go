@@ -43,7 +43,7 @@ func detectSyslog(head []byte) (bool, string) {
 	eachHeadLine(head, func(line []byte) {
 		lines++
 		s = stamp{}
-		if scanMessage(line, &m, &s) == "" && len(m.program) > 0 && foreignMessage(m.text) == "" {
+		if scanMessage(line, &m, &s) == "" && len(m.program) > 0 && foreignMessage(m.text) == "" && !foreignDevice(line, &m) {
 			good++
 		}
 	})
@@ -86,6 +86,12 @@ func foreignMessage(text []byte) string {
 		return "JSON"
 	}
 	return ""
+}
+
+// foreignDevice tells the messages of firewalls whose mark stands where a program or
+// structured data would.
+func foreignDevice(line []byte, m *message) bool {
+	return m.program[0] == '%' || bytes.Contains(line, []byte(`[action:"`))
 }
 
 // undatedSyslog tells whether the first message lacks its year.
