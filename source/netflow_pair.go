@@ -35,6 +35,10 @@ type half struct {
 	flags   uint8 // of TCP, all seen
 	flagged bool  // the record has flags
 	answer  bool  // of ICMP: the type is that of an answer
+
+	// answered: SYN and ACK are those of the responder's first packet, as AWS records
+	// them: an ACK alone is never among its flags.
+	answered bool
 }
 
 type pairKey struct {
@@ -145,6 +149,8 @@ func (h *half) fromResponder() bool {
 	switch {
 	case f.Proto == netcase.ICMP || f.Proto == netcase.ICMPv6:
 		return h.answer
+	case h.answered:
+		return true
 	case f.Proto == netcase.TCP && h.flagged && h.flags&tcpSYN != 0 && h.flags&tcpACK == 0:
 		return false
 	case f.Proto != netcase.TCP && f.Proto != netcase.UDP:

@@ -114,6 +114,7 @@ func Formats() []Format {
 		nfdumpExport,
 		netflowCapture,
 		pcapCapture,
+		awsVPC,
 		parquetOf(Formats),
 		cef,
 		leef,
