@@ -211,11 +211,3 @@ func byPeer(rows iter.Seq[cube.Row], wanted func(netcase.Endpoint) bool) iter.Se
 func mostFlowsFirst(a, b netcase.Profile) int {
 	return cmp.Or(cmp.Compare(b.Flows, a.Flows), a.Peer.Compare(b.Peer), cmp.Compare(a.Direction, b.Direction))
 }
-
-// spanOf is the span of a set of profiles.
-func spanOf(profiles []netcase.Profile) (s netcase.Span) {
-	for i := range profiles {
-		s = s.Extend(profiles[i].First).Extend(profiles[i].Last)
-	}
-	return s
-}

@@ -115,6 +115,8 @@ func Formats() []Format {
 		netflowCapture,
 		pcapCapture,
 		awsVPC,
+		ocsf,
+		ecs,
 		parquetOf(Formats),
 		cef,
 		leef,
