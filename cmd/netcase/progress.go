@@ -35,7 +35,8 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, quiet bool) *progress {
-	return &progress{w: w, terminal: isTerminal(w), quiet: quiet, now: time.Now, start: time.Now()}
+	now := time.Now()
+	return &progress{w: w, terminal: isTerminal(w), quiet: quiet, now: time.Now, start: now, last: now} // a quick run says nothing
 }
 
 // show is called by any worker.
