@@ -43,6 +43,7 @@ func Detectors() []Detector {
 		exposure(),
 		artefact(),
 		owner(),
+		auth(),
 		clock(),
 	}
 }
@@ -92,6 +93,11 @@ func (in *Input) Points(i int) iter.Seq[cube.Point] {
 // Processes streams the process records by time.
 func (in *Input) Processes() iter.Seq[netcase.Process] {
 	return stream(in, in.answerer.Processes(in.ctx))
+}
+
+// Logins streams the login records by time.
+func (in *Input) Logins() iter.Seq[netcase.Login] {
+	return stream(in, in.answerer.Logins(in.ctx))
 }
 
 func stream[T any](in *Input, answer iter.Seq2[T, error]) iter.Seq[T] {
