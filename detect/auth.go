@@ -177,7 +177,6 @@ type authReader struct {
 	hours    map[netcase.Endpoint][2]int64 // hours with a record, and the last of them
 	kept     int
 	after    map[string]*authCase
-	usual    int64
 }
 
 func readLogins(in *Input) []*authCase {
@@ -315,7 +314,6 @@ func (r *authReader) login(l *netcase.Login) {
 	grade, fails := r.before(l, p)
 	usual := r.known[seen] || p.peer.Addr.IsValid() && welcome(r.in.Site, p.peer)
 	if grade == "" || usual {
-		r.usual += int64(b2i(grade != ""))
 		if len(r.known) < mostAuthAccounts && grade == "" {
 			r.known[seen] = true
 		}
