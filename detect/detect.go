@@ -43,6 +43,7 @@ func Detectors() []Detector {
 		exposure(),
 		artefact(),
 		owner(),
+		auth(),
 		clock(),
 	}
 }

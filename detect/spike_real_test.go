@@ -18,23 +18,7 @@ import (
 // realTelemetry reads one file of the real data beside the project, or skips.
 func realTelemetry(t *testing.T, name string) (netcase.Batch, netcase.InputReport) {
 	t.Helper()
-	root := os.Getenv("NETCASE_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	b, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		t.Skipf("no real data: %v", err)
-	}
-	if strings.HasSuffix(name, ".gz") {
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err = io.ReadAll(z); err != nil {
-			t.Fatal(err)
-		}
-	}
+	b := realBytes(t, name)
 	var all netcase.Batch
 	report := netcase.InputReport{ID: "in-real", Name: name}
 	for _, f := range telemetry.Formats() {
@@ -86,4 +70,27 @@ func TestSpikeRealFlood(t *testing.T) {
 	if a := answerOf(t, spikes[0].Spike, byAddress); len(a.Elements) != 1 || a.Elements[0].Name != "123.59.209.185" {
 		t.Errorf("%+v", a.Elements)
 	}
+}
+
+// realBytes is one file of the real data, unpacked, or a skip.
+func realBytes(t *testing.T, name string) []byte {
+	t.Helper()
+	root := os.Getenv("NETCASE_DATA")
+	if root == "" {
+		root = filepath.Join("..", "..", "shared", "data")
+	}
+	b, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Skipf("no real data: %v", err)
+	}
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = io.ReadAll(z); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
 }
