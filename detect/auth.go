@@ -14,7 +14,7 @@ import (
 const (
 	sprayAccounts    = 10  // distinct accounts of one source in an hour
 	sprayTries       = 3   // median failures of one account
-	enumerationFails = 10  // failures of one source within a day
+	enumerationFails = 10  // failures of one source
 	enumerationShare = 0.7 // of them for accounts that do not exist
 	accountFails     = 5   // failures of one account before a login of it
 	sourceFails      = 10  // failures of one source on one host before a login from it
@@ -46,8 +46,8 @@ func auth() Detector {
 			"accounts in a sliding hour, and logins preceded by 5 failures of the account or 10 of the source",
 		Ask: func(Config) Questions { return Questions{Logins: true} },
 		Refine: func(in *Input) []cube.Want {
-			found := readLogins(in)
-			in.Memo = found
+			found, lost := readLogins(in)
+			in.Memo = authMemo{found, lost}
 			var wants []cube.Want
 			for _, f := range found {
 				wants = append(wants, cube.Want{Tag: f.tag(), Of: cube.Logins, Selection: f.selection(), Records: cube.MaxRecords / 4})
@@ -56,12 +56,26 @@ func auth() Detector {
 		},
 		Find: func(in *Input) []netcase.Finding {
 			var out []netcase.Finding
-			for _, f := range in.Memo.([]*authCase) {
+			memo := in.Memo.(authMemo)
+			for _, f := range memo.found {
 				out = append(out, f.finding(in))
 			}
-			return out
+			return append(out, memo.lost.findings(in)...)
 		},
 	}
+}
+
+// authMemo is what Refine found, for Find.
+type authMemo struct {
+	found []*authCase
+	lost  authLost
+}
+
+// authLost counts failures that no source could be held to.
+type authLost struct {
+	nameless int64 // neither address nor workstation
+	beyond   int64 // of sources beyond those that are followed
+	span     netcase.Span
 }
 
 // authPair is a source and a host, as one sensor tells of them. Sensors are never
@@ -176,10 +190,11 @@ type authReader struct {
 	locked   map[string]int64
 	hours    map[netcase.Endpoint][2]int64 // hours with a record, and the last of them
 	kept     int
+	lost     authLost
 	after    map[string]*authCase
 }
 
-func readLogins(in *Input) []*authCase {
+func readLogins(in *Input) ([]*authCase, authLost) {
 	r := &authReader{in: in, tracks: map[authPair]*authTrack{}, sources: map[authPair]*authSource{}, accounts: map[authPair]*lately{},
 		known: map[[2]string]bool{}, locked: map[string]int64{}, hours: map[netcase.Endpoint][2]int64{}, after: map[string]*authCase{}}
 	var same []netcase.Login
@@ -191,7 +206,7 @@ func readLogins(in *Input) []*authCase {
 		same = append(same, l)
 	}
 	r.settle(same)
-	return r.cases()
+	return r.cases(), r.lost
 }
 
 // settle reads the records of one moment: failures first, so that the order in which
@@ -235,11 +250,15 @@ func (r *authReader) pair(l *netcase.Login) authPair {
 func (r *authReader) fail(l *netcase.Login) {
 	p, account := r.pair(l), strings.ToLower(l.Account)
 	if !l.Peer.Known() && l.Workstation == "" {
-		return // everybody's typing errors would look like one source
+		r.lost.nameless += max(l.Count, 1) // everybody's typing errors would look like one source
+		r.lost.span = r.lost.span.Extend(l.Time)
+		return
 	}
 	k := r.tracks[p]
 	if k == nil {
 		if len(r.tracks) >= mostAuthTracks {
+			r.lost.beyond += max(l.Count, 1)
+			r.lost.span = r.lost.span.Extend(l.Time)
 			return
 		}
 		k = &authTrack{accounts: map[string]*lately{}}

@@ -123,3 +123,23 @@ func TestAuthBent(t *testing.T) {
 		}
 	}
 }
+
+// Failures that name nobody are told, not dropped; a few typing errors are not.
+func TestAuthWithoutSource(t *testing.T) {
+	for n, want := range map[int]int{3: 0, 40: 1} {
+		s := &scene{}
+		for i := range n {
+			s.logins = append(s.logins, netcase.Login{
+				Time: noon + netcase.Time(i)*netcase.Minute, Host: netcase.Endpoint{Name: "h"}, Account: fmt.Sprint("u", i),
+				Outcome: netcase.LoginWrongPassword, Count: 1, Sensor: "windows/h",
+			})
+		}
+		found := s.run(t, auth())
+		if len(found) != want {
+			t.Fatalf("%d failures: %+v", n, found)
+		}
+		if want == 1 && (found[0].Kind != "failures without a source" || found[0].Evidence[0].Numbers["nameless"] != 40) {
+			t.Errorf("%+v", found[0])
+		}
+	}
+}

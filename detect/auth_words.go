@@ -129,3 +129,21 @@ func (c *authCase) title(in *Input) string {
 	}
 	return fmt.Sprintf("%s from %s on %s for %s: %s", count(c.fails, "failed login"), c.peer, where, count(c.named, "account"), c.why)
 }
+
+// findings say what could not be held to a source, if that is enough to have hidden guessing.
+func (l authLost) findings(in *Input) []netcase.Finding {
+	n := l.nameless + l.beyond
+	if n < sourceFails || l.span.End < in.Span.Start {
+		return nil
+	}
+	title := count(n, "failed login") + " could not be held to a source"
+	text := fmt.Sprintf("%s: %s with neither address nor workstation, %s of sources beyond the %s that are followed", title, thousands(l.nameless), thousands(l.beyond), thousands(mostAuthTracks))
+	return []netcase.Finding{{
+		Kind: "failures without a source", Title: title, Span: l.span, Selection: netcase.Selection{Span: l.span},
+		Evidence: []netcase.Evidence{{
+			Statement: text, Selection: netcase.Selection{Span: l.span}, Method: "auth: failures that name nobody",
+			Numbers: map[string]float64{"nameless": float64(l.nameless), "beyond": float64(l.beyond)},
+		}},
+		Limits: []string{"guessing among these failures would not be seen"},
+	}}
+}
