@@ -331,5 +331,6 @@ type AuthFacts struct {
 	Accounts  []string   `json:"accounts"`        // at most 20, sorted
 	Failures  int64      `json:"failures"`
 	Successes int64      `json:"successes"`
-	Complete  bool       `json:"complete"` // the log covers at least 95 % of the span
+	Complete  bool       `json:"complete"`         // the log covers at least 95 % of the span
+	Source    *Profile   `json:"source,omitempty"` // what the log shows of the one source: an attempt is counted as a flow that was answered
 }

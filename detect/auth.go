@@ -114,6 +114,7 @@ type authTrack struct {
 	logins   int64
 	span     netcase.Span
 	accounts map[string]*lately
+	service  string // the first that was named
 }
 
 // fail counts one failure at t.
@@ -173,6 +174,7 @@ type authCase struct {
 	absent    int64
 	locked    int64
 	session   string
+	service   string
 	sensor    string
 	why       string
 	span      netcase.Span
@@ -277,6 +279,9 @@ func (r *authReader) fail(l *netcase.Login) {
 	if r.accounts[any] == nil && len(r.accounts) < mostAuthAccounts {
 		r.accounts[any] = &lately{}
 	}
+	if k.service == "" {
+		k.service = strings.ToLower(l.Service)
+	}
 	for range max(l.Count, 1) {
 		k.fail(l.Time)
 		s.fail(l.Time, account)
@@ -368,7 +373,7 @@ func (r *authReader) note(l *netcase.Login, p authPair, pattern netcase.Pattern,
 			return
 		}
 		c = &authCase{pattern: pattern, grade: grade, peer: p.peer, hosts: []netcase.Endpoint{p.host}, accounts: []string{l.Account}, named: 1,
-			fails: fails, session: l.Session, sensor: l.Sensor, fewBefore: l.Time-r.in.History.Start < 30*24*netcase.Hour}
+			fails: fails, session: l.Session, service: strings.ToLower(l.Service), sensor: l.Sensor, fewBefore: l.Time-r.in.History.Start < 30*24*netcase.Hour}
 		r.after[key] = c
 	}
 	if c.sensor == l.Sensor && pattern == netcase.PatternSuccess {

@@ -46,7 +46,7 @@ func (r *authReader) cases() []*authCase {
 // guessing names what a source did on a host; nil: nothing above a threshold.
 func (r *authReader) guessing(p authPair, k *authTrack) *authCase {
 	c := &authCase{peer: p.peer, hosts: []netcase.Endpoint{p.host}, named: len(k.accounts), fails: k.fails, logins: k.logins,
-		absent: k.absent, sensor: p.sensor, span: k.span}
+		absent: k.absent, sensor: p.sensor, service: k.service, span: k.span}
 	c.accounts = slices.Sorted(maps.Keys(k.accounts))
 	switch {
 	case k.fails >= enumerationFails && float64(k.absent) >= enumerationShare*float64(k.fails) && k.full > 0:
@@ -98,6 +98,7 @@ func (c *authCase) finding(in *Input) netcase.Finding {
 	if c.peer.Addr.IsValid() && in.Site.Owns(c.peer.Addr) {
 		f.Direction = netcase.Lateral
 	}
+	f.Auth.Source = c.profile(f.Direction)
 	text := f.Title + "; first " + c.span.Start.Short() + ", last " + c.span.End.Short() + " UTC"
 	if c.session != "" {
 		text += "; session " + c.session
@@ -128,6 +129,27 @@ func (c *authCase) title(in *Input) string {
 		return fmt.Sprintf("%s on %s refused %s by policy after %s: the password is likely known", c.accounts[0], where, c.peer, count(c.fails, "failed login"))
 	}
 	return fmt.Sprintf("%s from %s on %s for %s: %s", count(c.fails, "failed login"), c.peer, where, count(c.named, "account"), c.why)
+}
+
+// servicePorts are the ports by which the services that logs name are reached.
+var servicePorts = map[string]uint16{"ssh": 22, "sshd": 22, "telnet": 23, "smb": 445, "rdp": 3389, "ftp": 21, "kerberos": 88}
+
+// profile is what the login log shows of a source with an address; nil: it has none.
+// An attempt that reached the login was answered: it is counted as a two-way flow.
+func (c *authCase) profile(d netcase.Direction) *netcase.Profile {
+	if !c.peer.Addr.IsValid() {
+		return nil
+	}
+	p := &netcase.Profile{
+		Peer: c.peer, Direction: d, Hosts: c.hosts, HostCount: len(c.hosts), Flows: c.fails + c.logins, Records: c.fails + c.logins,
+		First: c.span.Start, Last: c.span.End - 1, ActiveHours: 1, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent,
+	}
+	p.Reach[netcase.ReachBidirectional], p.Reach[netcase.ReachAuthenticated] = c.fails, c.logins
+	if port := servicePorts[c.service]; port != 0 {
+		count := netcase.PortCount{Port: port, Proto: netcase.TCP, Hosts: len(c.hosts), Reach: p.Reach, Flows: p.Flows, Records: p.Records}
+		p.Ports, p.PortCount = []netcase.PortCount{count}, 1
+	}
+	return p
 }
 
 // findings say what could not be held to a source, if that is enough to have hidden guessing.

@@ -15,6 +15,7 @@ type actor struct {
 	card     *netcase.Card
 	class    string
 	internal bool
+	byLogins bool  // only the login log tells of it
 	findings []int // index of the findings that name it, ascending
 }
 
@@ -63,6 +64,8 @@ func actorsOf(findings []netcase.Finding) []*actor {
 			for j := range f.Exposure.Sources {
 				get(i, &f.Exposure.Sources[j], false).seeDoor(f.Exposure.Sources[j])
 			}
+		case f.Auth != nil && f.Auth.Source != nil && f.Auth.Source.Direction == netcase.Inbound:
+			get(i, f.Auth.Source, false).seeLogins(*f.Auth.Source)
 		}
 	}
 	cards := cardsByAddress(findings)
@@ -142,6 +145,16 @@ func (a *actor) seeDoor(p netcase.Profile) {
 	own.Hosts = union(own.Hosts, p.Hosts)
 	own.Ports = mergePorts(own.Ports, p.Ports)
 	own.HostCount, own.PortCount = len(own.Hosts), len(own.Ports)
+}
+
+// seeLogins adds what the login log tells of a source that no flow tells of: where flows
+// are recorded they are the better count, and both would be too much.
+func (a *actor) seeLogins(p netcase.Profile) {
+	if a.profile.Flows > 0 && !a.byLogins {
+		return
+	}
+	a.byLogins = true
+	a.seeDoor(p)
 }
 
 func (a *actor) settle() {

@@ -594,3 +594,25 @@ func BenchmarkDraft(b *testing.B) {
 		}
 	}
 }
+
+// A source that only the login log knows is weighed; one that flows tell of as well is
+// not counted twice.
+func TestSourcesOfLogins(t *testing.T) {
+	peer := netcase.Endpoint{Name: "p"}
+	profile := netcase.Profile{Peer: peer, Direction: netcase.Inbound, Flows: 40}
+	auth := netcase.Finding{Auth: &netcase.AuthFacts{Source: &profile}}
+	door := netcase.Finding{Exposure: &netcase.ExposureFacts{Sources: []netcase.Profile{{Peer: peer, Direction: netcase.Inbound, Flows: 30}}}}
+	for _, c := range []struct {
+		name     string
+		findings []netcase.Finding
+		want     int64
+	}{
+		{"logins alone, on two hosts", []netcase.Finding{auth, auth}, 80},
+		{"an open door as well", []netcase.Finding{door, auth}, 30},
+	} {
+		actors := actorsOf(c.findings)
+		if len(actors) != 1 || actors[0].profile.Flows != c.want || len(actors[0].findings) != 2 {
+			t.Errorf("%s: %+v", c.name, actors)
+		}
+	}
+}

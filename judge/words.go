@@ -47,6 +47,9 @@ const (
 
 // portsText is a list of ports as it stands in a sentence.
 func portsText(ports []uint16, total int) string {
+	if len(ports) == 0 && total == 0 {
+		return "a login service" // only login logs name no port
+	}
 	var parts []string
 	for _, p := range ports[:min(len(ports), shownPorts)] {
 		parts = append(parts, strconv.Itoa(int(p)))
