@@ -135,6 +135,14 @@ type Finding struct {
 	Artefact *ArtefactFacts `json:"artefact,omitempty"`
 	Owner    *OwnerFacts    `json:"owner,omitempty"`
 	Auth     *AuthFacts     `json:"auth,omitempty"`
+
+	Beacon      *BeaconFacts      `json:"beacon,omitempty"`
+	Long        *LongFacts        `json:"long,omitempty"`
+	Upload      *UploadFacts      `json:"upload,omitempty"`
+	Flood       *FloodFacts       `json:"flood,omitempty"`
+	Lateral     *LateralFacts     `json:"lateral,omitempty"`
+	Process     *ProcessFacts     `json:"process,omitempty"`
+	Persistence *PersistenceFacts `json:"persistence,omitempty"`
 }
 
 // ScanFacts describe a group of sources that looked for open doors the same way.
