@@ -379,7 +379,7 @@ func full(v reflect.Value) {
 // stringOf is a value that the type allows.
 func stringOf(t reflect.Type) string {
 	values := map[string]string{"State": string(netcase.True), "Standing": string(netcase.Gated), "Status": string(netcase.StatusAttempt), "Timing": string(netcase.KnownThen),
-		"Outcome": string(netcase.OutcomeNoReply), "ClaimType": string(netcase.ClaimScan), "TestResult": string(netcase.Pass), "ProcessRole": string(netcase.RoleListener), "Pattern": string(netcase.PatternSpray)}
+		"Outcome": string(netcase.OutcomeNoReply), "ClaimType": string(netcase.ClaimScan), "TestResult": string(netcase.Pass), "ProcessRole": string(netcase.RoleListener), "Pattern": string(netcase.PatternSpray), "Cadence": string(netcase.CadencePeriodic)}
 	if v, ok := values[t.Name()]; ok {
 		return v
 	}
