@@ -220,6 +220,17 @@ type Attribution struct {
 	Share      float64        `json:"share"`      // of the set together
 }
 
+// KustoFacts is what Kusto's series_decompose_anomalies says of the fullest bin of an
+// excess, so that it can be repeated in Sentinel.
+type KustoFacts struct {
+	At          Time    `json:"at"`
+	Score       float64 `json:"score"`
+	Baseline    float64 `json:"baseline"`
+	PeriodHours int     `json:"period_hours"` // 0: no season
+	Threshold   float64 `json:"threshold"`
+	Anomaly     bool    `json:"anomaly"` // the score is twice the threshold or more, as Sentinel's own rule asks
+}
+
 // SpikeFacts describe an excess over what was to be expected, or, without a
 // baseline, only what was there.
 type SpikeFacts struct {
@@ -238,6 +249,7 @@ type SpikeFacts struct {
 	Q            float64        `json:"q"`
 	LLR          float64        `json:"llr"`
 	WindowP      float64        `json:"window_p"`
+	Kusto        *KustoFacts    `json:"kusto,omitempty"`
 	Points       []SpikePoint   `json:"points"`
 	Contributors []string       `json:"contributors,omitempty"` // names for SpikePoint.Stack
 	Attribution  []Attribution  `json:"attribution,omitempty"`
