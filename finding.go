@@ -158,6 +158,23 @@ type ScanFacts struct {
 	HostThreshold int           `json:"host_threshold"`
 	PortThreshold int           `json:"port_threshold"`
 	Internal      bool          `json:"internal"` // the sources are ours
+	Walk          *WalkFacts    `json:"walk,omitempty"`
+
+	// Of class distributed: what joins the sources, and whether they shared the work.
+	Networks      []string `json:"networks,omitempty"` // their /24, /48 or autonomous systems; at most 20
+	JoinedBy      []string `json:"joined_by,omitempty"`
+	Coordination  string   `json:"coordination,omitempty"` // split work, same targets; empty: neither shows
+	CoordinationP float64  `json:"coordination_p,omitempty"`
+}
+
+// WalkFacts say what the threshold random walk over first contacts makes of a group.
+type WalkFacts struct {
+	Off     string  `json:"off,omitempty"` // why there was no walk
+	Benign  float64 `json:"benign"`        // share of its first contacts that a harmless source is answered here
+	Scanner float64 `json:"scanner"`       // … that a scanner is
+	Flagged int     `json:"flagged"`       // sources of the group whose walk ended as a scanner's
+	Cleared int     `json:"cleared"`       // … as a harmless source's
+	Median  int     `json:"median"`        // first contacts until a flag, in the median; 0: none
 }
 
 // MaxSources bounds the profiles a finding lists.

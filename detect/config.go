@@ -9,6 +9,9 @@ type Config struct {
 	ScanHostsFloor int             // smallest horizontal threshold
 	ScanPorts      int             // vertical threshold: distinct ports on one host
 	ScanHorizons   []time.Duration // sliding
+	WalkAlpha      float64         // threshold random walk: most false alarms
+	WalkDetection  float64         // … least share of scanners that are found
+	WalkScanner    float64         // … share of its first contacts that a scanner is answered
 	SpikeQ         float64         // false discovery rate
 	SpikeRatio     float64         // smallest observed over expected
 	SpikeExcess    float64         // smallest observed less expected, in flows
@@ -21,6 +24,7 @@ func DefaultConfig() Config {
 	return Config{
 		ScanHosts: 25, ScanHostsFloor: 3, ScanPorts: 15,
 		ScanHorizons: []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour},
-		SpikeQ:       0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
+		WalkAlpha:    0.01, WalkDetection: 0.99, WalkScanner: 0.2,
+		SpikeQ: 0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
 	}
 }
