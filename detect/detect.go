@@ -95,6 +95,12 @@ func (in *Input) Processes() iter.Seq[netcase.Process] {
 	return stream(in, in.answerer.Processes(in.ctx))
 }
 
+// Auth streams the attempts to authenticate, an hour each, in the order of
+// cube.CompareAuth; sensors are one account.
+func (in *Input) Auth() iter.Seq[cube.AuthRow] {
+	return stream(in, in.answerer.Auth(in.ctx))
+}
+
 // Logins streams the login records by time.
 func (in *Input) Logins() iter.Seq[netcase.Login] {
 	return stream(in, in.answerer.Logins(in.ctx))
