@@ -28,7 +28,9 @@ func flooded(s *scene, n int, source func(int) string, to string, r netcase.Reac
 	}
 }
 
-func scattered(i int) string { return fmt.Sprintf("%d.%d.%d.%d", 20+i%100, i/256%256, i%256, 1+i/65536) }
+func scattered(i int) string {
+	return fmt.Sprintf("%d.%d.%d.%d", 20+i%100, i/256%256, i%256, 1+i/65536)
+}
 
 func TestDos(t *testing.T) {
 	for _, c := range []struct {
