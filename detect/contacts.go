@@ -23,6 +23,7 @@ type contact struct {
 type source struct {
 	profiler *profiler
 	events   []contact
+	firsts   []attempt     // first contact with each host, by its index in the profiler
 	coarsest time.Duration // of the intervals that its rows stand for
 }
 
@@ -73,6 +74,11 @@ func (s *source) add(r *cube.Row, target netcase.Endpoint) {
 		s.coarsest = max(s.coarsest, time.Hour)
 	}
 	host, port := s.profiler.hosts[target], portKey{r.Port, r.Proto}
+	if a := (attempt{r.First, r.Reach}); host == len(s.firsts) {
+		s.firsts = append(s.firsts, a)
+	} else {
+		s.firsts[host] = s.firsts[host].first(a)
+	}
 	for m := r.Minutes; m != 0 && len(s.events) < maxContacts; m &= m - 1 {
 		at := netcase.Time(r.Hour)*netcase.Hour + netcase.Time(bits.TrailingZeros64(m))*netcase.Minute
 		s.events = append(s.events, contact{at: at, host: host, port: port})
