@@ -144,10 +144,16 @@ type ProcessFacts struct {
 	Account     string   `json:"account,omitempty"`
 	Parent      string   `json:"parent,omitempty"`
 	Target      string   `json:"target,omitempty"`
+	Peer        Endpoint `json:"peer,omitzero"`  // of a connection, one of Peers
+	Port        uint16   `json:"port,omitempty"` // of a connection
+	Peers       int      `json:"peers,omitempty"`
+	Sigma       []string `json:"sigma,omitempty"` // ids of public rules that look for the same
 	First       Time     `json:"first"`
 	Last        Time     `json:"last"`
 	Events      int64    `json:"events"`
 	Decibans    float64  `json:"decibans"` // weight for a claim of compromise, or of command and control
+	// AfterLogin names the login it follows; nil: none within a day.
+	AfterLogin *LoginRef `json:"after_login,omitempty"`
 }
 
 // PersistenceFacts describe something that would survive a restart: a service, a task,
@@ -167,8 +173,10 @@ type PersistenceFacts struct {
 
 // LoginRef names a login.
 type LoginRef struct {
-	At      Time     `json:"at"`
-	Host    Endpoint `json:"host"`
-	Account string   `json:"account"`
-	Peer    Endpoint `json:"peer"`
+	Outside  bool     `json:"outside"`  // from an address that is not ours
+	Failures int64    `json:"failures"` // of the source or the account on the host in the day before it
+	At       Time     `json:"at"`
+	Host     Endpoint `json:"host"`
+	Account  string   `json:"account"`
+	Peer     Endpoint `json:"peer"`
 }

@@ -158,6 +158,23 @@ type ScanFacts struct {
 	HostThreshold int           `json:"host_threshold"`
 	PortThreshold int           `json:"port_threshold"`
 	Internal      bool          `json:"internal"` // the sources are ours
+	Walk          *WalkFacts    `json:"walk,omitempty"`
+
+	// Of class distributed: what joins the sources, and whether they shared the work.
+	Networks      []string `json:"networks,omitempty"` // their /24, /48 or autonomous systems; at most 20
+	JoinedBy      []string `json:"joined_by,omitempty"`
+	Coordination  string   `json:"coordination,omitempty"` // split work, same targets; empty: neither shows
+	CoordinationP float64  `json:"coordination_p,omitempty"`
+}
+
+// WalkFacts say what the threshold random walk over first contacts makes of a group.
+type WalkFacts struct {
+	Off     string  `json:"off,omitempty"` // why there was no walk
+	Benign  float64 `json:"benign"`        // share of its first contacts that a harmless source is answered here
+	Scanner float64 `json:"scanner"`       // … that a scanner is
+	Flagged int     `json:"flagged"`       // sources of the group whose walk ended as a scanner's
+	Cleared int     `json:"cleared"`       // … as a harmless source's
+	Median  int     `json:"median"`        // first contacts until a flag, in the median; 0: none
 }
 
 // MaxSources bounds the profiles a finding lists.
@@ -172,7 +189,9 @@ const (
 	OutcomeNoReply   Outcome = "no reply"
 	OutcomeUndecided Outcome = "outcome not recorded"
 	OutcomeTwoWay    Outcome = "two-way traffic"
+	OutcomeFailures  Outcome = "failed logins" // the login log shows that the address was refused
 	OutcomeOutbound  Outcome = "outbound from our side"
+	OutcomeLogin     Outcome = "login" // the login log, or a flow record, shows that the address came in
 )
 
 // Sighting is a provider's claim met in our data.
@@ -180,6 +199,8 @@ type Sighting struct {
 	Card    Card    `json:"card"`
 	Profile Profile `json:"profile"`
 	Outcome Outcome `json:"outcome"`
+	Refused int64   `json:"refused_logins,omitempty"` // failed logins by the login log
+	Logins  int64   `json:"logins,omitempty"`         // logins by the login log
 }
 
 // SightingFacts are the listed addresses with one outcome.
@@ -220,6 +241,17 @@ type Attribution struct {
 	Share      float64        `json:"share"`      // of the set together
 }
 
+// KustoFacts is what Kusto's series_decompose_anomalies says of the fullest bin of an
+// excess, so that it can be repeated in Sentinel.
+type KustoFacts struct {
+	At          Time    `json:"at"`
+	Score       float64 `json:"score"`
+	Baseline    float64 `json:"baseline"`
+	PeriodHours int     `json:"period_hours"` // 0: no season
+	Threshold   float64 `json:"threshold"`
+	Anomaly     bool    `json:"anomaly"` // the score is twice the threshold or more, as Sentinel's own rule asks
+}
+
 // SpikeFacts describe an excess over what was to be expected, or, without a
 // baseline, only what was there.
 type SpikeFacts struct {
@@ -238,6 +270,7 @@ type SpikeFacts struct {
 	Q            float64        `json:"q"`
 	LLR          float64        `json:"llr"`
 	WindowP      float64        `json:"window_p"`
+	Kusto        *KustoFacts    `json:"kusto,omitempty"`
 	Points       []SpikePoint   `json:"points"`
 	Contributors []string       `json:"contributors,omitempty"` // names for SpikePoint.Stack
 	Attribution  []Attribution  `json:"attribution,omitempty"`
@@ -325,20 +358,44 @@ const (
 	PatternGuessing    Pattern = "guessing"              // failures above the threshold
 	PatternSpray       Pattern = "spray"                 // few tries on each of many accounts
 	PatternEnumeration Pattern = "enumeration"           // accounts that do not exist
+	PatternDistributed Pattern = "distributed guessing"  // many sources, few tries each, against the same accounts or hosts
+	PatternLockouts    Pattern = "lockouts"              // accounts are locked again and again: what was tried is not on record
 	PatternSuccess     Pattern = "success after failure" // a login after such a run
 	PatternKnown       Pattern = "password known"        // the password was right, a policy refused the login
+	PatternStale       Pattern = "stale credentials"     // one account from one source of ours at an even pace: a misconfiguration
+	PatternTypo        Pattern = "typing errors"         // a few failures before a login from where the account is at home
+	PatternSession     Pattern = "possible session"      // flows alone: a long session after many short ones that are alike
+	PatternUnmeasured  Pattern = "not measurable"        // flows alone, and their records stand for intervals
 )
 
-// AuthFacts describe login attempts on one host, as its login log tells them.
+// AuthFacts describe login attempts, as login logs tell them or, by FromFlows, as flows
+// let one suppose.
 type AuthFacts struct {
-	Host      Endpoint   `json:"host"`
-	Peers     []Endpoint `json:"peers"` // at most MaxSources, sorted
-	PeerCount int        `json:"peer_count"`
-	Pattern   Pattern    `json:"pattern"`
-	Grade     string     `json:"grade,omitempty"` // of a success after failure: A, B, C
-	Accounts  []string   `json:"accounts"`        // at most 20, sorted
-	Failures  int64      `json:"failures"`
-	Successes int64      `json:"successes"`
-	Complete  bool       `json:"complete"`         // the log covers at least 95 % of the span
-	Source    *Profile   `json:"source,omitempty"` // what the log shows of the one source: an attempt is counted as a flow that was answered
+	Host          Endpoint      `json:"host"`            // of several the one with the most failures
+	Hosts         []Endpoint    `json:"hosts,omitempty"` // at most ProfileHosts, sorted
+	HostCount     int           `json:"host_count,omitempty"`
+	Peers         []Endpoint    `json:"peers"` // at most MaxSources, sorted
+	PeerCount     int           `json:"peer_count"`
+	Networks      int           `json:"networks,omitempty"` // distinct /24 or /64 of the sources
+	ASNs          int           `json:"asns,omitempty"`     // distinct networks by number; 0: not known
+	Pattern       Pattern       `json:"pattern"`
+	Grade         string        `json:"grade,omitempty"` // of a success after failure: A, B, C
+	Accounts      []string      `json:"accounts"`        // at most 20, sorted
+	AccountCount  int           `json:"account_count,omitempty"`
+	Service       string        `json:"service,omitempty"`
+	Failures      int64         `json:"failures"`             // attempts in which the password was looked at, or may have been
+	NoAccount     int64         `json:"no_account,omitempty"` // of them for accounts that do not exist
+	Locked        int64         `json:"locked,omitempty"`     // attempts refused because the account was locked: no guesses
+	Lockouts      int64         `json:"lockouts,omitempty"`   // records that one of these accounts was locked
+	Successes     int64         `json:"successes"`
+	LoginAt       Time          `json:"login_at,omitzero"`    // the first of Successes
+	Session       string        `json:"session,omitempty"`    // of that login
+	NewSource     State         `json:"new_source,omitempty"` // the account never came from there in the 30 days before; Unknown: not seen, but the log is shorter
+	Bucket        string        `json:"bucket,omitempty"`     // the bucket that overflowed first: fast, slow, ultra-slow
+	Period        time.Duration `json:"period,omitempty"`     // of PatternStale
+	FromFlows     bool          `json:"from_flows,omitempty"` // no login log: "consistent with", at most "likely"
+	Misconfigured bool          `json:"misconfigured,omitempty"`
+	Complete      bool          `json:"complete"`         // the log of the host covers at least 95 % of the span
+	Covered       float64       `json:"covered"`          // the share of the hours of the span with any record of that log
+	Source        *Profile      `json:"source,omitempty"` // what the log shows of the one source: an attempt is counted as a flow that was answered
 }

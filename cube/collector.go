@@ -180,7 +180,7 @@ func (c *Collector) AddEvents(input string, b *netcase.Batch) {
 
 func (c *Collector) addStart(p Pair, f *netcase.Flow) {
 	c.starts[p] = append(c.starts[p], Start{
-		At: f.Start, OctetsOut: f.OctetsOut, OctetsIn: f.OctetsIn, Flows: max(f.Flows, 1),
+		At: f.Start, End: max(f.Start, f.End), OctetsOut: f.OctetsOut, OctetsIn: f.OctetsIn, PacketsOut: f.PacketsOut, PacketsIn: f.PacketsIn, Flows: max(f.Flows, 1),
 		Resolution: f.Resolution, Sensor: f.Sensor,
 	})
 	if n := len(c.starts[p]); n >= 2*MaxStarts {
@@ -201,7 +201,8 @@ func (c *Collector) trim(p Pair) {
 
 func compareStarts(a, b Start) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.Sensor, b.Sensor), cmp.Compare(a.OctetsOut, b.OctetsOut),
-		cmp.Compare(a.OctetsIn, b.OctetsIn), cmp.Compare(a.Flows, b.Flows), cmp.Compare(a.Resolution, b.Resolution))
+		cmp.Compare(a.OctetsIn, b.OctetsIn), cmp.Compare(a.Flows, b.Flows), cmp.Compare(a.Resolution, b.Resolution),
+		cmp.Compare(a.End, b.End), cmp.Compare(a.PacketsOut, b.PacketsOut), cmp.Compare(a.PacketsIn, b.PacketsIn))
 }
 
 // Merge takes in what another collector for the same wishes gathered.

@@ -179,8 +179,11 @@ type Pair struct {
 // Start is one record of a pair.
 type Start struct {
 	At         netcase.Time
+	End        netcase.Time // At where the record states none
 	OctetsOut  int64
 	OctetsIn   int64
+	PacketsOut int64
+	PacketsIn  int64
 	Flows      int64
 	Resolution netcase.Resolution
 	Sensor     string

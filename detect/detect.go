@@ -40,6 +40,7 @@ func Detectors() []Detector {
 		spike(),
 		sighting(),
 		scan(),
+		dos(),
 		exposure(),
 		artefact(),
 		owner(),
@@ -93,6 +94,12 @@ func (in *Input) Points(i int) iter.Seq[cube.Point] {
 // Processes streams the process records by time.
 func (in *Input) Processes() iter.Seq[netcase.Process] {
 	return stream(in, in.answerer.Processes(in.ctx))
+}
+
+// Auth streams the attempts to authenticate, an hour each, in the order of
+// cube.CompareAuth; sensors are one account.
+func (in *Input) Auth() iter.Seq[cube.AuthRow] {
+	return stream(in, in.answerer.Auth(in.ctx))
 }
 
 // Logins streams the login records by time.

@@ -56,6 +56,7 @@ func (r *rise) facts(in *Input, s *seriesSet, a *attribution, unit string) *netc
 	if r.kind == "spike" {
 		f.LLR, f.Q = r.window.stat, r.q
 		f.WindowP = r.windowP(in, s)
+		f.Kusto = r.kusto(s)
 	}
 	f.Points = r.points(s, a)
 	return f
@@ -224,31 +225,23 @@ func (r *rise) describe(s *seriesSet, f *netcase.SpikeFacts, a *attribution) str
 }
 
 func (r *rise) windowEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts) netcase.Evidence {
-	score := r.kustoScore(s)
+	k := f.Kusto
 	return netcase.Evidence{
 		Statement: fmt.Sprintf("The window with the largest likelihood ratio is %s (LLR %.2f, p = %s); its bounds may lie anywhere in %s. "+
-			"In Kusto's scale, without seasonality, its fullest bin scores %.1f.", f.Window, f.LLR, small(f.WindowP), f.Support, score),
-		Numbers:   map[string]float64{"llr": f.LLR, "p": f.WindowP, "draws": float64(in.Config.Draws), "kusto_score": score},
+			"In Kusto's scale the bin from %s scores %.1f%s; Sentinel's own rule asks for %g.", f.Window, f.LLR, small(f.WindowP), f.Support,
+			minute(k.At), k.Score, seasonText(k.PeriodHours), kustoAnomaly),
+		Numbers:   map[string]float64{"llr": f.LLR, "p": f.WindowP, "draws": float64(in.Config.Draws), "kusto_score": k.Score},
 		Selection: r.selection(s),
 		Method: fmt.Sprintf("spike: temporal scan statistic, windows of at most %d bins, %d draws from the fitted negative binomials, seed %d; "+
-			"support: windows with LLR >= maximum - %g; Kusto's scale: series_decompose_anomalies with ctukey, Seasonality 0, Trend avg", s.longest(s.means(r.base, make([]bool, s.g.bins()))), in.Config.Draws, in.Config.Seed, supportDrop),
+			"support: windows with LLR >= maximum - %g; Kusto: series_decompose_anomalies(n, %g, %d, 'linefit')", s.longest(s.means(r.base, make([]bool, s.g.bins()))), in.Config.Draws, in.Config.Seed, supportDrop, kustoThreshold, k.PeriodHours/int(s.g.hours)),
 	}
 }
 
-// kustoScore is the score of the fullest bin of the window as Kusto computes it
-// (AD_method ctukey, Seasonality 0, Trend avg), so that it can be compared there.
-func (r *rise) kustoScore(s *seriesSet) float64 {
-	var x []float64
-	top := 0.0
-	for i, v := range r.line.x {
-		if !s.g.missing[i] {
-			x = append(x, v)
-		}
-		if i >= r.from && i < r.to {
-			top = max(top, v)
-		}
+func seasonText(hours int) string {
+	if hours == 0 {
+		return ", without a season"
 	}
-	return fenceScale * fenceRatio(x, top, 0.1, 0.9) // taking the mean off every value changes nothing
+	return fmt.Sprintf(", with a season of %s", count(hours, "hour"))
 }
 
 // shareEvidence says what the excess consists of.
