@@ -15,6 +15,8 @@ type Config struct {
 	SpikeQ         float64         // false discovery rate
 	SpikeRatio     float64         // smallest observed over expected
 	SpikeExcess    float64         // smallest observed less expected, in flows
+	FloodFlows     int64           // smallest load that matters, in flows an hour on one service
+	FloodRatio     float64         // smallest load over the expected
 	Draws          int             // Monte Carlo draws for the window
 	Seed           uint64          // of every random draw
 }
@@ -26,5 +28,6 @@ func DefaultConfig() Config {
 		ScanHorizons: []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour},
 		WalkAlpha:    0.01, WalkDetection: 0.99, WalkScanner: 0.2,
 		SpikeQ: 0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
+		FloodFlows: 1000, FloodRatio: 10,
 	}
 }

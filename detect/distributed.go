@@ -95,8 +95,9 @@ func (c *crowd) add(s *source, alone scanner) {
 		alone = scanner{profile: s.profiler.profile(), hosts: slices.Clone(s.profiler.names)}
 	}
 	for k, set := range counted {
-		counted[k] = slices.Clone(set)
+		counted[k] = slices.Clone(set) // the source is used again; the map is ours
 	}
+	s.attempts = nil
 	c.members = append(c.members, &member{scanner: alone, counted: counted, ports: ports})
 }
 
@@ -136,6 +137,10 @@ func (c *crowd) endNetwork() {
 		system = autonomousSystem(c.in, members[0].profile.Peer.Addr)
 	}
 	left := members
+	if len(members) == 1 && system == 0 {
+		c.leave(members[0].scanner)
+		return
+	}
 	for _, by := range []string{joinPorts, joinTime} {
 		left = c.joinBy(left, by, c.network.String(), joinNetwork)
 	}

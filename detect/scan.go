@@ -228,22 +228,32 @@ func (s *source) darkTargets(site *netcase.Site) (n int) {
 // whose contacts mostly succeed is not a scanner for having many; what it failed
 // at still counts. Inside the network only known failures count, since machines
 // of ours talk to many others for good reason.
+//
+// Owner:  the sets belong to the source.
 func (s *source) counted(inside bool) map[portKey]bitset {
+	if s.attempts == nil {
+		s.attempts = s.count(inside)
+	}
+	return s.attempts
+}
+
+func (s *source) count(inside bool) map[portKey]bitset {
 	tried, bad := 0, 0
 	for _, t := range s.profiler.ports {
 		n := t.tried.count()
 		tried += n
 		bad += n - t.answered.count()
 	}
-	all := !inside && float64(bad) >= benignFailures*float64(tried) && !s.visits()
-	out := map[portKey]bitset{}
+	visits := s.visits()
+	all := !inside && float64(bad) >= benignFailures*float64(tried) && !visits
+	out := make(map[portKey]bitset, len(s.profiler.ports))
 	for k, t := range s.profiler.ports {
 		switch {
 		case inside:
 			out[k] = without(t.failed, t.answered)
 		case all:
 			out[k] = t.tried
-		case s.visits():
+		case visits:
 			out[k] = without(t.failed, t.answered)
 		default:
 			out[k] = without(t.tried, t.answered)

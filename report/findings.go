@@ -123,6 +123,8 @@ func particulars(c *netcase.Case, f *netcase.Finding) []Block {
 		return []Block{ownerFacts(c, f.Owner)}
 	case f.Auth != nil:
 		return []Block{authFacts(c, f.Auth)}
+	case f.Flood != nil:
+		return []Block{floodFacts(c, f.Flood)}
 	}
 	return nil
 }
