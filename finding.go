@@ -158,6 +158,23 @@ type ScanFacts struct {
 	HostThreshold int           `json:"host_threshold"`
 	PortThreshold int           `json:"port_threshold"`
 	Internal      bool          `json:"internal"` // the sources are ours
+	Walk          *WalkFacts    `json:"walk,omitempty"`
+
+	// Of class distributed: what joins the sources, and whether they shared the work.
+	Networks      []string `json:"networks,omitempty"` // their /24, /48 or autonomous systems; at most 20
+	JoinedBy      []string `json:"joined_by,omitempty"`
+	Coordination  string   `json:"coordination,omitempty"` // split work, same targets; empty: neither shows
+	CoordinationP float64  `json:"coordination_p,omitempty"`
+}
+
+// WalkFacts say what the threshold random walk over first contacts makes of a group.
+type WalkFacts struct {
+	Off     string  `json:"off,omitempty"` // why there was no walk
+	Benign  float64 `json:"benign"`        // share of its first contacts that a harmless source is answered here
+	Scanner float64 `json:"scanner"`       // … that a scanner is
+	Flagged int     `json:"flagged"`       // sources of the group whose walk ended as a scanner's
+	Cleared int     `json:"cleared"`       // … as a harmless source's
+	Median  int     `json:"median"`        // first contacts until a flag, in the median; 0: none
 }
 
 // MaxSources bounds the profiles a finding lists.
@@ -224,6 +241,17 @@ type Attribution struct {
 	Share      float64        `json:"share"`      // of the set together
 }
 
+// KustoFacts is what Kusto's series_decompose_anomalies says of the fullest bin of an
+// excess, so that it can be repeated in Sentinel.
+type KustoFacts struct {
+	At          Time    `json:"at"`
+	Score       float64 `json:"score"`
+	Baseline    float64 `json:"baseline"`
+	PeriodHours int     `json:"period_hours"` // 0: no season
+	Threshold   float64 `json:"threshold"`
+	Anomaly     bool    `json:"anomaly"` // the score is twice the threshold or more, as Sentinel's own rule asks
+}
+
 // SpikeFacts describe an excess over what was to be expected, or, without a
 // baseline, only what was there.
 type SpikeFacts struct {
@@ -234,7 +262,8 @@ type SpikeFacts struct {
 	BinMinutes   int            `json:"bin_minutes"`
 	History      int            `json:"history"` // clean bins before the window
 	Window       Span           `json:"window"`
-	Support      Span           `json:"support"` // approximate 95 % support of the bounds
+	Fine         Span           `json:"fine,omitzero"` // the window in bins of five minutes, where every record is raw
+	Support      Span           `json:"support"`       // approximate 95 % support of the bounds
 	Observed     float64        `json:"observed"`
 	Expected     float64        `json:"expected"`
 	Ratio        float64        `json:"ratio"`
@@ -242,6 +271,7 @@ type SpikeFacts struct {
 	Q            float64        `json:"q"`
 	LLR          float64        `json:"llr"`
 	WindowP      float64        `json:"window_p"`
+	Kusto        *KustoFacts    `json:"kusto,omitempty"`
 	Points       []SpikePoint   `json:"points"`
 	Contributors []string       `json:"contributors,omitempty"` // names for SpikePoint.Stack
 	Attribution  []Attribution  `json:"attribution,omitempty"`

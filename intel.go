@@ -55,6 +55,7 @@ type Indicator struct {
 	ValidFrom   Time         `json:"valid_from"`
 	ValidUntil  Time         `json:"valid_until"`
 	Learned     Time         `json:"learned"`               // when the list was learned; zero: not known, counts as later
+	Upheld      Time         `json:"upheld,omitzero"`       // when the list was last seen unchanged; zero: not since it was learned
 	Reliability string       `json:"reliability,omitempty"` // Admiralty A to F
 	Description string       `json:"description,omitempty"`
 	TLP         string       `json:"tlp,omitempty"`
@@ -123,6 +124,7 @@ type FeedReport struct {
 	Provider  string           `json:"provider"`
 	Learned   Time             `json:"learned"`
 	LearnedBy string           `json:"learned_by,omitempty"` // inside, name, given; empty: not known
+	Upheld    Time             `json:"upheld,omitzero"`      // when the list was last seen unchanged; zero: not since
 	Read      int64            `json:"read"`
 	Usable    int64            `json:"usable"`
 	Skipped   int64            `json:"skipped"` // comments, headers, things that are not addresses

@@ -9,16 +9,16 @@ import (
 
 // Bounds on what is kept of login logs. Beyond them the smallest is forgotten first.
 const (
-	mostAuthTracks    = 1 << 16 // pairs of source and host
-	mostAuthAccounts  = 1 << 17 // accounts of one source on one host, over all pairs
-	mostTrackAccounts = 1 << 10 // accounts of one source on one host
-	mostAuthTargets   = 1 << 16 // accounts, over all sources
-	mostAuthKnown     = 1 << 17 // accounts and the networks that they come from
-	mostAuthHosts     = 1 << 14
-	mostAuthWindow    = 1 << 17 // failures of the last hour
-	mostNetworks      = 256     // networks of the sources of one account
-	mostViews         = 4       // sensors that tell of one source and host
-	mostBeats         = 64      // times kept to measure a pace
+	mostAuthTracks     = 1 << 16 // pairs of source and host
+	mostAuthAccounts   = 1 << 17 // accounts of one source on one host, over all pairs
+	mostTrackAccounts  = 1 << 10 // accounts of one source on one host
+	mostAuthTargets    = 1 << 16 // accounts, over all sources
+	mostAuthKnown      = 1 << 17 // accounts and the networks that they come from
+	mostAuthHosts      = 1 << 14
+	mostAuthWindow     = 1 << 17 // failures of the last hour
+	mostTargetNetworks = 256     // networks of the sources of one account
+	mostViews          = 4       // sensors that tell of one source and host
+	mostBeats          = 64      // times kept to measure a pace
 )
 
 // levels are how full the buckets are.
@@ -255,7 +255,7 @@ type targetView struct {
 	family   string
 	recent   *lately
 	levels   levels
-	networks map[string]int64 // failures by network, at most mostNetworks
+	networks map[string]int64 // failures by network, at most mostTargetNetworks
 	other    int64            // of networks beyond
 	spans    netcase.Span     // in the span, while it was under way
 	full     int
@@ -291,7 +291,7 @@ func (v *targetView) spread(c *AuthConfig, t netcase.Time, network string, n int
 		v.networks = map[string]int64{}
 	}
 	full := v.levels.add(c, t, n)
-	if _, ok := v.networks[network]; ok || len(v.networks) < mostNetworks {
+	if _, ok := v.networks[network]; ok || len(v.networks) < mostTargetNetworks {
 		v.networks[network] += n
 	} else {
 		v.other += n

@@ -23,27 +23,45 @@ type contact struct {
 type source struct {
 	profiler *profiler
 	events   []contact
-	coarsest time.Duration // of the intervals that its rows stand for
+	firsts   []attempt          // first contact with each host, by its index in the profiler
+	coarsest time.Duration      // of the intervals that its rows stand for
+	attempts map[portKey]bitset // what counted found; nil: not asked yet
 }
 
 // maxContacts bounds the contacts kept for one source. They only serve to find
 // the shortest horizon; the class itself is exact over the whole span.
 const maxContacts = 1 << 20
 
-// contacts groups rows, which come sorted by source, into sources.
+// contacts groups rows, which come sorted by source, into sources. A source is good until
+// the next one is asked for: its memory is used again, since a flood has millions.
 func contacts(rows iter.Seq[cube.Row], kind cube.Kind) iter.Seq[*source] {
 	return func(yield func(*source) bool) {
-		var open []*source
+		var open, spare []*source
 		flush := func() bool {
-			slices.SortFunc(open, func(a, b *source) int { return cmp.Compare(a.profiler.p.Direction, b.profiler.p.Direction) })
+			if len(open) > 1 {
+				slices.SortFunc(open, func(a, b *source) int { return cmp.Compare(a.profiler.p.Direction, b.profiler.p.Direction) })
+			}
 			for _, s := range open {
-				slices.SortStableFunc(s.events, func(a, b contact) int { return cmp.Compare(a.at, b.at) })
+				if !slices.IsSortedFunc(s.events, byTime) {
+					slices.SortStableFunc(s.events, byTime)
+				}
 				if !yield(s) {
 					return false
 				}
 			}
+			spare = append(spare, open...)
 			open = open[:0]
 			return true
+		}
+		begin := func(from netcase.Endpoint, d netcase.Direction) *source {
+			n := len(spare)
+			if n == 0 {
+				return &source{profiler: newProfiler(from, d)}
+			}
+			s := spare[n-1]
+			spare = spare[:n-1]
+			s.begin(from, d)
+			return s
 		}
 		for r := range unicast(rows) {
 			from, to := r.Peer, r.Host
@@ -56,12 +74,23 @@ func contacts(rows iter.Seq[cube.Row], kind cube.Kind) iter.Seq[*source] {
 			i := slices.IndexFunc(open, func(s *source) bool { return s.profiler.p.Direction == r.Direction })
 			if i < 0 {
 				i = len(open)
-				open = append(open, &source{profiler: newProfiler(from, r.Direction)})
+				open = append(open, begin(from, r.Direction))
 			}
 			open[i].add(&r, to)
 		}
 		flush()
 	}
+}
+
+func byTime(a, b contact) int { return cmp.Compare(a.at, b.at) }
+
+// begin makes a source of what another one left.
+func (s *source) begin(from netcase.Endpoint, d netcase.Direction) {
+	s.profiler.begin(from, d)
+	if cap(s.events) > mostSpare {
+		s.events, s.firsts = nil, nil
+	}
+	*s = source{profiler: s.profiler, events: s.events[:0], firsts: s.firsts[:0]}
 }
 
 // add counts a row and notes its minutes.
@@ -73,6 +102,11 @@ func (s *source) add(r *cube.Row, target netcase.Endpoint) {
 		s.coarsest = max(s.coarsest, time.Hour)
 	}
 	host, port := s.profiler.hosts[target], portKey{r.Port, r.Proto}
+	if a := (attempt{r.First, r.Reach}); host == len(s.firsts) {
+		s.firsts = append(s.firsts, a)
+	} else {
+		s.firsts[host] = s.firsts[host].first(a)
+	}
 	for m := r.Minutes; m != 0 && len(s.events) < maxContacts; m &= m - 1 {
 		at := netcase.Time(r.Hour)*netcase.Hour + netcase.Time(bits.TrailingZeros64(m))*netcase.Minute
 		s.events = append(s.events, contact{at: at, host: host, port: port})

@@ -40,6 +40,7 @@ func Detectors() []Detector {
 		spike(),
 		sighting(),
 		scan(),
+		dos(),
 		exposure(),
 		artefact(),
 		owner(),

@@ -21,6 +21,8 @@ type profiler struct {
 	hours map[int64]bool
 	busy  map[busyKey]int64
 	rawly bool // some rows can tell sessions
+
+	spare []*portTally // of the source before, to be used again
 }
 
 type portKey struct {
@@ -68,6 +70,41 @@ func newProfiler(source netcase.Endpoint, d netcase.Direction) *profiler {
 	}
 }
 
+// mostSpare is how large a map or a list may be to be emptied and used again: a larger
+// one costs more to empty than to make anew.
+const mostSpare = 256
+
+// begin empties the profiler for another source.
+func (b *profiler) begin(source netcase.Endpoint, d netcase.Direction) {
+	if len(b.names) > mostSpare || len(b.ports) > mostSpare || len(b.busy) > mostSpare || len(b.hours) > mostSpare {
+		*b = *newProfiler(source, d)
+		return
+	}
+	for _, t := range b.ports {
+		if len(b.spare) < mostSpare {
+			*t = portTally{tried: t.tried[:0], answered: t.answered[:0], failed: t.failed[:0]}
+			b.spare = append(b.spare, t)
+		}
+	}
+	clear(b.hosts)
+	clear(b.ports)
+	clear(b.hours)
+	clear(b.busy)
+	b.p = netcase.Profile{Peer: source, Direction: d, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent}
+	b.names, b.rawly = b.names[:0], false
+}
+
+// tally begins the count of one port.
+func (b *profiler) tally(k portKey) *portTally {
+	t := &portTally{}
+	if n := len(b.spare); n > 0 {
+		t, b.spare = b.spare[n-1], b.spare[:n-1]
+	}
+	t.PortCount = netcase.PortCount{Port: k.port, Proto: k.proto}
+	b.ports[k] = t
+	return t
+}
+
 // add counts a row; target is the other end.
 func (b *profiler) add(r *cube.Row, target netcase.Endpoint) {
 	i, ok := b.hosts[target]
@@ -79,8 +116,7 @@ func (b *profiler) add(r *cube.Row, target netcase.Endpoint) {
 	k := portKey{r.Port, r.Proto}
 	t := b.ports[k]
 	if t == nil {
-		t = &portTally{PortCount: netcase.PortCount{Port: r.Port, Proto: r.Proto}}
-		b.ports[k] = t
+		t = b.tally(k)
 	}
 	t.Flows += r.Flows
 	t.Records += r.Records

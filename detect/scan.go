@@ -29,16 +29,20 @@ const (
 	classHorizontal = "horizontal"
 	classVertical   = "vertical"
 	classStrobe     = "strobe"
-	classProbe      = "probe" // below the thresholds of a scan, and nothing ever answered
+
+	classDistributed = "distributed" // several sources that are one scan only together
+	classWalk        = "walk"        // below the thresholds, but its first contacts fail as only a scanner's do
+	classProbe       = "probe"       // below the thresholds of a scan, and nothing ever answered
 )
 
 // scan notices sources that look for open doors: many hosts, many ports, or both.
 // Sources that did the same are one finding.
 func scan() Detector {
 	return Detector{
-		Name:   "scan",
-		Doc:    "sources that try many hosts or many ports, grouped by what they tried",
-		Method: "first contacts of a source in sliding horizons against thresholds scaled to the estate (after Zeek scan and bro-simple-scan)",
+		Name: "scan",
+		Doc:  "sources that try many hosts or many ports, grouped by what they tried",
+		Method: "first contacts of a source in sliding horizons against thresholds scaled to the estate (after Zeek scan and bro-simple-scan); " +
+			"threshold random walk where outcomes are known (Jung et al. 2004); sources that are one scan together, by network and system",
 		Ask: func(Config) Questions {
 			return Questions{InSpan: true, Rows: []cube.Question{
 				{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound, netcase.Lateral}},
@@ -85,26 +89,43 @@ type scanner struct {
 	class   string
 	horizon time.Duration
 	hosts   []netcase.Endpoint
+	verdict verdict // of the walk over its first contacts
+	after   int     // … and after how many of them
 }
 
 // scanGroups finds the scanners and joins those that did the same.
 func scanGroups(in *Input) []*scanGroup {
-	estate := 0
-	for range hostsIn(in) {
-		estate++
-	}
+	estate, walk := lookAround(in)
 	outside := thresholdsOf(in.Config, estate)
 	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts, estate: estate}
-	found := newGrouping()
+	found := newGrouping(walk)
+	together := newCrowd(in, outside, found.add)
 	for s := range contacts(in.Rows(0), cube.Peers) {
-		t := outside
 		if s.profiler.p.Direction == netcase.Lateral {
-			t = inside
+			if c, ok := s.classify(in, inside); ok {
+				found.add(c)
+			}
+			continue
 		}
-		if c, ok := s.classify(in, t); ok {
+		if welcome(in.Site, s.profiler.p.Peer) {
+			continue
+		}
+		c, ok := s.classify(in, outside)
+		if !ok {
+			c = s.alone(walk)
+		}
+		if ok || c.class == classWalk {
+			c.walk(s, walk)
 			found.add(c)
+			continue
 		}
+		together.add(s, c)
 	}
+	together.endSystems()
+	for _, k := range together.clusters {
+		found.addCluster(k)
+	}
+	found.overflow = together.overflow
 	for s := range contacts(in.Rows(1), cube.Hosts) {
 		if c, ok := s.classify(in, inside); ok {
 			found.add(c)
@@ -113,27 +134,39 @@ func scanGroups(in *Input) []*scanGroup {
 	return found.groups(outside, inside)
 }
 
-// hostsIn streams the own hosts that received an attempt from outside.
-func hostsIn(in *Input) func(func(netcase.Endpoint) bool) {
-	return func(yield func(netcase.Endpoint) bool) {
-		var last netcase.Endpoint
-		for r := range unicast(in.Rows(2)) {
-			if r.Host == last {
-				continue
-			}
-			last = r.Host
-			if !yield(last) {
-				return
-			}
+// lookAround counts the own hosts that received an attempt from outside, and learns how
+// often sources are answered there that no list names.
+func lookAround(in *Input) (estate int, walk *learned) {
+	walk = &learned{}
+	var host, peer netcase.Endpoint
+	hour, any, known, answered := int64(0), false, false, false
+	end := func() {
+		if known && !adverse(in, peer) {
+			walk.see(answered)
 		}
+		known, answered = false, false
 	}
+	for r := range unicast(in.Rows(2)) {
+		if !any || r.Host != host {
+			estate++
+		}
+		if !any || r.Host != host || r.Peer != peer || r.Hour != hour {
+			end()
+			host, peer, hour, any = r.Host, r.Peer, r.Hour, true
+		}
+		known = known || r.Reach.Decided()
+		answered = answered || r.Reach >= netcase.ReachBidirectional
+	}
+	end()
+	walk.settle(in.Config)
+	return estate, walk
 }
 
 // classify decides whether a source scanned, at its shortest horizon.
 func (s *source) classify(in *Input, t thresholds) (scanner, bool) {
 	b := s.profiler
 	inside := b.p.Direction != netcase.Inbound
-	if inside && s.watches(in.Site) || !inside && welcome(in.Site, b.p.Peer) {
+	if inside && s.watches(in.Site) {
 		return scanner{}, false
 	}
 	counted := s.counted(inside)
@@ -142,21 +175,38 @@ func (s *source) classify(in *Input, t thresholds) (scanner, bool) {
 	}
 	class := classOf(counted, t)
 	if class == "" {
-		return s.probe(inside)
+		return scanner{}, false
 	}
 	found := scanner{profile: b.profile(), class: class, hosts: slices.Clone(b.names)}
 	found.horizon = s.shortest(in.Config.ScanHorizons, counted, t, class)
 	return found, true
 }
 
-// probe is a source from outside that stays below the thresholds and was never
-// answered: one of the many that knock.
-func (s *source) probe(inside bool) (scanner, bool) {
+// alone is what a source from outside is that stays below the thresholds: one whose first
+// contacts fail as only a scanner's do, one of the many that knock and are never
+// answered, or nothing to tell (without a class).
+func (s *source) alone(l *learned) scanner {
 	p := &s.profiler.p
-	if inside || p.Reach.Answered() > 0 || p.Reach.Failed() == 0 {
-		return scanner{}, false
+	class := ""
+	if p.Reach.Answered() == 0 && p.Reach.Failed() > 0 {
+		class = classProbe
 	}
-	return scanner{profile: s.profiler.profile(), class: classProbe, hosts: slices.Clone(s.profiler.names)}, true
+	if l.off == "" && len(s.firsts) > 1 {
+		if v, _ := l.walk.run(firstOutcomes(s.firsts)); v == flagged {
+			class = classWalk
+		}
+	}
+	if class == "" {
+		return scanner{}
+	}
+	return scanner{profile: s.profiler.profile(), class: class, hosts: slices.Clone(s.profiler.names)}
+}
+
+// walk notes how the walk over the first contacts of a source ends.
+func (c *scanner) walk(s *source, l *learned) {
+	if l.off == "" {
+		c.verdict, c.after = l.walk.run(firstOutcomes(s.firsts))
+	}
 }
 
 // watches tells whether the owner named the source as monitoring.
@@ -178,22 +228,32 @@ func (s *source) darkTargets(site *netcase.Site) (n int) {
 // whose contacts mostly succeed is not a scanner for having many; what it failed
 // at still counts. Inside the network only known failures count, since machines
 // of ours talk to many others for good reason.
+//
+// Owner:  the sets belong to the source.
 func (s *source) counted(inside bool) map[portKey]bitset {
+	if s.attempts == nil {
+		s.attempts = s.count(inside)
+	}
+	return s.attempts
+}
+
+func (s *source) count(inside bool) map[portKey]bitset {
 	tried, bad := 0, 0
 	for _, t := range s.profiler.ports {
 		n := t.tried.count()
 		tried += n
 		bad += n - t.answered.count()
 	}
-	all := !inside && float64(bad) >= benignFailures*float64(tried) && !s.visits()
-	out := map[portKey]bitset{}
+	visits := s.visits()
+	all := !inside && float64(bad) >= benignFailures*float64(tried) && !visits
+	out := make(map[portKey]bitset, len(s.profiler.ports))
 	for k, t := range s.profiler.ports {
 		switch {
 		case inside:
 			out[k] = without(t.failed, t.answered)
 		case all:
 			out[k] = t.tried
-		case s.visits():
+		case visits:
 			out[k] = without(t.failed, t.answered)
 		default:
 			out[k] = without(t.tried, t.answered)
@@ -365,12 +425,14 @@ func shows(live map[portKey]*windowPort, depth map[int]int, e contact, t thresho
 // scanGroup is a set of scanners that did the same. One flood has a million of them:
 // the group counts, and keeps the profiles of the busiest alone.
 type scanGroup struct {
-	class  string
-	dir    netcase.Direction
-	ports  []uint16
-	mixed  bool // different port sets, joined because there were too many
-	fate   string
-	limits thresholds
+	class   string
+	dir     netcase.Direction
+	ports   []uint16
+	mixed   bool // different port sets, joined because there were too many
+	fate    string
+	limits  thresholds
+	walk    *learned
+	cluster *cluster // of class distributed
 
 	count   int
 	busiest []scanner // at most netcase.MaxSources once settled, most flows first
@@ -381,7 +443,13 @@ type scanGroup struct {
 	doors   map[portKey]bool
 	most    int // ports of the source that tried most
 	horizon time.Duration
+	cleared int
+	lengths []int // first contacts until a flag; at most mostLengths of them
+	flags   int
 }
+
+// mostLengths is how many lengths of walks a group keeps for their median.
+const mostLengths = 1 << 14
 
 func (g *scanGroup) add(s *scanner) {
 	p := &s.profile
@@ -400,6 +468,14 @@ func (g *scanGroup) add(s *scanner) {
 		g.doors[portKey{c.Port, c.Proto}] = true
 	}
 	s.hosts = nil
+	switch s.verdict {
+	case flagged:
+		if g.flags++; len(g.lengths) < mostLengths {
+			g.lengths = append(g.lengths, s.after)
+		}
+	case cleared:
+		g.cleared++
+	}
 	if g.busiest = append(g.busiest, *s); len(g.busiest) >= 4*netcase.MaxSources {
 		g.settle()
 	}
@@ -417,34 +493,76 @@ func (g *scanGroup) settle() {
 // grouping joins scanners by class, direction, port set and fate; where that makes too
 // many groups, by class, direction and fate.
 type grouping struct {
-	exact, coarse map[string]*scanGroup
+	walk          *learned
+	exact, coarse map[groupKey]*scanGroup
+	clusters      []*scanGroup
+	overflow      int // sources that were not looked at for what they did together
 }
 
-func newGrouping() *grouping {
-	return &grouping{exact: map[string]*scanGroup{}, coarse: map[string]*scanGroup{}}
+// groupKey is what the scanners of a group have in common.
+type groupKey struct {
+	dir   netcase.Direction
+	class string
+	fate  string
+	ports string // the sorted numbers, two bytes each; empty where they are not told apart
+}
+
+func newGrouping(walk *learned) *grouping {
+	return &grouping{walk: walk, exact: map[groupKey]*scanGroup{}, coarse: map[groupKey]*scanGroup{}}
 }
 
 func (x *grouping) add(s scanner) {
+	key := groupKey{dir: s.profile.Direction, class: s.class, fate: fate(s.profile.Reach)}
 	if x.exact != nil {
-		join(x.exact, s, true)
+		whole := key
+		if s.class != classProbe && s.class != classVertical && s.class != classBlock {
+			whole.ports = packedPorts(s.profile.Ports)
+		}
+		x.join(x.exact, whole, s)
 		if len(x.exact) > maxScanGroups {
 			x.exact = nil
 		}
 	}
-	join(x.coarse, s, false)
+	x.join(x.coarse, key, s)
 }
 
-func join(groups map[string]*scanGroup, s scanner, exact bool) {
-	g := &scanGroup{class: s.class, dir: s.profile.Direction, fate: fate(s.profile.Reach), ports: s.profile.PortSet()}
-	if s.class == classProbe || s.class == classVertical || s.class == classBlock || !exact {
-		g.mixed, g.ports = true, nil
+func packedPorts(ports []netcase.PortCount) string {
+	out := make([]byte, 0, 2*len(ports))
+	for _, p := range ports {
+		out = append(out, byte(p.Port>>8), byte(p.Port))
 	}
-	key := g.tag()
-	if groups[key] == nil {
-		g.hosts, g.doors = map[netcase.Endpoint]bool{}, map[portKey]bool{}
+	return string(out)
+}
+
+func (x *grouping) join(groups map[groupKey]*scanGroup, key groupKey, s scanner) {
+	g := groups[key]
+	if g == nil {
+		g = newScanGroup(s.class, key.dir, key.fate)
+		if g.mixed = key.ports == ""; !g.mixed {
+			g.ports = s.profile.PortSet()
+		}
 		groups[key] = g
 	}
-	groups[key].add(&s)
+	g.add(&s)
+}
+
+func newScanGroup(class string, dir netcase.Direction, fate string) *scanGroup {
+	return &scanGroup{class: class, dir: dir, fate: fate, hosts: map[netcase.Endpoint]bool{}, doors: map[portKey]bool{}}
+}
+
+// addCluster makes a group of its own of sources that are one scan together.
+func (x *grouping) addCluster(k *cluster) {
+	var reach netcase.Tally
+	for _, m := range k.members {
+		reach = reach.Plus(m.profile.Reach)
+	}
+	g := newScanGroup(classDistributed, netcase.Inbound, fate(reach))
+	g.mixed, g.cluster = true, k
+	for _, m := range k.members {
+		m.class = classDistributed
+		g.add(&m.scanner)
+	}
+	x.clusters = append(x.clusters, g)
 }
 
 // groups is what was joined, the gravest class first.
@@ -453,14 +571,18 @@ func (x *grouping) groups(outside, inside thresholds) []*scanGroup {
 	if from == nil {
 		from = x.coarse
 	}
-	out := make([]*scanGroup, 0, len(from))
+	out := make([]*scanGroup, 0, len(from)+len(x.clusters))
 	for _, g := range from {
+		out = append(out, g)
+	}
+	out = append(out, x.fewClusters()...)
+	for _, g := range out {
+		g.walk = x.walk
 		g.limits = outside
 		if g.dir != netcase.Inbound {
 			g.limits = inside
 		}
 		g.settle()
-		out = append(out, g)
 	}
 	slices.SortFunc(out, func(a, b *scanGroup) int {
 		return cmp.Or(cmp.Compare(classRank(a.class), classRank(b.class)), cmp.Compare(b.count, a.count),
@@ -469,8 +591,28 @@ func (x *grouping) groups(outside, inside thresholds) []*scanGroup {
 	return out
 }
 
+// fewClusters joins clusters where there are too many to tell one by one.
+func (x *grouping) fewClusters() []*scanGroup {
+	if len(x.clusters) <= maxScanGroups {
+		return x.clusters
+	}
+	slices.SortFunc(x.clusters, func(a, b *scanGroup) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(b.flows, a.flows), strings.Compare(a.tag(), b.tag()))
+	})
+	rest := newScanGroup(classDistributed, netcase.Inbound, "")
+	joined := &cluster{joined: x.clusters[maxScanGroups].cluster.joined, p: 1}
+	for _, g := range x.clusters[maxScanGroups-1:] {
+		for i := range g.cluster.members {
+			rest.add(&g.cluster.members[i].scanner)
+		}
+		joined.networks = append(joined.networks, g.cluster.networks...)
+	}
+	rest.mixed, rest.fate, rest.cluster = true, fate(rest.reach), joined
+	return append(x.clusters[:maxScanGroups-1:maxScanGroups-1], rest)
+}
+
 func classRank(c string) int {
-	return slices.Index([]string{classBlock, classHorizontal, classStrobe, classVertical, classProbe}, c)
+	return slices.Index([]string{classBlock, classHorizontal, classStrobe, classDistributed, classVertical, classWalk, classProbe}, c)
 }
 
 // fate is the coarse outcome that keeps groups apart: whether anything answered.
@@ -487,7 +629,11 @@ func fate(t netcase.Tally) string {
 }
 
 func (g *scanGroup) tag() string {
-	return fmt.Sprintf("%s %s %s %v", g.dir, g.class, g.fate, g.ports)
+	tag := fmt.Sprintf("%s %s %s %v", g.dir, g.class, g.fate, g.ports)
+	if g.cluster != nil {
+		tag += fmt.Sprintf(" %v from %s", g.cluster.networks, g.busiest[0].profile.Peer)
+	}
+	return tag
 }
 
 func (g *scanGroup) selection() netcase.Selection {
@@ -529,10 +675,50 @@ func (g *scanGroup) finding(in *Input) netcase.Finding {
 		},
 		Selection: f.Selection, Method: f.Method,
 	}, g.tag())}
+	f.Evidence[0].Statement += g.walkText(facts)
+	if g.cluster != nil {
+		f.Evidence = append(f.Evidence, g.togetherness(facts, f.Selection))
+	}
+	if facts.Walk != nil && facts.Walk.Off != "" {
+		f.Limits = append(f.Limits, "no random walk over first contacts: "+facts.Walk.Off)
+	}
 	if f.Reach.Open() > 0 {
 		f.Limits = append(f.Limits, "the outcome of "+count(f.Reach.Open(), "flow")+" is not recorded")
 	}
 	return f
+}
+
+// walkText says how the walks ended, where any was decided.
+func (g *scanGroup) walkText(f *netcase.ScanFacts) string {
+	w := f.Walk
+	if w == nil || w.Flagged+w.Cleared == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("; by the outcomes of its first contacts %s of %s a scanner's", thousands(int64(w.Flagged)), count(g.count, "source"))
+	if w.Flagged > 0 {
+		text += fmt.Sprintf(" (decided after %d in the median)", w.Median)
+	}
+	return text
+}
+
+// togetherness is the evidence that the sources of a cluster belong together.
+func (g *scanGroup) togetherness(f *netcase.ScanFacts, sel netcase.Selection) netcase.Evidence {
+	text := fmt.Sprintf("%s share %s; together they reach the thresholds of a cluster (%d hosts or %d ports), one by one they do not.",
+		count(g.count, "source"), strings.Join(f.JoinedBy, " and "), f.HostThreshold, f.PortThreshold)
+	switch f.Coordination {
+	case splitWork:
+		text += fmt.Sprintf(" Their targets overlap less than independent picking would (p = %s): they look like one list that was split.", small(f.CoordinationP))
+	case sameTargets:
+		text += fmt.Sprintf(" Their targets overlap more than independent picking would (p = %s): they look like one list that each worked through.", small(f.CoordinationP))
+	default:
+		text += " Whether their targets were shared out cannot be told from chance."
+	}
+	e := netcase.Evidence{Statement: text, Selection: sel, Numbers: map[string]float64{"sources": float64(g.count)},
+		Method: fmt.Sprintf("scan: sources of one network or system joined by one more trait; thresholds times %g; targets of each source against those before it, hypergeometric tails joined by Fisher's method", jointFactor)}
+	if f.Coordination != "" {
+		e.Numbers["p"] = f.CoordinationP
+	}
+	return e
 }
 
 func (g *scanGroup) facts() *netcase.ScanFacts {
@@ -543,6 +729,19 @@ func (g *scanGroup) facts() *netcase.ScanFacts {
 	for i := range g.busiest {
 		facts.Sources = append(facts.Sources, g.busiest[i].profile)
 	}
+	if g.dir == netcase.Inbound {
+		facts.Walk = g.walked()
+	}
+	if k := g.cluster; k != nil {
+		facts.Networks, facts.JoinedBy = slices.Sorted(slices.Values(k.networks)), k.joined
+		facts.Networks = slices.Compact(facts.Networks)
+		facts.Networks = facts.Networks[:min(len(facts.Networks), mostNetworks)]
+		facts.Coordination = k.coordination
+		if k.coordination != "" {
+			facts.CoordinationP = k.p
+		}
+		facts.HostThreshold, facts.PortThreshold = jointly(g.limits.hosts), jointly(g.limits.ports)
+	}
 	ports := map[uint16]bool{}
 	for d := range g.doors {
 		ports[d.port] = true
@@ -550,6 +749,17 @@ func (g *scanGroup) facts() *netcase.ScanFacts {
 	facts.Ports = sortedPorts(ports)
 	facts.Ports = facts.Ports[:min(len(facts.Ports), netcase.ProfilePorts)]
 	return facts
+}
+
+// walked is what the walks over the first contacts of the sources say together.
+func (g *scanGroup) walked() *netcase.WalkFacts {
+	f := g.walk.facts()
+	f.Flagged, f.Cleared = g.flags, g.cleared
+	if len(g.lengths) > 0 {
+		slices.Sort(g.lengths)
+		f.Median = g.lengths[len(g.lengths)/2]
+	}
+	return f
 }
 
 func (g *scanGroup) title(f *netcase.ScanFacts, flows int64) string {
@@ -565,6 +775,9 @@ func (g *scanGroup) title(f *netcase.ScanFacts, flows int64) string {
 	if doors == ": icmp" {
 		doors = ""
 	}
+	if k := g.cluster; k != nil && len(k.networks) == 1 {
+		who += " of " + k.networks[0]
+	}
 	return fmt.Sprintf("%s %s %s%s in %s (%s)", who, deed, whom, doors, count(flows, "flow"), g.class)
 }
 
@@ -577,6 +790,10 @@ func (g *scanGroup) deed(ports int) string {
 		return "sent icmp to"
 	case g.class == classBlock, g.class == classVertical:
 		return "tried many ports on"
+	case g.class == classDistributed:
+		return "together tried doors on"
+	case g.class == classWalk:
+		return "tried doors of which hardly any opened, each below the thresholds of a scan, on"
 	case g.class == classProbe:
 		return "knocked, each below the thresholds of a scan, on"
 	case len(numbers)+len(others) == 1 && ports <= len(doors):

@@ -101,11 +101,50 @@ func TestScanClasses(t *testing.T) {
 				}
 			}
 		}, []string{classBlock}},
-		{"one below the threshold is only a probe", func(s *scene) {
+		{"one below the threshold is a scanner by its first contacts alone", func(s *scene) {
 			for i := range 19 {
 				s.flow(noon, scannerAddr, host(i), 22, netcase.ReachNoReply)
 			}
+		}, []string{classWalk}},
+		{"three failures are only a probe", func(s *scene) {
+			for i := range 3 {
+				s.flow(noon, scannerAddr, host(i), 22, netcase.ReachNoReply)
+			}
 		}, []string{classProbe}},
+		{"look-alike: a client with three stale addresses among many", func(s *scene) {
+			for i := range 15 {
+				r := netcase.ReachBidirectional
+				if i%5 == 0 {
+					r = netcase.ReachNoReply
+				}
+				s.flow(noon+netcase.Time(i)*netcase.Second, scannerAddr, host(i), 443, r)
+			}
+		}, nil},
+		{"unknown outcomes make no walk", func(s *scene) {
+			for i := range 8 {
+				s.flow(noon, scannerAddr, host(i), 22, netcase.ReachUnknown)
+			}
+		}, nil},
+		{"one network that shares the work", func(s *scene) {
+			for i := range 36 {
+				s.flow(noon+netcase.Time(i)*netcase.Second, fmt.Sprintf("45.95.147.%d", 1+i/3), host(i), 22, netcase.ReachNoReply)
+			}
+		}, []string{classDistributed}},
+		{"look-alike: as many sources of as many networks", func(s *scene) {
+			for i := range 36 {
+				s.flow(noon+netcase.Time(i)*netcase.Second, fmt.Sprintf("45.95.%d.7", 1+i/3), host(i), 22, netcase.ReachNoReply)
+			}
+		}, []string{classProbe}},
+		{"look-alike: one network, other ports, hours apart", func(s *scene) {
+			for i := range 36 {
+				s.flow(noon+netcase.Time(i/3)*netcase.Hour, fmt.Sprintf("45.95.147.%d", 1+i/3), host(i), uint16(20+i/3), netcase.ReachNoReply)
+			}
+		}, []string{classProbe}},
+		{"look-alike: an office whose clients are answered", func(s *scene) {
+			for i := range 36 {
+				s.flow(noon+netcase.Time(i)*netcase.Second, fmt.Sprintf("45.95.147.%d", 1+i/3), host(i), 443, netcase.ReachBidirectional)
+			}
+		}, nil},
 		{"look-alike: a crawler that is answered", func(s *scene) {
 			for i := range 40 {
 				s.flow(noon, scannerAddr, host(i), 443, netcase.ReachBidirectional)

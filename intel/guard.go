@@ -2,6 +2,7 @@ package intel
 
 import (
 	"net/netip"
+	"slices"
 
 	"netcase"
 )
@@ -61,6 +62,9 @@ func (c *Config) refuse(p netip.Prefix, claim netcase.ClaimType) string {
 		if d.Contains(p.Addr()) && p.Bits() <= d.Bits() {
 			return "refused: documentation"
 		}
+	}
+	if claim.Adverse() && slices.ContainsFunc(c.Own, p.Overlaps) {
+		return "refused: own network"
 	}
 	floor := c.KnowledgeBits4
 	switch {

@@ -17,7 +17,11 @@ import (
 type File struct {
 	Name  string       // relative, for example "ti/ipsum/ipsum.txt"
 	Given netcase.Time // date given by the user with PATH@DATE; zero: none
-	Open  func() (io.ReadCloser, error)
+	// Upheld is when its maker was last seen to hand out the same bytes; zero: not
+	// looked since it was learned. What it lists was then still listed.
+	Upheld netcase.Time
+	TLP    string // of entries that state none
+	Open   func() (io.ReadCloser, error)
 }
 
 // Config bounds what is loaded. A zero field takes its value from DefaultConfig.
@@ -34,6 +38,9 @@ type Config struct {
 	// verdict: cloud providers do announce a /9, nobody announces more than a /8.
 	KnowledgeBits4 int
 	KnowledgeBits6 int
+
+	// Own are the networks of the owner, about which no list may say anything bad.
+	Own []netip.Prefix
 
 	MaxLine       int   // bytes of a line; what is longer is refused and skipped over
 	MaxDocument   int64 // bytes of a JSON file that has to be read as a whole

@@ -137,6 +137,9 @@ func (s *sink) finish() {
 	s.settle()
 	s.rep.Provider = s.id.provider
 	s.rep.Learned, s.rep.LearnedBy = s.learned()
+	if s.file.Upheld > s.rep.Learned {
+		s.rep.Upheld = s.file.Upheld
+	}
 	s.wordAt, s.timeAt, s.strs = nil, nil, nil
 	slices.SortFunc(s.records, compareRecords)
 	kept := s.records[:0]

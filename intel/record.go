@@ -136,6 +136,7 @@ func (s *Set) indicator(i uint32) netcase.Indicator {
 	if !in.Learned.Known() {
 		in.Learned = f.Learned
 	}
+	in.Upheld = f.Upheld
 	in.ID = indicatorID(f.SHA256, &in)
 	return in
 }

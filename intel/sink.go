@@ -252,6 +252,9 @@ func (s *sink) wordsOf(c *claim) words {
 	if w.reliability == "" {
 		w.reliability = s.rated[w.origin]
 	}
+	if w.tlp == "" {
+		w.tlp = clip(s.file.TLP, maxCategory)
+	}
 	if w.description == "" && s.id.service != "" {
 		w.description = s.id.service
 	}

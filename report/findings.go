@@ -124,6 +124,8 @@ func particulars(c *netcase.Case, f *netcase.Finding) []Block {
 		return []Block{ownerFacts(c, f.Owner)}
 	case f.Auth != nil:
 		return []Block{authFacts(c, f.Auth)}
+	case f.Flood != nil:
+		return []Block{floodFacts(c, f.Flood)}
 	}
 	return nil
 }
@@ -228,6 +230,10 @@ func scanTitle(class string) string {
 		return "Scans of many ports on one host (vertical)"
 	case "strobe":
 		return "Scans of a fixed set of ports on several hosts (strobe)"
+	case "distributed":
+		return "Scans by several sources together (distributed)"
+	case "walk":
+		return "Sources whose first contacts fail as a scanner's do, below the thresholds"
 	case "probe":
 		return "Probes below the thresholds of a scan, never answered"
 	}

@@ -24,6 +24,8 @@ const (
 	partExport
 	partIntel
 	partVolume
+	partStory
+	partStoryExport
 )
 
 // draw makes random choices from one stream.

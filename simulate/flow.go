@@ -20,6 +20,7 @@ const (
 	denied outcome = iota
 	unanswered
 	answered
+	refused // the machine itself said no
 )
 
 // flow is one flow as it happened.

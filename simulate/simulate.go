@@ -31,7 +31,11 @@ type Scenario struct {
 
 // Scenarios lists every scenario, in the order in which they are shown.
 func Scenarios() []Scenario {
-	return []Scenario{seedScenario(), seedFullScenario(), quietScenario(), volumeScenario()}
+	out := []Scenario{seedScenario(), seedFullScenario(), quietScenario(), volumeScenario()}
+	for _, s := range stories() {
+		out = append(out, s.scenario())
+	}
+	return out
 }
 
 // truthFile is where a scenario keeps its labels.

@@ -39,6 +39,8 @@ type Truth struct {
 	Status       string   `json:"status,omitempty"`
 	Lead         string   `json:"lead,omitempty"`    // most probable hypothesis
 	Missing      []string `json:"missing,omitempty"` // columns that the projection lost
+
+	Labels *Labels `json:"labels,omitempty"` // of the stories that an evaluation is made of
 }
 
 // AddressTruth is one of the three addresses.

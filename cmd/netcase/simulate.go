@@ -23,7 +23,7 @@ func (c *simulateCmd) Run(std streams) error {
 	switch {
 	case c.List:
 		for _, s := range simulate.Scenarios() {
-			fmt.Fprintf(std.out, "%-10s %s\n", s.Name, s.Doc)
+			fmt.Fprintf(std.out, "%-22s %s\n", s.Name, s.Doc)
 		}
 		fmt.Fprintf(std.out, "\n--volume formats: %s\n", strings.Join(simulate.VolumeFormats(), ", "))
 		return nil

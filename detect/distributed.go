@@ -1,0 +1,320 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+
+	"netcase"
+)
+
+// Sources that stay below the thresholds one by one may be one scan together. What joins
+// sources is that they share a network, and that they asked for the same ports or came
+// and went together; a like set of ports alone is the same tool, not the same hand.
+const (
+	together       = netcase.Time(10 * 60 * 1000) // start and stop within so many ms
+	jointFactor    = 1.5                          // by so much the thresholds of a cluster are higher
+	mostMembers    = 4096                         // of one /24 or /48 that are looked at
+	mostCandidates = 1 << 16                      // sources with a known autonomous system that are looked at
+	mostNetworks   = 20                           // named in a finding
+	coordinationP  = 0.01                         // hypergeometric: the targets overlap less, or more, than by chance
+)
+
+// What joins the members of a cluster, in words.
+const (
+	joinNetwork = "one /24 or /48"
+	joinSystem  = "one autonomous system"
+	joinPorts   = "the same ports"
+	joinTime    = "start and stop within 10 minutes"
+)
+
+// The two ways in which targets that several sources asked for are no chance.
+const (
+	splitWork   = "split work"
+	sameTargets = "same targets"
+)
+
+// member is a source that did not reach the thresholds by itself.
+type member struct {
+	scanner
+	counted map[portKey]bitset // hosts by their index in scanner.hosts
+	ports   uint64             // hash of the set of ports
+	system  uint32             // autonomous system; 0: not known
+}
+
+// cluster is several members under suspicion of one hand.
+type cluster struct {
+	members      []*member
+	networks     []string
+	joined       []string
+	class        string
+	coordination string
+	p            float64
+}
+
+// crowd gathers members network by network. Sources come by address, so that those of
+// one network come one after the other.
+type crowd struct {
+	in       *Input
+	limits   thresholds
+	estate   int
+	network  netip.Prefix
+	members  []*member
+	pool     []*member // of a known autonomous system, not joined by their network
+	overflow int       // sources that were left out
+	clusters []*cluster
+	alone    func(scanner) // what becomes of who is in no cluster
+}
+
+func newCrowd(in *Input, limits thresholds, alone func(scanner)) *crowd {
+	limits.hosts, limits.strobe, limits.ports = jointly(limits.hosts), jointly(limits.strobe), jointly(limits.ports)
+	return &crowd{in: in, limits: limits, estate: limits.estate, alone: alone}
+}
+
+// jointly is the threshold of a cluster.
+func jointly(alone int) int { return int(math.Ceil(jointFactor * float64(alone))) }
+
+// add takes a source that is no scanner by itself. What it would be called alone is its
+// class, and empty where it would not be told at all.
+func (c *crowd) add(s *source, alone scanner) {
+	peer := s.profiler.p.Peer.Addr
+	if n := networkOf(peer); n != c.network {
+		c.endNetwork()
+		c.network = n
+	}
+	counted := s.counted(false)
+	ports := portsHash(counted)
+	if !peer.IsValid() || s.visits() || ports == 0 || len(c.members) >= mostMembers {
+		c.overflow += b2i(len(c.members) >= mostMembers)
+		c.leave(alone)
+		return
+	}
+	if alone.class == "" {
+		alone = scanner{profile: s.profiler.profile(), hosts: slices.Clone(s.profiler.names)}
+	}
+	for k, set := range counted {
+		counted[k] = slices.Clone(set) // the source is used again; the map is ours
+	}
+	s.attempts = nil
+	c.members = append(c.members, &member{scanner: alone, counted: counted, ports: ports})
+}
+
+// leave hands on who is in no cluster.
+func (c *crowd) leave(s scanner) {
+	if s.class != "" {
+		c.alone(s)
+	}
+}
+
+// portsHash is a hash of a set of ports, whatever its order; 0 for none.
+//
+// Source: sums of splitmix64, so that equal sets have equal hashes in every run.
+func portsHash(counted map[portKey]bitset) (h uint64) {
+	for k, hosts := range counted {
+		if hosts.count() == 0 {
+			continue
+		}
+		z := uint64(k.port)<<8 | uint64(k.proto) + 1
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		h += z ^ z>>31
+	}
+	return h
+}
+
+// endNetwork looks for clusters in the network that has ended; who is in none waits for
+// the others of its autonomous system, where that is known.
+func (c *crowd) endNetwork() {
+	members := c.members
+	c.members = nil
+	if len(members) == 0 {
+		return
+	}
+	system := uint32(0)
+	if c.in.Intel != nil {
+		system = autonomousSystem(c.in, members[0].profile.Peer.Addr)
+	}
+	left := members
+	if len(members) == 1 && system == 0 {
+		c.leave(members[0].scanner)
+		return
+	}
+	for _, by := range []string{joinPorts, joinTime} {
+		left = c.joinBy(left, by, c.network.String(), joinNetwork)
+	}
+	for _, m := range left {
+		if m.system = system; system == 0 || len(c.pool) >= mostCandidates {
+			c.overflow += b2i(system != 0)
+			c.leave(m.scanner)
+			continue
+		}
+		c.pool = append(c.pool, m)
+	}
+}
+
+// joinBy takes clusters out of members that share a network already, by one more trait.
+func (c *crowd) joinBy(members []*member, by, network, shared string) (left []*member) {
+	for _, group := range alike(members, by) {
+		k := &cluster{members: group, networks: []string{network}, joined: []string{shared, by}}
+		if len(group) < 2 || !c.scans(k) {
+			left = append(left, group...)
+			continue
+		}
+		c.clusters = append(c.clusters, k)
+	}
+	return left
+}
+
+// alike cuts members into groups that share a trait.
+func alike(members []*member, by string) [][]*member {
+	sorted := slices.Clone(members)
+	same := func(first, m *member) bool { return first.ports == m.ports }
+	order := func(a, b *member) int {
+		return cmp.Or(cmp.Compare(a.ports, b.ports), a.profile.Peer.Compare(b.profile.Peer))
+	}
+	if by == joinTime {
+		same = func(first, m *member) bool {
+			return m.profile.First-first.profile.First <= together && max(m.profile.Last-first.profile.Last, first.profile.Last-m.profile.Last) <= together
+		}
+		order = func(a, b *member) int {
+			return cmp.Or(cmp.Compare(a.profile.First, b.profile.First), cmp.Compare(a.profile.Last, b.profile.Last), a.profile.Peer.Compare(b.profile.Peer))
+		}
+	}
+	slices.SortFunc(sorted, order)
+	var out [][]*member
+	for _, m := range sorted {
+		if n := len(out); n > 0 && same(out[n-1][0], m) {
+			out[n-1] = append(out[n-1], m)
+			continue
+		}
+		out = append(out, []*member{m})
+	}
+	return out
+}
+
+// endSystems looks for clusters over the networks of one autonomous system: the same
+// ports, and together in time.
+func (c *crowd) endSystems() {
+	c.endNetwork()
+	slices.SortFunc(c.pool, func(a, b *member) int {
+		return cmp.Or(cmp.Compare(a.system, b.system), cmp.Compare(a.ports, b.ports), a.profile.Peer.Compare(b.profile.Peer))
+	})
+	for len(c.pool) > 0 {
+		n := 1
+		for n < len(c.pool) && c.pool[n].system == c.pool[0].system && c.pool[n].ports == c.pool[0].ports {
+			n++
+		}
+		for _, m := range c.joinBy(c.pool[:n], joinTime, fmt.Sprintf("AS%d", c.pool[0].system), joinSystem+" and "+joinPorts) {
+			c.leave(m.scanner)
+		}
+		c.pool = c.pool[n:]
+	}
+}
+
+// scans tells whether a cluster reaches the thresholds of a cluster, and fills in what it is.
+func (c *crowd) scans(k *cluster) bool {
+	index := map[netcase.Endpoint]int{}
+	joint := map[portKey]bitset{}
+	for _, m := range k.members {
+		for port, hosts := range m.counted {
+			set := joint[port]
+			for i, h := range m.hosts {
+				if !hosts.has(i) {
+					continue
+				}
+				at, ok := index[h]
+				if !ok {
+					at = len(index)
+					index[h] = at
+				}
+				set.set(at)
+			}
+			joint[port] = set
+		}
+	}
+	if k.class = classOf(joint, c.limits); k.class == "" {
+		return false
+	}
+	k.coordination, k.p = coordination(k.members, c.estate)
+	return true
+}
+
+// coordination tells whether the targets of the members overlap less or more than if
+// each had picked its own at random from the estate.
+//
+// Source: each member against the union of those before it, hypergeometric tails, joined
+// by Fisher's method.
+func coordination(members []*member, estate int) (string, float64) {
+	union := map[netcase.Endpoint]bool{}
+	less, more, n := 0.0, 0.0, 0
+	for _, m := range members {
+		targets := m.targets()
+		shared := 0
+		for _, h := range targets {
+			if union[h] {
+				shared++
+			}
+		}
+		if len(union) > 0 && len(targets) > 0 && len(union) <= estate && len(targets) <= estate {
+			less -= 2 * math.Log(clampP(hypergeometric(shared, len(union), len(targets), estate)))
+			more -= 2 * math.Log(clampP(1-hypergeometric(shared-1, len(union), len(targets), estate)))
+			n++
+		}
+		for _, h := range targets {
+			union[h] = true
+		}
+	}
+	if n == 0 {
+		return "", 1
+	}
+	pLess, pMore := 1-chiLower(less, float64(2*n)), 1-chiLower(more, float64(2*n))
+	switch {
+	case pLess < coordinationP:
+		return splitWork, max(pLess, smallestP)
+	case pMore < coordinationP:
+		return sameTargets, max(pMore, smallestP)
+	}
+	return "", min(pLess, pMore)
+}
+
+// targets are the hosts that count as tried.
+func (m *member) targets() (out []netcase.Endpoint) {
+	for i, h := range m.hosts {
+		for _, set := range m.counted {
+			if set.has(i) {
+				out = append(out, h)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// hypergeometric is the probability that of n drawn without putting back from total, of
+// which marked are marked, at most k are marked.
+func hypergeometric(k, marked, n, total int) float64 {
+	p := 0.0
+	for i := max(0, n-(total-marked)); i <= min(k, marked, n); i++ {
+		p += math.Exp(logChoose(marked, i) + logChoose(total-marked, n-i) - logChoose(total, n))
+	}
+	return min(p, 1)
+}
+
+func logChoose(n, k int) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return a - b - c
+}
+
+// autonomousSystem is the autonomous system that the lists name for an address; 0: none does.
+func autonomousSystem(in *Input, a netip.Addr) uint32 {
+	for _, i := range in.Intel.Match(a) { // the longest prefix comes first
+		if i.Claim == netcase.ClaimPlace && i.Geo.ASN != 0 {
+			return i.Geo.ASN
+		}
+	}
+	return 0
+}

@@ -1,0 +1,464 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// dos notices load on one service far beyond what it used to bear, from many sources or
+// from addresses that look made up, and the same from our side against another's.
+func dos() Detector {
+	return Detector{
+		Name: "dos",
+		Doc:  "ten times the usual load on one service within an hour, from many or made-up sources, and whether the service suffered",
+		Method: "flows an hour on one host and port against the negative binomial baseline of that port; distinct sources and sources of one unanswered flow; " +
+			"answered flows against their own baseline",
+		Ask: func(Config) Questions {
+			return Questions{
+				Timelines: []cube.TimelineQuestion{lineAlive: {By: cube.BySensor}},
+				Rows: []cube.Question{
+					{Kind: cube.Hosts, Directions: []netcase.Direction{netcase.Inbound}},
+					{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Outbound}},
+				},
+			}
+		},
+		Refine: func(in *Input) []cube.Want {
+			floods := findFloods(in)
+			in.Memo = floods
+			var wants []cube.Want
+			for _, f := range floods {
+				wants = append(wants, cube.Want{Tag: f.tag(), Selection: f.selection(), Records: floodRecords})
+			}
+			return wants
+		},
+		Find: func(in *Input) []netcase.Finding {
+			var out []netcase.Finding
+			for _, f := range in.Memo.([]*flood) {
+				out = append(out, f.finding(in))
+			}
+			return out
+		},
+	}
+}
+
+// Parameters that are not configured.
+const (
+	floodServices   = 64     // services whose hours are kept: those with the fullest hour
+	floodDescribed  = 10_000 // flows in an hour from which a load without history is described
+	floodFindings   = 10     // the heaviest are told
+	floodRecords    = 40
+	floodManySource = 100  // sources in an hour: fewer is no distributed load
+	floodMadeUp     = 0.9  // share of the sources with one unanswered flow that look made up
+	floodUnanswered = 0.9  // share of our own flows that fail where our side floods another
+	suffersBelow    = 0.5  // of the answered flows that were to be expected
+	bearsFrom       = 0.8  // …
+	leastAnswers    = 20   // expected answers that a comparison needs
+	floodChance     = 0.01 // over all services and hours, after Bonferroni
+)
+
+// service is one port of one machine, as the target of load.
+type service struct {
+	host netcase.Endpoint
+	port portKey
+	dir  netcase.Direction
+}
+
+func (s service) compare(o service) int {
+	return cmp.Or(cmp.Compare(s.dir, o.dir), s.host.Compare(o.host), cmp.Compare(s.port.port, o.port.port), cmp.Compare(s.port.proto, o.port.proto))
+}
+
+// load is what one service bore in one hour.
+type load struct {
+	flows           int64
+	reach           netcase.Tally
+	packets, octets int64 // Absent where no record says
+	sources, single int64 // distinct; those with one unanswered flow
+	top             int64 // flows of the busiest source
+}
+
+// loads streams the hours of services; all services of one machine and hour come
+// together, and only they are held.
+func loads(in *Input, question int, dir netcase.Direction, visit func(service, int64, *load)) {
+	target := func(r *cube.Row) (netcase.Endpoint, netcase.Endpoint) {
+		if dir == netcase.Outbound {
+			return r.Peer, r.Host
+		}
+		return r.Host, r.Peer
+	}
+	hour := hourOfLoads{loads: map[portKey]*load{}}
+	for r := range unicast(in.Rows(question)) {
+		to, from := target(&r)
+		if dir == netcase.Inbound && welcome(in.Site, from) {
+			continue
+		}
+		if !hour.any || to != hour.host || r.Hour != hour.hour {
+			hour.end(dir, visit)
+			hour.host, hour.hour, hour.any = to, r.Hour, true
+		}
+		hour.add(&r, from)
+	}
+	hour.end(dir, visit)
+}
+
+// hourOfLoads is the hour of one machine that is being read.
+type hourOfLoads struct {
+	host  netcase.Endpoint
+	hour  int64
+	any   bool
+	loads map[portKey]*load
+
+	// The source and port at hand: its rows, one for each outcome, come one after the other.
+	from   netcase.Endpoint
+	at     portKey
+	of     *load
+	flows  int64
+	solved bool // some flow was answered
+}
+
+func (h *hourOfLoads) add(r *cube.Row, from netcase.Endpoint) {
+	k := portKey{r.Port, r.Proto}
+	if h.of == nil || from != h.from || k != h.at {
+		h.endSource()
+		if h.of = h.loads[k]; h.of == nil {
+			h.of = &load{packets: netcase.Absent, octets: netcase.Absent}
+			h.loads[k] = h.of
+		}
+		h.from, h.at = from, k
+	}
+	h.flows += r.Flows
+	h.of.flows += r.Flows
+	h.of.reach[r.Reach] += r.Flows
+	h.solved = h.solved || r.Reach >= netcase.ReachBidirectional
+	h.of.packets, h.of.octets = addSize(h.of.packets, r.PacketsOut), addSize(h.of.octets, r.OctetsOut)
+}
+
+func (h *hourOfLoads) endSource() {
+	if h.of == nil {
+		return
+	}
+	h.of.sources++
+	h.of.top = max(h.of.top, h.flows)
+	h.of.single += int64(b2i(h.flows == 1 && !h.solved))
+	h.of, h.flows, h.solved = nil, 0, false
+}
+
+func (h *hourOfLoads) end(dir netcase.Direction, visit func(service, int64, *load)) {
+	h.endSource()
+	for k, l := range h.loads { // the order does not show: each is another service
+		visit(service{h.host, k, dir}, h.hour, l)
+	}
+	clear(h.loads)
+}
+
+// peakOf is the fullest hour of a service.
+type peakOf struct {
+	service service
+	flows   int64
+}
+
+// busiestServices are the services whose fullest hour of the investigated span is large
+// enough to matter, the fullest first.
+func busiestServices(in *Input) []service {
+	peaks := map[service]int64{}
+	trim := func(most int) []peakOf {
+		all := make([]peakOf, 0, len(peaks))
+		for s, n := range peaks {
+			all = append(all, peakOf{s, n})
+		}
+		slices.SortFunc(all, func(a, b peakOf) int { return cmp.Or(cmp.Compare(b.flows, a.flows), a.service.compare(b.service)) })
+		return all[:min(len(all), most)]
+	}
+	for q, dir := range floodDirections {
+		loads(in, q, dir, func(s service, hour int64, l *load) {
+			if l.flows < in.Config.FloodFlows || !inSpan(in, hour) {
+				return
+			}
+			peaks[s] = max(peaks[s], l.flows)
+			if len(peaks) >= 16*floodServices {
+				kept := trim(floodServices)
+				clear(peaks)
+				for _, p := range kept {
+					peaks[p.service] = p.flows
+				}
+			}
+		})
+	}
+	var out []service
+	for _, p := range trim(floodServices) {
+		out = append(out, p.service)
+	}
+	return out
+}
+
+// floodDirections are the directions of the questions about rows.
+var floodDirections = [...]netcase.Direction{netcase.Inbound, netcase.Outbound}
+
+func inSpan(in *Input, hour int64) bool {
+	return in.Span.Overlaps(netcase.Span{Start: netcase.Time(hour) * netcase.Hour, End: netcase.Time(hour+1) * netcase.Hour})
+}
+
+// flood is one service under load.
+type flood struct {
+	service  service
+	grid     *grid
+	from, to int
+	base     *baseline
+	hours    []load
+	expected float64
+	p        float64
+	kind     string // flood, or description where there is no history
+	suffers  netcase.State
+	why      string
+}
+
+// findFloods reads the hours of the busiest services and judges them.
+func findFloods(in *Input) []*flood {
+	s := &seriesSet{}
+	if s.g = s.layGrid(in); s.g == nil {
+		return nil
+	}
+	s.g.hours = max(s.g.hours, 1)
+	s.trim(in)
+	found := busiestServices(in)
+	if len(found) == 0 {
+		return nil
+	}
+	kept := make(map[service][]load, len(found))
+	for _, x := range found {
+		kept[x] = make([]load, s.g.bins())
+	}
+	for q, dir := range floodDirections {
+		loads(in, q, dir, func(x service, hour int64, l *load) {
+			if bins := kept[x]; bins != nil {
+				if i, ok := s.g.bin(netcase.Time(hour) * netcase.Hour); ok {
+					bins[i].join(l)
+				}
+			}
+		})
+	}
+	var out []*flood
+	for _, x := range found {
+		if f := judgeLoad(in, s.g, x, kept[x], len(found)); f != nil {
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *flood) int {
+		return cmp.Or(cmp.Compare(b2i(b.kind == "flood"), b2i(a.kind == "flood")), cmp.Compare(b.flows(), a.flows()))
+	})
+	return out[:min(len(out), floodFindings)]
+}
+
+// join adds an hour to a bin of several; the sources of the fullest hour stand for it.
+func (l *load) join(o *load) {
+	if *l == (load{}) {
+		l.packets, l.octets = netcase.Absent, netcase.Absent
+	}
+	l.flows, l.reach = l.flows+o.flows, l.reach.Plus(o.reach)
+	l.packets, l.octets = addSize(l.packets, o.packets), addSize(l.octets, o.octets)
+	l.top += o.top
+	if o.sources > l.sources {
+		l.sources, l.single = o.sources, o.single
+	}
+}
+
+// judgeLoad compares the hours of a service with its own past; nil: nothing to tell.
+func judgeLoad(in *Input, g *grid, x service, hours []load, services int) *flood {
+	flows := make([]float64, g.bins())
+	for i := range flows {
+		flows[i] = float64(hours[i].flows)
+	}
+	excluded := make([]bool, g.bins())
+	base := newBaseline(g, flows, excluded)
+	for i := range flows {
+		if e := base.at(i); e.tier != tierNone && flows[i] >= in.Config.FloodRatio*e.mu && flows[i] >= float64(in.Config.FloodFlows) {
+			excluded[i] = true
+		}
+	}
+	base = newBaseline(g, flows, excluded)
+	chance := floodChance / float64(services*g.bins())
+	over := func(i int) bool {
+		e := base.at(i)
+		return !g.missing[i] && e.tier != tierNone && flows[i] >= float64(in.Config.FloodFlows) &&
+			flows[i] >= in.Config.FloodRatio*e.mu && e.tail(flows[i]) <= chance && loaded(x, &hours[i], in.Config.FloodRatio*e.mu)
+	}
+	best := &flood{service: x, grid: g, base: base, hours: hours, kind: "flood"}
+	for i := g.from; i < g.bins(); i++ {
+		if !over(i) {
+			continue
+		}
+		to := i
+		for to < g.bins() && over(to) {
+			to++
+		}
+		if run := sum(flows[i:to]); best.to == 0 || run > sum(flows[best.from:best.to]) {
+			best.from, best.to = i, to
+		}
+		i = to
+	}
+	if best.to == 0 {
+		return describeLoad(g, x, hours, base)
+	}
+	best.p = 1
+	for i := best.from; i < best.to; i++ {
+		e := base.at(i)
+		best.expected += e.mu
+		best.p = min(best.p, e.tail(flows[i]))
+	}
+	best.weighAnswers(excluded)
+	return best
+}
+
+// loaded tells whether an hour looks like a flood by who took part in it: many sources,
+// and more than the floor also without the busiest of them; of our own flows, that hardly
+// any is answered.
+func loaded(x service, l *load, floor float64) bool {
+	if x.dir == netcase.Outbound {
+		return float64(l.reach.Failed()) >= floodUnanswered*float64(l.flows)
+	}
+	return l.sources >= floodManySource && float64(l.flows-l.top) >= floor
+}
+
+// describeLoad is a load so large that it is told even where nothing says what is usual.
+func describeLoad(g *grid, x service, hours []load, base *baseline) *flood {
+	top := g.from
+	for i := g.from; i < g.bins(); i++ {
+		if hours[i].flows > hours[top].flows {
+			top = i
+		}
+	}
+	if top >= g.bins() || hours[top].flows < floodDescribed || !loaded(x, &hours[top], floodDescribed) || base.at(top).tier != tierNone {
+		return nil
+	}
+	return &flood{service: x, grid: g, base: base, hours: hours, from: top, to: top + 1, kind: "description", p: 1,
+		suffers: netcase.Unknown, why: "there is no history to compare the answers with"}
+}
+
+// weighAnswers asks whether the service answered less often than before.
+func (f *flood) weighAnswers(excluded []bool) {
+	answered, decided := make([]float64, len(f.hours)), int64(0)
+	for i := range f.hours {
+		answered[i] = float64(f.hours[i].reach.Answered())
+		if i >= f.from && i < f.to {
+			decided += f.hours[i].reach.Decided()
+		}
+	}
+	if decided == 0 {
+		f.suffers, f.why = netcase.Unknown, "whether flows were answered is not recorded"
+		return
+	}
+	base := newBaseline(f.grid, answered, excluded)
+	got, expected := sum(answered[f.from:f.to]), 0.0
+	for i := f.from; i < f.to; i++ {
+		expected += base.at(i).mu
+	}
+	numbers := fmt.Sprintf("%s flows were answered, %s were to be expected", amount(got), amount(expected))
+	switch {
+	case expected < leastAnswers:
+		f.suffers, f.why = netcase.Unknown, "it was seldom asked before, so that answers cannot be compared: "+numbers
+	case got <= suffersBelow*expected:
+		f.suffers, f.why = netcase.True, numbers
+	case got >= bearsFrom*expected:
+		f.suffers, f.why = netcase.False, numbers
+	default:
+		f.suffers, f.why = netcase.Unknown, "a little less than usual: "+numbers
+	}
+}
+
+func (f *flood) flows() (n int64) {
+	for i := f.from; i < f.to; i++ {
+		n += f.hours[i].flows
+	}
+	return n
+}
+
+// total is the window as one load; its sources are those of its fullest hour.
+func (f *flood) total() load {
+	var t load
+	for i := f.from; i < f.to; i++ {
+		t.join(&f.hours[i])
+	}
+	return t
+}
+
+func (f *flood) tag() string {
+	return fmt.Sprintf("%s %s %s", f.service.dir, f.service.host, cube.PortName(f.service.port.port, f.service.port.proto))
+}
+
+func (f *flood) selection() netcase.Selection {
+	sel := netcase.Selection{Direction: f.service.dir, Ports: []uint16{f.service.port.port}, Span: f.grid.span(f.from, f.to)}
+	if f.service.dir == netcase.Outbound {
+		sel.Peers = []netcase.Endpoint{f.service.host}
+	} else {
+		sel.Hosts = []netcase.Endpoint{f.service.host}
+	}
+	return sel
+}
+
+// madeUp tells whether most sources look like addresses that nobody answers from.
+func (l *load) madeUp() bool {
+	return l.sources >= floodManySource && float64(l.single) >= floodMadeUp*float64(l.sources)
+}
+
+func (f *flood) finding(in *Input) netcase.Finding {
+	t := f.total()
+	facts := &netcase.FloodFacts{
+		Host: f.service.host, Port: f.service.port.port, Proto: f.service.port.proto, Window: f.grid.span(f.from, f.to),
+		Sources: t.sources, Flows: t.flows, Packets: t.packets, Octets: t.octets, Expected: round(f.expected, 3),
+		Spoofed: t.madeUp() && f.service.dir == netcase.Inbound, Outbound: f.service.dir == netcase.Outbound, Suffers: f.suffers, Why: f.why,
+	}
+	if f.expected > 0 {
+		facts.Ratio = float64(t.flows) / f.expected
+	}
+	out := netcase.Finding{
+		Kind: f.kind, Direction: f.service.dir, Span: facts.Window, Selection: f.selection(), Flows: t.flows, Reach: t.reach, Flood: facts,
+		Limits: []string{"flows are counted, not their effect on the machine: load, memory and latency are not in this data"},
+	}
+	out.Title = f.title(in, facts)
+	statement := out.Title + "; " + f.answers()
+	if facts.Spoofed {
+		statement += fmt.Sprintf("; %s of %s sources in the fullest hour had one unanswered flow: such addresses are easily made up", thousands(t.single), thousands(t.sources))
+	}
+	e := netcase.Evidence{
+		Statement: statement, Selection: out.Selection,
+		Numbers: map[string]float64{"flows": float64(t.flows), "sources": float64(t.sources), "answered": float64(t.reach.Answered())},
+		Method: fmt.Sprintf("dos: bins of %s on the hour; at least %d flows and %g times the baseline of the port, p <= %g over %d services; %s",
+			count(int(f.grid.hours), "hour"), in.Config.FloodFlows, in.Config.FloodRatio, floodChance, floodServices,
+			map[bool]string{false: fmt.Sprintf("at least %d sources in an hour", floodManySource), true: "nine tenths of our flows unanswered"}[facts.Outbound]),
+	}
+	if f.kind == "flood" {
+		e.Numbers["expected"], e.Numbers["ratio"], e.Numbers["p"] = facts.Expected, facts.Ratio, f.p
+	} else {
+		out.Limits = append(out.Limits, "only described: there is too little history to say what this service usually bears")
+	}
+	out.Evidence = []netcase.Evidence{in.Cite(e, f.tag())}
+	return out
+}
+
+func (f *flood) title(in *Input, facts *netcase.FloodFacts) string {
+	port := cube.PortName(facts.Port, facts.Proto)
+	text := fmt.Sprintf("%s on %s bore %s in the %s from %s in its fullest hour", port, in.Name(facts.Host),
+		count(facts.Flows, "flow"), period(f.grid, f.from, f.to), count(facts.Sources, "source"))
+	if facts.Outbound {
+		text = fmt.Sprintf("%s of ours sent %s to %s on %s in the %s", count(facts.Sources, "host"),
+			count(facts.Flows, "flow"), facts.Host, port, period(f.grid, f.from, f.to))
+	}
+	if facts.Ratio > 0 {
+		text += fmt.Sprintf(", %s times the %s expected", ratio(facts.Ratio), amount(facts.Expected))
+	}
+	return text
+}
+
+// answers says whether the service suffered.
+func (f *flood) answers() string {
+	switch f.suffers {
+	case netcase.True:
+		return "it answered markedly less often than before: " + f.why
+	case netcase.False:
+		return "it went on answering: " + f.why
+	}
+	return "whether it suffered is not known: " + f.why
+}

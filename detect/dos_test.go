@@ -1,0 +1,148 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"netcase"
+)
+
+// service days: two days of a web server with some clients an hour.
+func webServer(s *scene, hours int) {
+	for h := range hours {
+		for c := range 120 {
+			s.flow(noon+netcase.Time(h)*netcase.Hour+netcase.Time(c)*20*netcase.Second, fmt.Sprintf("93.184.%d.%d", c/50, 1+c%50), host(1), 443, netcase.ReachBidirectional)
+		}
+		s.flow(noon+netcase.Time(h)*netcase.Hour, "93.184.9.9", host(2), 25, netcase.ReachBidirectional)
+	}
+}
+
+const floodHours = 36
+
+// flooded adds a load to the hour before the last.
+func flooded(s *scene, n int, source func(int) string, to string, r netcase.Reach) {
+	at := noon + (floodHours-2)*netcase.Hour
+	for i := range n {
+		s.flow(at+netcase.Time(i%3600)*netcase.Second, source(i), to, 443, r)
+	}
+}
+
+func scattered(i int) string {
+	return fmt.Sprintf("%d.%d.%d.%d", 20+i%100, i/256%256, i%256, 1+i/65536)
+}
+
+func TestDos(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		build   func(*scene)
+		kinds   []string
+		spoofed bool
+		suffers netcase.State
+	}{
+		{name: "quiet day", build: func(*scene) {}},
+		{name: "made-up sources", build: func(s *scene) { flooded(s, 4000, scattered, host(1), netcase.ReachNoReply) },
+			kinds: []string{"flood"}, spoofed: true, suffers: netcase.False},
+		{name: "made-up sources, and the service is gone", build: func(s *scene) {
+			s.flows = slices.DeleteFunc(s.flows, func(f netcase.Flow) bool {
+				return f.Start.Hour() == (noon+(floodHours-2)*netcase.Hour).Hour() && f.DstPort == 443
+			})
+			flooded(s, 4000, scattered, host(1), netcase.ReachNoReply)
+		}, kinds: []string{"flood"}, spoofed: true, suffers: netcase.True},
+		{name: "many real clients that are answered", build: func(s *scene) {
+			flooded(s, 6000, func(i int) string { return scattered(i % 500) }, host(1), netcase.ReachBidirectional)
+		}, kinds: []string{"flood"}, suffers: netcase.False},
+		{name: "outcomes not recorded", build: func(s *scene) {
+			for i := range s.flows {
+				s.flows[i].Reach = netcase.ReachUnknown
+			}
+			flooded(s, 4000, scattered, host(1), netcase.ReachUnknown)
+		}, kinds: []string{"flood"}, spoofed: true, suffers: netcase.Unknown},
+		{name: "look-alike: one client with a script", build: func(s *scene) {
+			flooded(s, 6000, func(int) string { return "93.184.7.7" }, host(1), netcase.ReachBidirectional)
+		}},
+		{name: "look-alike: three times the usual", build: func(s *scene) {
+			flooded(s, 240, scattered, host(1), netcase.ReachBidirectional)
+		}},
+		{name: "look-alike: a scan of many hosts", build: func(s *scene) {
+			for i := range 3000 {
+				s.flow(noon+(floodHours-2)*netcase.Hour, scannerAddr, host(i%600), uint16(1000+i/600), netcase.ReachNoReply)
+			}
+		}},
+		{name: "a machine of ours floods another's", build: func(s *scene) {
+			flooded(s, 4000, func(int) string { return host(7) }, "93.184.7.7", netcase.ReachNoReply)
+		}, kinds: []string{"flood"}, suffers: netcase.Unknown},
+		{name: "look-alike: a machine of ours that uploads much", build: func(s *scene) {
+			flooded(s, 4000, func(int) string { return host(7) }, "93.184.7.7", netcase.ReachBidirectional)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var s scene
+			webServer(&s, floodHours)
+			c.build(&s)
+			found := s.run(t, dos())
+			if got := classes(found); !slices.Equal(got, c.kinds) {
+				t.Fatalf("got %v, want %v", got, c.kinds)
+			}
+			for _, f := range found {
+				if f.Flood.Spoofed != c.spoofed || f.Flood.Suffers != c.suffers || f.Flood.Ratio < 10 {
+					t.Errorf("%+v", f.Flood)
+				}
+			}
+		})
+	}
+}
+
+func TestDosWithoutHistory(t *testing.T) {
+	var s scene
+	for i := range 12_000 {
+		s.flow(noon+netcase.Time(i%3000)*netcase.Second, scattered(i), host(1), 80, netcase.ReachNoReply)
+	}
+	s.flow(noon+2*netcase.Hour, "93.184.1.1", host(1), 80, netcase.ReachBidirectional)
+	found := s.run(t, dos())
+	if len(found) != 1 || found[0].Kind != "description" || found[0].Flood.Ratio != 0 {
+		t.Fatalf("%+v", found)
+	}
+}
+
+func TestDosDoesNotCare(t *testing.T) {
+	build := func(bend func(*scene)) netcase.Finding {
+		var s scene
+		webServer(&s, floodHours)
+		flooded(&s, 4000, scattered, host(1), netcase.ReachNoReply)
+		bend(&s)
+		found := s.run(t, dos())
+		if len(found) != 1 {
+			t.Fatalf("%v", classes(found))
+		}
+		return found[0]
+	}
+	want := build(func(*scene) {})
+	for name, bend := range map[string]func(*scene){
+		"reversed": func(s *scene) { slices.Reverse(s.flows) },
+		"a week later": func(s *scene) {
+			for i := range s.flows {
+				s.flows[i].Start += 7 * netcase.Day
+				s.flows[i].End += 7 * netcase.Day
+			}
+		},
+		"a second sensor": func(s *scene) {
+			for _, f := range slices.Clone(s.flows) {
+				f.Sensor = "other"
+				s.flows = append(s.flows, f)
+			}
+		},
+		"another host": func(s *scene) {
+			for i := range s.flows {
+				if s.flows[i].Dst == end(host(1)) {
+					s.flows[i].Dst = end("10.0.99.1")
+				}
+			}
+		},
+	} {
+		got := build(bend)
+		if got.Flood.Flows != want.Flood.Flows || got.Flood.Sources != want.Flood.Sources || got.Flood.Expected != want.Flood.Expected || got.Flood.Suffers != want.Flood.Suffers {
+			t.Errorf("%s: %+v\nwant %+v", name, got.Flood, want.Flood)
+		}
+	}
+}

