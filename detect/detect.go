@@ -44,6 +44,8 @@ func Detectors() []Detector {
 		exposure(),
 		artefact(),
 		owner(),
+		process(),
+		persistence(),
 		auth(),
 		clock(),
 	}
