@@ -153,8 +153,11 @@ func (s *Site) Tagged(e Endpoint, tag string) bool {
 
 // DirectionOf says who began a flow, relative to the site. Where the site is
 // stated it decides; else the exporter's own side does, else private ranges.
-func (s *Site) DirectionOf(f *Flow) Direction {
-	src, dst := s.holds(f.Src, f.Ours&SideSrc != 0), s.holds(f.Dst, f.Ours&SideDst != 0)
+func (s *Site) DirectionOf(f *Flow) Direction { return s.DirectionBy(f, s.Owns) }
+
+// DirectionBy is DirectionOf for a caller that remembers what Owns said.
+func (s *Site) DirectionBy(f *Flow, owns func(netip.Addr) bool) Direction {
+	src, dst := s.holds(&f.Src, f.Ours&SideSrc != 0, owns), s.holds(&f.Dst, f.Ours&SideDst != 0, owns)
 	switch {
 	case src && dst:
 		return Lateral
@@ -166,8 +169,8 @@ func (s *Site) DirectionOf(f *Flow) Direction {
 	return Transit
 }
 
-func (s *Site) holds(e Endpoint, exporter bool) bool {
-	if e.Addr.IsValid() && s.Owns(e.Addr) {
+func (s *Site) holds(e *Endpoint, exporter bool, owns func(netip.Addr) bool) bool {
+	if e.Addr.IsValid() && owns(e.Addr) {
 		return true
 	}
 	if exporter && (!s.Stated() || !e.Addr.IsValid()) {

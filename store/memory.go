@@ -30,6 +30,7 @@ type Memory struct {
 	refused []netcase.InputReport // what could not be opened, or need not be
 	keep    *keeper
 	slots   chan struct{} // one for each part that is being decoded
+	seen    sync.Pool     // of *seen, for the next part
 	*answers
 }
 
@@ -263,11 +264,16 @@ func (m *Memory) inParts(ctx context.Context, f *folded, in *source.Input, split
 	err := m.side(ctx, parts.read, parts.last, sink, func(p *part, out source.Sink) *decoded {
 		own := m.input(f, nil, &netcase.InputReport{}, false)
 		d := &decoded{in: own, note: partNote{lead: p.lead, from: p.from, size: int64(len(p.body))}}
-		s := &seen{}
+		s, _ := m.seen.Get().(*seen)
+		if s == nil {
+			s = &seen{}
+		}
 		if d.err = decodePart(ctx, f.format, p, own, s.watched(out)); p.rest != nil {
 			d.note.size = wholeStream
 		}
 		d.note.first, d.note.last, d.note.peers, d.note.holds = s.first, s.last, s.bloom(), s.holds
+		s.reset()
+		m.seen.Put(s)
 		return d
 	}, &results)
 	for _, d := range results {
