@@ -67,7 +67,7 @@ func WholeLines(block []byte) int { return bytes.LastIndexByte(block, '\n') + 1 
 const HeadSize = 64 << 10
 
 // BatchSize is how many events a decoder gathers before it hands them on.
-const BatchSize = 1024
+const BatchSize = 128
 
 // Sink takes a batch. It keeps nothing of it after it returns.
 type Sink func(*netcase.Batch) error
