@@ -48,7 +48,8 @@ func (k *keeper) tableRows() int {
 
 // worker is what one goroutine folds with; close hands over what it still holds.
 func (f *fold) worker() *foldWorker {
-	return &foldWorker{fold: f, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: f.keep.tableRows(), names: newNameBook(), ownerships: new([1 << ownershipsBits]ownership)}
+	listed := f.site.Stated() || len(f.site.Assets) > 0
+	return &foldWorker{fold: f, listed: listed, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: f.keep.tableRows(), names: newNameBook(), ownerships: new([1 << ownershipsBits]ownership)}
 }
 
 type foldWorker struct {
@@ -62,6 +63,7 @@ type foldWorker struct {
 	sensor string // of the flow before, and its number
 	number uint32
 
+	listed     bool // the site has prefixes or assets
 	ownerships *[1 << ownershipsBits]ownership
 }
 
@@ -148,8 +150,11 @@ type ownership struct {
 // machines of a large network.
 const ownershipsBits = 13
 
-// owns is Site.Owns, remembered.
+// owns is Site.Owns, remembered where that has lists to look through.
 func (w *foldWorker) owns(a netip.Addr) bool {
+	if !w.listed {
+		return w.site.Owns(a)
+	}
 	b := a.As16()
 	h := mixed(binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])) >> (64 - ownershipsBits)
 	o := &w.ownerships[h]
