@@ -445,15 +445,17 @@ func goesBefore(a, b *folded, first bool) bool {
 	return first
 }
 
-// shared adds the keys that both lists hold.
+// shared adds the keys that both lists hold; they are sorted.
 func shared(into map[uint64]bool, a, b []uint64) {
-	set := make(map[uint64]struct{}, len(a))
-	for _, k := range a {
-		set[k] = struct{}{}
-	}
-	for _, k := range b {
-		if _, ok := set[k]; ok {
-			into[k] = true
+	for len(a) > 0 && len(b) > 0 {
+		switch x, y := a[0], b[0]; {
+		case x < y:
+			a = a[1:]
+		case x > y:
+			b = b[1:]
+		default:
+			into[x] = true
+			a, b = a[1:], b[1:]
 		}
 	}
 }
