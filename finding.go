@@ -262,7 +262,8 @@ type SpikeFacts struct {
 	BinMinutes   int            `json:"bin_minutes"`
 	History      int            `json:"history"` // clean bins before the window
 	Window       Span           `json:"window"`
-	Support      Span           `json:"support"` // approximate 95 % support of the bounds
+	Fine         Span           `json:"fine,omitzero"` // the window in bins of five minutes, where every record is raw
+	Support      Span           `json:"support"`       // approximate 95 % support of the bounds
 	Observed     float64        `json:"observed"`
 	Expected     float64        `json:"expected"`
 	Ratio        float64        `json:"ratio"`

@@ -30,81 +30,6 @@ type answers struct {
 // close gives up memory and temporary files.
 func (m *answers) close() error { return m.keep.close() }
 
-// join makes one account of all folds.
-func join(ctx context.Context, keep *keeper, folds []*fold) (*answers, error) {
-	m := &answers{keep: keep, logs: newLogs(keep), names: newNameBook()}
-	for _, f := range folds {
-		m.parts, m.extras = append(m.parts, f.runs...), append(m.extras, f.extras...)
-		m.logs.take(f.logs)
-		m.names.join(f.names)
-		f.runs, f.extras, f.keys, f.names = nil, nil, nil, nil
-	}
-	m.names.prune()
-	d := keep.names.reader()
-	var err error
-	if m.parts, err = keep.fewer(ctx, m.parts, d.byPeer); err != nil {
-		return nil, err
-	}
-	m.rows, err = m.reconciled(ctx, d)
-	return m, err
-}
-
-// reconciled merges the parts and settles each cell, as cube.Reconcile does.
-func (m *answers) reconciled(ctx context.Context, d *reader) (*run, error) {
-	in, err := mergeRuns(ctx, m.parts, d.byPeer)
-	if err != nil {
-		return nil, err
-	}
-	out := m.keep.newRun()
-	var group []packed // the rows of one cell
-	settle := func() error {
-		settled := m.settle(d, group)
-		for i := range settled {
-			if err := out.add(&settled[i]); err != nil {
-				return err
-			}
-		}
-		group = group[:0]
-		return nil
-	}
-	for {
-		p, err := in.next()
-		if err != nil {
-			return nil, err
-		}
-		if len(group) > 0 && (p == nil || !p.sameCell(&group[0])) {
-			if err := settle(); err != nil {
-				return nil, err
-			}
-		}
-		if p == nil {
-			return out.end()
-		}
-		group = append(group, *p)
-	}
-}
-
-// settle is the account of one cell.
-func (m *answers) settle(d *reader, group []packed) []packed {
-	single := true
-	for i := range group {
-		single = single && group[i].sensor == group[0].sensor
-	}
-	if single {
-		return group
-	}
-	rows := make([]cube.Row, len(group))
-	for i := range group {
-		d.unpack(&group[i], &rows[i])
-	}
-	rows = cube.Reconcile(rows)
-	out := make([]packed, len(rows))
-	for i := range rows {
-		out[i] = m.keep.names.pack(&rows[i])
-	}
-	return out
-}
-
 // families names the telemetry that is present.
 func (m *answers) families() (out []string) {
 	for _, f := range []struct {
@@ -312,7 +237,7 @@ func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader) order
 		return err
 	}
 	d := m.keep.names.reader()
-	in, err := mergeRuns(ctx, runs, by(d).compare)
+	in, err := mergeRuns(ctx, runs, by(d))
 	for err == nil {
 		var p *packed
 		if p, err = in.next(); p == nil || err != nil || !visit(p) {

@@ -56,20 +56,20 @@ func (a *authFold) seal() error {
 	}
 	slices.SortFunc(rows, func(x, y *cube.AuthRow) int { return cube.CompareAuth(&x.AuthKey, &y.AuthKey) })
 	run := &logRun{}
-	var plain, one []byte
+	var plain, one, scratch []byte
 	for _, r := range rows {
 		f := fields{b: one[:0]}
 		authFields(&f, r)
 		one = f.b
 		plain = binary.AppendUvarint(plain, uint64(len(one)))
 		if plain = append(plain, one...); len(plain) >= logBlock {
-			if err := a.keep.place(run, plain); err != nil {
+			if err := a.keep.place(run, plain, &scratch); err != nil {
 				return err
 			}
 			plain = plain[:0]
 		}
 	}
-	if err := a.keep.place(run, plain); err != nil {
+	if err := a.keep.place(run, plain, &scratch); err != nil {
 		return err
 	}
 	a.runs = append(a.runs, run)

@@ -175,7 +175,7 @@ func (w *foldWorker) seal() error {
 // byMinute is the order of extra rows.
 var byMinute = ordering{
 	func(a, b *packed) int { return cmp.Compare(int64(a.peerLo), int64(b.peerLo)) },
-	func(p *packed) uint64 { return 0 },
+	func(p *packed) lead { return lead{} },
 }
 
 // close hands over what the worker still holds.

@@ -137,6 +137,13 @@ func TestFoldTwin(t *testing.T) {
 	for seed := range uint64(8) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		inputs := []netcase.Batch{randomBatch(r, 700), randomBatch(r, 300), {}}
+		if seed >= 4 { // one account of every cell, so that the parts are given up
+			for _, b := range inputs {
+				for i := range b.Flows {
+					b.Flows[i].Sensor = "one"
+				}
+			}
+		}
 		var all netcase.Batch
 		for _, b := range inputs {
 			all.Flows = append(all.Flows, b.Flows...)
@@ -226,7 +233,7 @@ func TestRunsRoundTrip(t *testing.T) {
 	}
 	for _, budget := range []int64{0, 1, 100_000} {
 		keep := &keeper{budget: budget, temp: t.TempDir(), names: newNames()}
-		w := keep.newRun()
+		w := keep.newRun(keep.names.reader().peersFirst())
 		for i := range rows {
 			if err := w.add(&rows[i]); err != nil {
 				t.Fatal(err)
@@ -266,11 +273,11 @@ func TestManyRuns(t *testing.T) {
 		}
 		runs = append(runs, r)
 	}
-	runs, err := keep.fewer(context.Background(), runs, d.byPeer)
+	runs, err := keep.fewer(context.Background(), runs, d.peersFirst(), nil)
 	if err != nil || len(runs) > maxWays {
 		t.Fatal(len(runs), err)
 	}
-	m, err := mergeRuns(context.Background(), runs, d.byPeer)
+	m, err := mergeRuns(context.Background(), runs, d.peersFirst())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,5 +295,48 @@ func TestManyRuns(t *testing.T) {
 	}
 	if rows != 7+3*maxWays || flows != 6*maxWays {
 		t.Errorf("%d rows, %d flows", rows, flows)
+	}
+}
+
+// TestStretches joins so many rows that workers take a stretch each, with cells that
+// several runs hold, names, both families of addresses, and accounts of two sensors.
+func TestStretches(t *testing.T) {
+	ctx := context.Background()
+	join := func(workers int, second bool) *answers {
+		keep := &keeper{names: newNames(), workers: workers, temp: t.TempDir(), table: 20_000}
+		r := rand.New(rand.NewPCG(4, 9))
+		var inputs []netcase.Batch
+		for range 2 {
+			var b netcase.Batch
+			for range 100_000 {
+				f := randomFlow(r)
+				if !second {
+					f.Sensor = "one"
+				}
+				f.DstPort = uint16(r.IntN(20_000))
+				if f.Src.Addr.Is4() {
+					f.Src = netcase.At(netip.AddrFrom4([4]byte{9, 9, byte(r.IntN(99)), 1}))
+				}
+				b.Flows = append(b.Flows, f)
+			}
+			inputs = append(inputs, b)
+		}
+		return foldAll(t, keep, 1, inputs)
+	}
+	for _, second := range []bool{false, true} {
+		one, four := join(1, second), join(4, second)
+		if cuts := cutsOf([]*run{one.rows}, 4); len(cuts) == 0 {
+			t.Fatal("the rows are not cut")
+		}
+		if kept := len(four.parts) > 1; kept != second {
+			t.Errorf("%d parts are kept", len(four.parts))
+		}
+		if got, want := gather(t, four.Rows(ctx, cube.Question{})), gather(t, one.Rows(ctx, cube.Question{})); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%d rows against %d: %s", len(got), len(want), firstDifference(got, want))
+		}
+		q := cube.TimelineQuestion{Step: cube.MinuteStep, By: cube.ByReach}
+		if got, want := gather(t, four.Timeline(ctx, q)), gather(t, one.Timeline(ctx, q)); !reflect.DeepEqual(got, want) {
+			t.Fatal("the minutes differ: " + firstDifference(got, want))
+		}
 	}
 }

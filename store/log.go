@@ -202,18 +202,18 @@ func (l *eventLog[T]) seal() error {
 		return cmp.Or(cmp.Compare(a.time, b.time), bytes.Compare(l.buf[a.start:a.end], l.buf[b.start:b.end]))
 	})
 	r := &logRun{}
-	var plain []byte
+	var plain, scratch []byte
 	for _, e := range l.entries {
 		plain = binary.AppendUvarint(plain, uint64(e.end-e.start))
 		plain = append(plain, l.buf[e.start:e.end]...)
 		if len(plain) >= logBlock {
-			if err := l.keep.place(r, plain); err != nil {
+			if err := l.keep.place(r, plain, &scratch); err != nil {
 				return err
 			}
 			plain = plain[:0]
 		}
 	}
-	if err := l.keep.place(r, plain); err != nil {
+	if err := l.keep.place(r, plain, &scratch); err != nil {
 		return err
 	}
 	l.runs = append(l.runs, r)
@@ -222,11 +222,13 @@ func (l *eventLog[T]) seal() error {
 }
 
 // place compresses a block of a run and puts it into memory or the temporary file.
-func (k *keeper) place(r *logRun, plain []byte) error {
+// The encoder gives room for far more than most blocks take, so what is kept is a copy.
+func (k *keeper) place(r *logRun, plain []byte, scratch *[]byte) error {
 	if len(plain) == 0 {
 		return nil
 	}
-	packed := s2.Encode(nil, plain)
+	*scratch = s2.Encode((*scratch)[:cap(*scratch)], plain)
+	packed := append(make([]byte, 0, len(*scratch)), *scratch...)
 	b := block{chunk: onDisk, size: int32(len(packed))}
 	if size := int64(cap(packed)) + blockSize; k.reserve(size) {
 		b.chunk = int32(len(r.chunks))

@@ -4,8 +4,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"os"
+	"slices"
 	"sync"
+
+	"netcase"
 )
 
 // A run is rows in one order, encoded: each as its difference from the one before.
@@ -23,6 +28,7 @@ type block struct {
 	firstHour int32
 	lastHour  int32
 	ways      uint8 // bit d: a row of direction d is in it
+	lead      lead  // of its first row
 }
 
 const onDisk = -1
@@ -36,96 +42,107 @@ type run struct {
 	held   int64 // bytes of memory, as the keeper knows it
 }
 
-// The flags of an encoded row: what is as in the row before.
+// An encoded row is a head of eight bytes and then its fields, each in as few bytes as
+// its value needs: the head says how many, in four bits for each field, the first
+// lowest. Neither writing nor reading a field branches on its value.
 const (
-	samePeer = 1 << iota
-	sameHour
-	sameHost
-	sameRest
-	sameSensor
-	oneFlow     // flows and records are one, the last is the first, and so the minutes
-	emptySizes  // no size is known
-	accountable // others, conflict or agreement follow
+	fieldPeer       = iota // as its difference from the row before, as the next four
+	fieldHour              //
+	fieldHost              //
+	fieldRest              // the bits that differ, those of the port lowest
+	fieldSensor            //
+	fieldFirst             // from the start of the hour
+	fieldLength            // from first to last
+	fieldOctetsOut         // sizes, plus one: those that are not known take nothing
+	fieldOctetsIn          //
+	fieldPacketsOut        //
+	fieldPacketsIn         //
+	fieldFlows             // less one
+	fieldRecords           // less one
+	fieldMinutes           // the bits that first does not tell
+	fieldCount
+
+	flagsAt = 56 // the highest byte of the head
 )
+
+// The flags of an encoded row.
+const (
+	peerHigh    = 1 << iota // upper half of an address of IPv6, where it is another
+	hostHigh                //
+	accountable             // others, agreement and conflict follow
+)
+
+const (
+	headSize    = 8
+	wordSize    = 8
+	accountSize = 4 + 8 + 1
+	maxRow      = headSize + fieldCount*wordSize + 2*wordSize + accountSize
+)
+
+// zigzag puts small numbers of either sign into few bits.
+func zigzag(n int64) uint64   { return uint64(n<<1) ^ uint64(n>>63) }
+func unzigzag(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
 // appendRow encodes a row after another.
 func appendRow(b []byte, p, before *packed) []byte {
-	at := len(b)
-	b = append(b, 0)
-	var flags byte
-	if p.peerHi == before.peerHi && p.peerLo == before.peerLo && p.peerKind() == before.peerKind() {
-		flags |= samePeer
-	} else {
-		b = append(b, byte(p.peerKind()))
-		b = appendWords(b, p.peerKind(), p.peerHi, p.peerLo, before.peerHi, before.peerLo)
+	fields := [fieldCount]uint64{
+		fieldPeer:       zigzag(int64(p.peerLo - before.peerLo)),
+		fieldHour:       zigzag(int64(p.hour) - int64(before.hour)),
+		fieldHost:       zigzag(int64(p.hostLo - before.hostLo)),
+		fieldRest:       bits.ReverseBytes64(p.rest ^ before.rest),
+		fieldSensor:     zigzag(int64(p.sensor) - int64(before.sensor)),
+		fieldFirst:      zigzag(p.first - int64(p.hour)*int64(netcase.Hour)),
+		fieldLength:     zigzag(p.last - p.first),
+		fieldOctetsOut:  uint64(p.octetsOut + 1),
+		fieldOctetsIn:   uint64(p.octetsIn + 1),
+		fieldPacketsOut: uint64(p.packetsOut + 1),
+		fieldPacketsIn:  uint64(p.packetsIn + 1),
+		fieldFlows:      zigzag(p.flows - 1),
+		fieldRecords:    zigzag(p.records - 1),
+		fieldMinutes:    p.minutes ^ minuteBit(p.first),
 	}
-	if p.hour == before.hour {
-		flags |= sameHour
-	} else {
-		b = binary.AppendVarint(b, int64(p.hour)-int64(before.hour))
+	start := len(b)
+	if cap(b)-start < maxRow+wordSize {
+		b = slices.Grow(b, maxRow+wordSize)
 	}
-	if p.hostHi == before.hostHi && p.hostLo == before.hostLo && p.hostKind() == before.hostKind() {
-		flags |= sameHost
-	} else {
-		b = append(b, byte(p.hostKind()))
-		b = appendWords(b, p.hostKind(), p.hostHi, p.hostLo, before.hostHi, before.hostLo)
+	out := b[start : start+maxRow+wordSize]
+	at, head := headSize, uint64(0)
+	for i, v := range fields {
+		binary.LittleEndian.PutUint64(out[at:], v) // all of it; the next field begins where its value ends
+		n := (bits.Len64(v) + 7) >> 3
+		at += n
+		head |= uint64(n) << (4 * i)
 	}
-	const ends = kindMask<<peerKindShift | kindMask<<hostKindShift
-	if p.rest&^ends == before.rest&^ends {
-		flags |= sameRest
-	} else {
-		b = binary.LittleEndian.AppendUint64(b, p.rest)
+	if p.peerHi != before.peerHi {
+		head |= peerHigh << flagsAt
+		binary.LittleEndian.PutUint64(out[at:], p.peerHi)
+		at += wordSize
 	}
-	if p.sensor == before.sensor {
-		flags |= sameSensor
-	} else {
-		b = binary.AppendUvarint(b, uint64(p.sensor))
-	}
-	b = binary.AppendVarint(b, p.first-int64(p.hour)*3_600_000)
-	if p.flows == 1 && p.records == 1 && p.last == p.first && p.minutes == minuteBit(p.first) {
-		flags |= oneFlow
-	} else {
-		b = binary.AppendVarint(b, p.flows)
-		b = binary.AppendVarint(b, p.records)
-		b = binary.AppendVarint(b, p.last-p.first)
-		b = binary.LittleEndian.AppendUint64(b, p.minutes)
-	}
-	if p.octetsOut == -1 && p.octetsIn == -1 && p.packetsOut == -1 && p.packetsIn == -1 {
-		flags |= emptySizes
-	} else {
-		for _, n := range [4]int64{p.octetsOut, p.octetsIn, p.packetsOut, p.packetsIn} {
-			b = binary.AppendVarint(b, n)
-		}
+	if p.hostHi != before.hostHi {
+		head |= hostHigh << flagsAt
+		binary.LittleEndian.PutUint64(out[at:], p.hostHi)
+		at += wordSize
 	}
 	if p.others != 0 || p.conflict || p.agree != 0 {
-		flags |= accountable
-		b = binary.AppendUvarint(b, uint64(p.others))
-		b = binary.AppendVarint(b, p.agree)
-		conflict := byte(0)
+		head |= accountable << flagsAt
+		binary.LittleEndian.PutUint32(out[at:], p.others)
+		binary.LittleEndian.PutUint64(out[at+4:], uint64(p.agree))
+		out[at+12] = 0
 		if p.conflict {
-			conflict = 1
+			out[at+12] = 1
 		}
-		b = append(b, conflict)
+		at += accountSize
 	}
-	b[at] = flags
-	return b
+	binary.LittleEndian.PutUint64(out, head)
+	return b[:start+at]
 }
 
 func minuteBit(ms int64) uint64 {
-	m := ms % 3_600_000
+	m := ms % int64(netcase.Hour)
 	if m < 0 {
-		m += 3_600_000
+		m += int64(netcase.Hour)
 	}
-	return 1 << uint(m/60_000)
-}
-
-// appendWords encodes an end: the short kinds by their difference.
-func appendWords(b []byte, kind, hi, lo, beforeHi, beforeLo uint64) []byte {
-	if kind == kind6 {
-		return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, hi), lo)
-	}
-	_ = beforeHi
-	return binary.AppendVarint(b, int64(lo-beforeLo))
+	return 1 << uint(m/int64(netcase.Minute))
 }
 
 var errRun = errors.New("the temporary data of this run is damaged")
@@ -137,99 +154,76 @@ type decoder struct {
 	fail bool
 }
 
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.fail = true
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.fail = true
-		return 0
-	}
-	d.b = d.b[n:]
-	return v
-}
-
-func (d *decoder) byte() byte {
-	if len(d.b) == 0 {
-		d.fail = true
-		return 0
-	}
-	c := d.b[0]
-	d.b = d.b[1:]
-	return c
-}
-
-func (d *decoder) word() uint64 {
-	if len(d.b) < 8 {
-		d.fail = true
-		return 0
-	}
-	v := binary.LittleEndian.Uint64(d.b)
-	d.b = d.b[8:]
-	return v
-}
-
-// end reads an end: its kind into rest, its words.
-func (d *decoder) end(shift uint, hi, lo *uint64) {
-	kind := uint64(d.byte()) & kindMask
-	d.row.rest = d.row.rest&^(kindMask<<shift) | kind<<shift
-	if kind == kind6 {
-		*hi, *lo = d.word(), d.word()
-		return
-	}
-	*hi, *lo = 0, *lo+uint64(d.varint())
+// masks keep the bytes of a field by how many it has.
+var masks = [16]uint64{
+	0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, math.MaxUint64,
+	math.MaxUint64, math.MaxUint64, math.MaxUint64, math.MaxUint64, math.MaxUint64, math.MaxUint64, math.MaxUint64,
 }
 
 // next decodes a row over the one before.
 func (d *decoder) next() {
+	var row *[maxRow + wordSize]byte
+	if len(d.b) >= len(row) {
+		row = (*[maxRow + wordSize]byte)(d.b)
+	} else { // the end of the block: what lies behind it is read as zeros
+		row = new([maxRow + wordSize]byte)
+		copy(row[:], d.b)
+	}
+	head, at := binary.LittleEndian.Uint64(row[:]), uint64(headSize)
+	var fields [fieldCount]uint64
+	for i := range fields {
+		n := head >> (4 * i) & 0xf
+		fields[i] = binary.LittleEndian.Uint64(row[min(at, maxRow):]) & masks[n]
+		at += n
+	}
 	p := &d.row
-	flags := d.byte()
-	if flags&samePeer == 0 {
-		d.end(peerKindShift, &p.peerHi, &p.peerLo)
+	p.peerLo += uint64(unzigzag(fields[fieldPeer]))
+	p.hour = int32(int64(p.hour) + unzigzag(fields[fieldHour]))
+	p.hostLo += uint64(unzigzag(fields[fieldHost]))
+	p.rest ^= bits.ReverseBytes64(fields[fieldRest])
+	p.sensor = uint32(int64(p.sensor) + unzigzag(fields[fieldSensor]))
+	p.first = unzigzag(fields[fieldFirst]) + int64(p.hour)*int64(netcase.Hour)
+	p.last = p.first + unzigzag(fields[fieldLength])
+	p.octetsOut, p.octetsIn = int64(fields[fieldOctetsOut])-1, int64(fields[fieldOctetsIn])-1
+	p.packetsOut, p.packetsIn = int64(fields[fieldPacketsOut])-1, int64(fields[fieldPacketsIn])-1
+	p.flows, p.records = unzigzag(fields[fieldFlows])+1, unzigzag(fields[fieldRecords])+1
+	p.minutes = fields[fieldMinutes] ^ minuteBit(p.first)
+	p.others, p.agree, p.conflict = 0, 0, false
+	if flags := head >> flagsAt; flags != 0 {
+		at = p.decodeRare(flags, row, at)
 	}
-	if flags&sameHour == 0 {
-		p.hour = int32(int64(p.hour) + d.varint())
+	if d.fail = d.fail || at > maxRow || at > uint64(len(d.b)); !d.fail {
+		d.b = d.b[at:]
 	}
-	if flags&sameHost == 0 {
-		d.end(hostKindShift, &p.hostHi, &p.hostLo)
+}
+
+// decodeRare reads what few rows have; at is where it begins, and the result where it ends.
+func (p *packed) decodeRare(flags uint64, row *[maxRow + wordSize]byte, at uint64) uint64 {
+	word := func() (v uint64) {
+		v = binary.LittleEndian.Uint64(row[min(at, maxRow):])
+		at += wordSize
+		return v
 	}
-	if flags&sameRest == 0 {
-		p.rest = d.word()
+	if flags&peerHigh != 0 {
+		p.peerHi = word()
 	}
-	if flags&sameSensor == 0 {
-		p.sensor = uint32(d.uvarint())
-	}
-	p.first = d.varint() + int64(p.hour)*3_600_000
-	if flags&oneFlow != 0 {
-		p.flows, p.records, p.last, p.minutes = 1, 1, p.first, minuteBit(p.first)
-	} else {
-		p.flows, p.records = d.varint(), d.varint()
-		p.last, p.minutes = p.first+d.varint(), d.word()
-	}
-	if flags&emptySizes != 0 {
-		p.octetsOut, p.octetsIn, p.packetsOut, p.packetsIn = -1, -1, -1, -1
-	} else {
-		p.octetsOut, p.octetsIn, p.packetsOut, p.packetsIn = d.varint(), d.varint(), d.varint(), d.varint()
+	if flags&hostHigh != 0 {
+		p.hostHi = word()
 	}
 	if flags&accountable != 0 {
-		p.others, p.agree = uint32(d.uvarint()), d.varint()
-		p.conflict = d.byte() == 1
-	} else {
-		p.others, p.agree, p.conflict = 0, 0, false
+		p.others = uint32(word())
+		at -= wordSize - 4
+		p.agree = int64(word())
+		p.conflict = word()&0xff == 1
+		at -= wordSize - 1
 	}
+	return at
 }
 
 // runWriter encodes rows that come in order.
 type runWriter struct {
 	run    *run
+	by     ordering
 	buf    []byte // whole blocks that are not placed, and the open one
 	start  int    // of the open block in buf
 	loose  int    // first block that is not placed
@@ -237,12 +231,18 @@ type runWriter struct {
 	before packed
 }
 
-func (k *keeper) newRun() *runWriter { return &runWriter{run: &run{keep: k}} }
+func (k *keeper) newRun(by ordering) *runWriter {
+	w := &runWriter{run: &run{keep: k}, by: by}
+	if spare, ok := k.buffers.Get().(*[]byte); ok {
+		w.buf = (*spare)[:0]
+	}
+	return w
+}
 
 func (w *runWriter) add(p *packed) error {
 	if w.open.rows == 0 {
 		w.before = packed{}
-		w.open = block{firstHour: p.hour, lastHour: p.hour}
+		w.open = block{firstHour: p.hour, lastHour: p.hour, lead: w.by.lead(p)}
 	}
 	w.buf = appendRow(w.buf, p, &w.before)
 	w.before = *p
@@ -306,12 +306,27 @@ func (w *runWriter) end() (*run, error) {
 			return nil, err
 		}
 	}
+	spare := w.buf
+	w.run.keep.buffers.Put(&spare)
 	w.buf = nil
 	return w.run, nil
 }
 
+// take appends the rows of another run, which come after its own.
+func (r *run) take(o *run) {
+	for _, b := range o.blocks {
+		if b.chunk != onDisk {
+			b.chunk += int32(len(r.chunks))
+		}
+		r.blocks = append(r.blocks, b)
+	}
+	r.chunks = append(r.chunks, o.chunks...)
+	r.rows, r.held = r.rows+o.rows, r.held+o.held
+	*o = run{keep: o.keep}
+}
+
 // blockSize is what a block's description takes.
-const blockSize = 40
+const blockSize = 56
 
 // load brings a block's bytes; scratch may be used for them.
 func (r *run) load(b *block, scratch []byte) ([]byte, error) {
@@ -347,6 +362,17 @@ type cursor struct {
 }
 
 func (r *run) cursor(want func(*block) bool) *cursor { return &cursor{run: r, want: want} }
+
+// cursorAt stands before the first row with a lead, or a little before that; nil:
+// before the first of all.
+func (r *run) cursorAt(from *lead) *cursor {
+	c := r.cursor(nil)
+	if from != nil {
+		at, _ := slices.BinarySearchFunc(r.blocks, *from, func(b block, l lead) int { return b.lead.compare(l) })
+		c.block = max(at-1, 0)
+	}
+	return c
+}
 
 // next moves to the next row, which is c.d.row; ok is false at the end.
 func (c *cursor) next() (ok bool, err error) {
@@ -424,6 +450,7 @@ type keeper struct {
 	workers int
 	alone   bool
 	table   int // rows of a table; 0: what the budget allows
+	buffers sync.Pool
 }
 
 // newKeeper keeps folds below a share of the memory that the process may take.
