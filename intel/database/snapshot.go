@@ -111,9 +111,8 @@ func (db *DB) Store(ctx context.Context, d Document) (Outcome, error) {
 
 // read parses the document as it would be used.
 func (db *DB) read(ctx context.Context, d *Document) (Snapshot, error) {
-	sum := sha256.Sum256(d.Body)
 	s := Snapshot{
-		Feed: d.Feed, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(d.Body)), Name: d.Name, Source: d.Source,
+		Feed: d.Feed, SHA256: digest(d.Body), Size: int64(len(d.Body)), Name: d.Name, Source: d.Source,
 		Given: d.Given, Retrieved: d.Retrieved, ETag: d.ETag, Modified: d.Modified, Licence: d.Licence, TLP: d.TLP,
 	}
 	if !s.Given.Known() {
@@ -260,14 +259,28 @@ func (db *DB) Body(ctx context.Context, sha string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("document %s: %w", sha, err)
 	}
-	body, err := db.open.DecodeAll(packed, nil)
+	body, err := db.unpack(packed, sha)
 	if err != nil {
 		return nil, fmt.Errorf("document %s: %w", sha, err)
 	}
-	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != sha {
-		return nil, fmt.Errorf("document %s: its bytes have changed", sha)
+	return body, nil
+}
+
+// unpack is what was packed, if it still has that digest.
+func (db *DB) unpack(packed []byte, sha string) ([]byte, error) {
+	body, err := db.open.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, err
+	}
+	if digest(body) != sha {
+		return nil, errors.New("its bytes have changed")
 	}
 	return body, nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Accept lets the newest snapshot of a feed be used although it was quarantined.
