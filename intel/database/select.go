@@ -26,12 +26,17 @@ func (db *DB) Files(ctx context.Context, w Window) ([]intel.File, error) {
 	}
 	var out []intel.File
 	for _, s := range bearing(all, w) {
-		out = append(out, s.file(func() (io.ReadCloser, error) {
-			body, err := db.Body(ctx, s.SHA256)
-			return io.NopCloser(bytes.NewReader(body)), err
-		}))
+		out = append(out, db.file(ctx, s))
 	}
 	return out, nil
+}
+
+// file is a snapshot as an input of package intel.
+func (db *DB) file(ctx context.Context, s Snapshot) intel.File {
+	return s.file(func() (io.ReadCloser, error) {
+		body, err := db.Body(ctx, s.SHA256)
+		return io.NopCloser(bytes.NewReader(body)), err
+	})
 }
 
 // bearing are the snapshots in use that bear on a window. All come by feed and

@@ -32,6 +32,7 @@ type Document struct {
 	TLP       string
 	Formats   []string // the formats that the feed is known to have; nil: any
 	Accept    bool     // use it whatever the guards say
+	ByHand    bool     // added by the user: what is no list of addresses is not kept
 }
 
 // Snapshot is a document as it stands in the catalogue.
@@ -64,6 +65,7 @@ const (
 	Stored      State = "stored"
 	Unchanged   State = "unchanged"
 	Quarantined State = "quarantined"
+	NoList      State = "no list" // added by hand, and not kept
 )
 
 // Outcome is what Store did.
@@ -84,6 +86,9 @@ func (db *DB) Store(ctx context.Context, d Document) (Outcome, error) {
 	now, err := db.read(ctx, &d)
 	if err != nil {
 		return Outcome{}, err
+	}
+	if d.ByHand && now.Report.Format == "" {
+		return Outcome{State: NoList, Snapshot: now}, nil
 	}
 	packed := db.pack.EncodeAll(d.Body, nil)
 	var out Outcome
