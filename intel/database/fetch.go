@@ -115,8 +115,8 @@ func taxiiCollection(ctx context.Context, get getter, f *Feed, _ *Snapshot) (*fe
 
 // add puts a part behind the others.
 func (f *fetched) add(resp *service.Response) error {
-	if len(f.body)+len(resp.Body) > maxDocument {
-		return fmt.Errorf("larger than %d bytes", maxDocument)
+	if len(f.body)+len(resp.Body) > MaxDocument {
+		return fmt.Errorf("larger than %d bytes", MaxDocument)
 	}
 	f.body = append(append(f.body, bytes.TrimSpace(resp.Body)...), '\n')
 	f.at = max(f.at, resp.RetrievedAt)

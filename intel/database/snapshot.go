@@ -15,8 +15,8 @@ import (
 	"netcase/intel"
 )
 
-// maxDocument bounds the bytes of one document.
-const maxDocument = 256 << 20
+// MaxDocument bounds the bytes of one document.
+const MaxDocument = 256 << 20
 
 // Document is what a feed handed out, or a file that was added.
 type Document struct {
@@ -80,8 +80,8 @@ type Outcome struct {
 //
 // Errors: a document that is too large, and those of the disk.
 func (db *DB) Store(ctx context.Context, d Document) (Outcome, error) {
-	if len(d.Body) > maxDocument {
-		return Outcome{}, fmt.Errorf("%s: larger than %d bytes", d.Feed, maxDocument)
+	if len(d.Body) > MaxDocument {
+		return Outcome{}, fmt.Errorf("%s: larger than %d bytes", d.Feed, MaxDocument)
 	}
 	now, err := db.read(ctx, &d)
 	if err != nil {
@@ -129,9 +129,18 @@ func (db *DB) read(ctx context.Context, d *Document) (Snapshot, error) {
 	}
 	s.Report = set.Feeds()[0]
 	s.Learned, s.LearnedBy = s.Report.Learned, s.Report.LearnedBy
-	s.Upheld = max(s.Learned, s.Given)
+	s.Upheld = max(s.Learned, d.handedOut())
 	s.Covered = set.Reaches()[0].Covered
 	return s, nil
+}
+
+// handedOut is when the document was certainly still handed out. A file that was
+// added by hand may be of any age.
+func (d *Document) handedOut() netcase.Time {
+	if d.ByHand {
+		return d.Given
+	}
+	return max(d.Given, d.Retrieved)
 }
 
 // file is the snapshot as an input of package intel.
