@@ -17,8 +17,9 @@ func otxSection() Format {
 		Doc:  "AlienVault OTX, sections geo, malware, passive_dns, url_list and reputation of an address, saved under its name.",
 		Fuzz: "FuzzJSON",
 		Detect: func(h *head) bool {
-			return h.hasAny("passive_dns", "url_list", "reputation.threat_score") || h.has("data[].detections") ||
-				h.has("country_code2", "flag_url") || len(h.json) == 1 && h.has("reputation") || len(h.json) == 3 && h.has("data", "count", "size")
+			return h.hasAny("passive_dns", "url_list", "reputation.threat_score", "reputation.activities") || h.has("data[].detections") ||
+				h.has("country_code2", "flag_url") || len(h.json) == 1 && h.has("reputation") ||
+				h.has("data", "count", "size") && !h.within("data[") && !h.within("data.")
 		},
 		Parse: func(s *sink, r io.Reader) error {
 			s.by(otx, otx, netcase.ClaimListed, "D")
