@@ -7,6 +7,7 @@ package intel
 import (
 	"io"
 	"net/netip"
+	"sync"
 
 	"github.com/gaissmai/bart"
 
@@ -96,6 +97,9 @@ type Set struct {
 	times []times
 	table *bart.Table[uint32] // prefix -> first of its records
 	front *front              // whether any IPv4 prefix holds an address
+
+	counted  sync.Once // of bySystem
+	bySystem map[uint32]int
 }
 
 // Len is the number of usable indicators.
