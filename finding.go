@@ -262,7 +262,8 @@ type SpikeFacts struct {
 	BinMinutes   int            `json:"bin_minutes"`
 	History      int            `json:"history"` // clean bins before the window
 	Window       Span           `json:"window"`
-	Support      Span           `json:"support"` // approximate 95 % support of the bounds
+	Fine         Span           `json:"fine,omitzero"` // the window in bins of five minutes, where every record is raw
+	Support      Span           `json:"support"`       // approximate 95 % support of the bounds
 	Observed     float64        `json:"observed"`
 	Expected     float64        `json:"expected"`
 	Ratio        float64        `json:"ratio"`
@@ -371,7 +372,7 @@ const (
 // AuthFacts describe login attempts, as login logs tell them or, by FromFlows, as flows
 // let one suppose.
 type AuthFacts struct {
-	Host          Endpoint      `json:"host"`            // of several the one with the most failures
+	Host          Endpoint      `json:"host"`            // not known where there are several
 	Hosts         []Endpoint    `json:"hosts,omitempty"` // at most ProfileHosts, sorted
 	HostCount     int           `json:"host_count,omitempty"`
 	Peers         []Endpoint    `json:"peers"` // at most MaxSources, sorted
@@ -395,7 +396,8 @@ type AuthFacts struct {
 	Period        time.Duration `json:"period,omitempty"`     // of PatternStale
 	FromFlows     bool          `json:"from_flows,omitempty"` // no login log: "consistent with", at most "likely"
 	Misconfigured bool          `json:"misconfigured,omitempty"`
-	Complete      bool          `json:"complete"`         // the log of the host covers at least 95 % of the span
-	Covered       float64       `json:"covered"`          // the share of the hours of the span with any record of that log
-	Source        *Profile      `json:"source,omitempty"` // what the log shows of the one source: an attempt is counted as a flow that was answered
+	Complete      bool          `json:"complete"`          // the log of the host covers at least 95 % of the span
+	Covered       float64       `json:"covered"`           // the share of the hours of the span with any record of that log
+	Source        *Profile      `json:"source,omitempty"`  // what the log shows of the one source: an attempt is counted as a flow that was answered
+	Sources       []Profile     `json:"sources,omitempty"` // the same of several sources, most failures first; at most MaxSources
 }

@@ -107,6 +107,7 @@ func setSurprise(a netcase.Attribution) (s float64) {
 const (
 	byAddress = "addresses"
 	byNetwork = "networks"
+	bySystem  = "autonomous systems"
 	byHostDim = "hosts"
 	byPortDim = "ports"
 	byReach   = "outcomes"
@@ -161,6 +162,7 @@ type breakdown struct {
 	ports    map[portKey]*part
 	reaches  map[netcase.Reach]*part
 	sensors  map[string]*part
+	systems  map[uint32]*part // 0: not known
 	cells    map[cell]float64
 	network  netip.Prefix
 	netPart  part
@@ -184,18 +186,26 @@ func newBreakdown(in *Input, s *seriesSet, r *rise) *breakdown {
 	b := &breakdown{
 		in: in, r: r, g: s.g, out: &attribution{unknown: true}, cells: map[cell]float64{},
 		hosts: map[netcase.Endpoint]*part{}, ports: map[portKey]*part{}, reaches: map[netcase.Reach]*part{}, sensors: map[string]*part{},
+		systems: map[uint32]*part{},
 	}
 	b.compareWith()
 	networks := b.newRanking(byNetwork)
 	addresses := b.newRanking(byAddress)
 	b.out.rankings = []*ranking{addresses, networks}
-	b.readPeers(addresses, networks)
+	if r.line.distinct {
+		b.readItems(addresses, networks)
+	} else {
+		b.readPeers(addresses, networks)
+	}
 	b.out.rankings = append(b.out.rankings,
 		rest(b, byHostDim, b.hosts, netcase.Endpoint.String),
 		rest(b, byPortDim, b.ports, func(k portKey) string { return cube.PortName(k.port, k.proto) }),
 		rest(b, byReach, b.reaches, netcase.Reach.String),
 		rest(b, bySensor, b.sensors, func(s string) string { return s }),
 	)
+	if len(b.systems) > 1 || len(b.systems) == 1 && b.systems[0] == nil {
+		b.out.rankings = append(b.out.rankings, rest(b, bySystem, b.systems, systemName))
+	}
 	b.finish()
 	return b
 }
@@ -266,6 +276,9 @@ func (b *breakdown) eachRow(visit func(row *cube.Row, bin int)) {
 // holds tells whether a row belongs to the series. Names are written only where
 // the cheap comparison leaves it open.
 func (l *line) holds(row *cube.Row) bool {
+	if l.distinct {
+		return true
+	}
 	switch l.by {
 	case cube.ByDirection:
 		return true
@@ -418,6 +431,11 @@ func (a *attribution) trimListed() {
 func (b *breakdown) endNetwork(networks *ranking) {
 	if b.netPart != (part{}) && b.network.IsValid() {
 		networks.add(b.network.String(), b.netPart, false)
+		if b.in.Intel != nil {
+			s := autonomousSystem(b.in, b.network.Addr())
+			tell(b.systems, s, true, b.netPart.in)
+			tell(b.systems, s, false, b.netPart.before)
+		}
 	}
 	b.netPart = part{}
 }
@@ -512,13 +530,18 @@ func (a *attribution) stackDimension() (string, []netcase.Contribution) {
 			return byAddress, x.Elements
 		}
 	}
-	if len(a.answers) > 0 && len(a.answers[0].Elements) > 0 {
-		return a.answers[0].Dimension, a.answers[0].Elements
+	for _, x := range a.answers {
+		if x.Dimension != bySystem && len(x.Elements) > 0 {
+			return x.Dimension, x.Elements
+		}
 	}
 	return byAddress, a.rankings[0].top
 }
 
 func (b *breakdown) chooseStack() {
+	if b.r.line.distinct {
+		return
+	}
 	_, chosen := b.out.stackDimension()
 	for _, c := range chosen[:min(len(chosen), spikeStack)] {
 		b.out.stack = append(b.out.stack, c.Name)
@@ -541,6 +564,9 @@ func (a *attribution) peersToCite() []netcase.Endpoint {
 
 // secondReading counts the large cells exactly, and the contributors bin by bin.
 func (b *breakdown) secondReading() {
+	if b.r.line.distinct {
+		return // sources are counted there, not flows
+	}
 	exact := make(map[cell]*part, len(b.cells))
 	for c := range b.cells {
 		exact[c] = &part{}
@@ -590,6 +616,8 @@ func elementOf(row *cube.Row, dimension string) string {
 		return row.Peer.String()
 	case byNetwork:
 		return networkOf(row.Peer.Addr).String()
+	case bySystem:
+		return "" // its bins are not stacked: that would ask the lists for every row
 	case byHostDim:
 		return row.Host.String()
 	case byPortDim:

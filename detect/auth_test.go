@@ -82,7 +82,7 @@ func TestAuthTable(t *testing.T) {
 		{"5 failures in 50 s", guess(5, 10*second), nil},
 		{"11 minutes apart, the 10th", guess(10, 11*netcase.Minute), nil},
 		{"11 minutes apart, the 11th", guess(11, 11*netcase.Minute), []string{"bruteforce"}},
-		{"4 failures, then a login", typo, nil},
+		{"4 failures, then a login", typo, []string{"typing errors"}},
 		{"30 failures, then two records of a login", won, []string{"success-after-failure A", "bruteforce"}},
 		{"then a login from elsewhere", other, []string{"success-after-failure B", "bruteforce"}},
 		{"then a login of another account", third, []string{"success-after-failure C", "bruteforce"}},
@@ -141,5 +141,299 @@ func TestAuthWithoutSource(t *testing.T) {
 		if want == 1 && (found[0].Kind != "failures without a source" || found[0].Evidence[0].Numbers["nameless"] != 40) {
 			t.Errorf("%+v", found[0])
 		}
+	}
+}
+
+// fromMany is failures of many networks against accounts, a few each.
+func fromMany(sources, tries int, gap netcase.Time, account func(int) string, o netcase.LoginOutcome) (x logins) {
+	for i := range sources * tries {
+		x.add(netcase.Time(i)*gap, fmt.Sprintf("91.%d.30.%d", 20+i%sources, 1+i%sources), account(i), o)
+	}
+	return x
+}
+
+func named(name string) func(int) string { return func(int) string { return name } }
+
+func numbered(n int) func(int) string {
+	return func(i int) string { return fmt.Sprintf("user%d", i%n) }
+}
+
+// blockedAs is n refusals by policy with a code.
+func (x *logins) blockedAs(at netcase.Time, n int, code string) {
+	for i := range n {
+		x.add(at+netcase.Time(i)*netcase.Second, guesser, "alice", netcase.LoginBlocked)
+		(*x)[len(*x)-1].Detail = code
+	}
+}
+
+// TestAuthSpread: sources that stay below every threshold by themselves, and what only
+// looks like them.
+func TestAuthSpread(t *testing.T) {
+	const second = netcase.Second
+	slow := fromMany(12, 2, 3*netcase.Hour, named("alice"), netcase.LoginWrongPassword)
+	roaming := logins{} // one person on the move, who gets in at last each time
+	for i := range 20 {
+		peer := fmt.Sprintf("91.%d.30.7", 20+i)
+		roaming.add(netcase.Time(i)*5*netcase.Hour, peer, "alice", netcase.LoginWrongPassword)
+		roaming.add(netcase.Time(i)*5*netcase.Hour+20*second, peer, "alice", netcase.LoginSucceeded)
+	}
+	carrier := fromMany(5, 4, 3*netcase.Hour, named("alice"), netcase.LoginWrongPassword)
+	inside := logins{}
+	for i := range 24 {
+		inside.add(netcase.Time(i)*3*netcase.Hour, fmt.Sprintf("10.0.%d.9", i%12), "administrator", netcase.LoginWrongPassword)
+	}
+	cluster := logins{}
+	for i := range 24 {
+		cluster.add(netcase.Time(i)*2*netcase.Minute, fmt.Sprintf("91.20.30.%d", 1+i), fmt.Sprintf("user%d", i), netcase.LoginWrongPassword)
+	}
+	won := slices.Clone(slow)
+	won.add(73*netcase.Hour, "77.1.2.3", "alice", netcase.LoginSucceeded)
+	key := slices.Clone(won)
+	key[len(key)-1].Method = "publickey"
+	names := fromMany(30, 1, 20*netcase.Minute, numbered(1000), netcase.LoginNoAccount)
+	wave := fromMany(30, 1, 90*second, numbered(30), netcase.LoginWrongPassword)
+	people := logins{} // as many people who mistype, and then get in
+	for i, l := range wave {
+		people = append(people, l)
+		people.add(netcase.Time(i)*90*second+10*second, l.Peer.Addr.String(), l.Account, netcase.LoginSucceeded)
+	}
+	for _, c := range []struct {
+		name string
+		x    logins
+		want []string
+	}{
+		{"12 networks, 2 tries each in three days", slow, []string{"distributed bruteforce"}},
+		{"the same, and then a login from elsewhere", won, []string{"success-after-failure B", "distributed bruteforce"}},
+		{"the same, but with a key", key, []string{"distributed bruteforce"}},
+		{"one person on the move", roaming, nil},
+		{"few networks", carrier, nil},
+		{"administrators inside", inside, nil},
+		{"24 addresses of one network, an account each", cluster, []string{"spray"}},
+		{"30 networks, names that do not exist", names, []string{"distributed bruteforce"}},
+		{"30 accounts, a wrong password each, from 30 networks in an hour", wave, []string{"spray"}},
+		{"30 people who mistype once and come in", people, nil},
+	} {
+		got := c.x.kinds(t)
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// A town where 30 people mistype every working hour is no spray; three times as many in
+// one hour are.
+func TestAuthSpreadOverUsual(t *testing.T) {
+	days := logins{}
+	for h := range 10 * 24 {
+		n := 30
+		if h == 10*24-1 {
+			n = 90
+		}
+		for i := range n {
+			days.add(netcase.Time(h)*netcase.Hour+netcase.Time(i)*30*netcase.Second, fmt.Sprintf("91.%d.%d.4", 20+i, h%200), fmt.Sprintf("user%d-%d", h, i), netcase.LoginWrongPassword)
+		}
+	}
+	if got := days[:len(days)-90].kinds(t); slices.Contains(got, "spray") {
+		t.Errorf("usual days: %q", got)
+	}
+	if got := days.kinds(t); !slices.Contains(got, "spray") {
+		t.Errorf("an unusual hour: %q", got)
+	}
+}
+
+// TestAuthLockouts: what is refused unseen is no guess, and lockouts speak where the
+// failures stop.
+func TestAuthLockouts(t *testing.T) {
+	refused := guess(3, netcase.Second)
+	refused.blockedAs(10*netcase.Second, 40, "0xC000006D/0xC0000234")
+	phone := slices.Clone(refused)
+	for i := range phone {
+		phone[i].Peer = end("10.0.0.7")
+	}
+	lock := func(n int, gap netcase.Time, account func(int) string) (x logins) {
+		for i := range n {
+			x.add(netcase.Time(i)*gap, guesser, account(i), "")
+			x[i].Event, x[i].Peer, x[i].Workstation = netcase.LoginLockout, netcase.Endpoint{}, "KALI"
+		}
+		return x
+	}
+	disabled := guess(10, netcase.Second)
+	disabled.blockedAs(netcase.Minute, 1, "0xC0000072")
+	always := logins{}
+	always.blockedAs(0, 4, "0xC0000072")
+	for _, c := range []struct {
+		name string
+		x    logins
+		want []string
+	}{
+		{"3 wrong passwords, then 40 refusals of a locked account", refused, []string{"bruteforce"}},
+		{"the same from inside", phone, nil},
+		{"one lockout", lock(1, 0, named("alice")), nil},
+		{"3 lockouts of one account in a day", lock(3, 7*netcase.Hour, named("alice")), []string{"lockouts"}},
+		{"3 lockouts in three days", lock(3, 30*netcase.Hour, named("alice")), nil},
+		{"5 accounts locked within an hour", lock(5, 10*netcase.Minute, numbered(5)), []string{"lockouts"}},
+		{"disabled, after many wrong passwords", disabled, []string{"bruteforce", "password known"}},
+		{"disabled, whatever the password", always, nil},
+	} {
+		got := c.x.kinds(t)
+		slices.Sort(got)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	w := newTraffic()
+	w.batch.Logins = refused
+	if a := w.find(t, auth())[0].Auth; a.Failures != 3 || a.Locked != 40 {
+		t.Errorf("%d failures, %d locked", a.Failures, a.Locked)
+	}
+}
+
+// A program with an old password fails like a clock; a person does not, and a stranger's
+// clock is no misconfiguration.
+func TestAuthStale(t *testing.T) {
+	service := func(peer string, jitter int) (x logins) {
+		random := rand.New(rand.NewPCG(7, 7))
+		for i := range 60 {
+			at := netcase.Time(i)*5*netcase.Minute + netcase.Time(random.IntN(jitter+1))*netcase.Second
+			for k := range 3 {
+				x.add(at+netcase.Time(k)*netcase.Second, peer, "svc-backup", netcase.LoginWrongPassword)
+			}
+		}
+		return x
+	}
+	two := service("10.0.0.9", 3)
+	two[7].Account = "other"
+	for name, c := range map[string]struct {
+		x    logins
+		want string
+	}{
+		"service":               {service("10.0.0.9", 3), "stale credentials"},
+		"uneven":                {service("10.0.0.9", 240), "bruteforce"},
+		"from outside":          {service(guesser, 3), "bruteforce"},
+		"more than one account": {two, "bruteforce"},
+	} {
+		w := newTraffic()
+		w.batch.Logins = c.x
+		found := w.find(t, auth())
+		if len(found) != 1 || found[0].Kind != c.want {
+			t.Fatalf("%s: %d findings, %s", name, len(found), found[0].Title)
+		}
+		if a := found[0].Auth; (c.want == "stale credentials") != a.Misconfigured || a.Misconfigured && (a.Period.Minutes() < 4.8 || a.Period.Minutes() > 5.2) {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+}
+
+// TestAuthOfSeveralLogs: one log has the failures, another the login; Windows writes a
+// login twice; a line that stands twice in a log is one attempt.
+func TestAuthOfSeveralLogs(t *testing.T) {
+	x := guess(30, 2*netcase.Second)
+	for i := range x {
+		x[i].Sensor = "zeek"
+	}
+	x.add(2*netcase.Minute, guesser, "alice", netcase.LoginSucceeded)
+	x[30].Sensor, x[30].Host = "syslog/bastion", netcase.Endpoint{Addr: end("10.0.0.4").Addr}
+	if got := x.kinds(t); !slices.Equal(got, []string{"success-after-failure A", "bruteforce"}) {
+		t.Errorf("%q", got)
+	}
+	few := guess(3, 5*netcase.Second)
+	for i := range 3 {
+		l := few[i]
+		l.PeerPort = 50000
+		few[i] = l
+		few = append(few, l)
+	}
+	if got := few.kinds(t); len(got) != 0 {
+		t.Errorf("lines that stand twice: %q", got)
+	}
+	rdp := logins{} // with network level authentication the Security log has no address
+	for i := range 8 {
+		at := netcase.Time(i) * 10 * netcase.Second
+		rdp.add(at, guesser, "", "")
+		rdp[len(rdp)-1].Event, rdp[len(rdp)-1].Service = netcase.LoginConnect, "rdp"
+		rdp.add(at+netcase.Second, guesser, "alice", netcase.LoginWrongPassword)
+		l := &rdp[len(rdp)-1]
+		l.Peer, l.Kind, l.Sensor = netcase.Endpoint{}, "network", "windows/dc"
+		rdp.add(at+netcase.Second, guesser, "", netcase.LoginFailed)
+		l = &rdp[len(rdp)-1]
+		l.Service, l.Sensor = "rdp", "windows/dc"
+	}
+	w := newTraffic()
+	w.batch.Logins = rdp
+	found := w.find(t, auth())
+	if len(found) != 1 || found[0].Auth.Failures != 8 || found[0].Auth.Peers[0] != end(guesser) {
+		t.Errorf("%d findings: %s", len(found), found[0].Title)
+	}
+}
+
+// TestAuthHistory: what lies before the span is context: the source that an account came
+// from a week ago is not new to it, and a success of then is not told as new.
+func TestAuthHistory(t *testing.T) {
+	week := 7 * netcase.Day
+	home, won := logins{}, logins{}
+	home.add(0, guesser, "alice", netcase.LoginSucceeded)
+	for i := range 31 {
+		o := netcase.LoginWrongPassword
+		if i == 30 {
+			o = netcase.LoginSucceeded
+		}
+		home.add(week+netcase.Time(i)*2*netcase.Second, guesser, "alice", o)
+		won.add(netcase.Time(i)*2*netcase.Second, guesser, "alice", o)
+	}
+	won.add(week+netcase.Hour, "10.0.0.7", "alice", netcase.LoginSucceeded)
+	find := func(x logins) []netcase.Finding {
+		w := newTraffic()
+		w.batch.Logins = x
+		w.span = netcase.Span{Start: monday + week, End: monday + week + netcase.Day}
+		return w.find(t, auth())
+	}
+	found := find(home)
+	if len(found) != 2 || found[0].Auth.Grade != "C" || found[0].Auth.NewSource != netcase.False {
+		t.Errorf("at home: %d findings, %+v", len(found), found[0].Auth)
+	}
+	if found := find(won); len(found) != 0 {
+		t.Errorf("before the span: %s", found[0].Title)
+	}
+	month := slices.Clone(won[:31])
+	for i := range month {
+		month[i].Time += 40 * netcase.Day
+	}
+	month = append(logins{{Time: monday, Host: end("10.0.0.4"), Peer: end("10.0.0.8"), Account: "bob", Outcome: netcase.LoginSucceeded, Count: 1, Sensor: "windows/dc"}}, month...)
+	for days, want := range map[netcase.Time]netcase.State{0: netcase.True, 20: netcase.Unknown} {
+		x := slices.Clone(month)
+		x[0].Time += days * netcase.Day
+		w := newTraffic()
+		w.batch.Logins = x
+		if a := w.find(t, auth())[0].Auth; a.Grade != "A" || a.NewSource != want {
+			t.Errorf("log begins on day %d: %+v", days, a)
+		}
+	}
+}
+
+// TestAuthIsBounded: a flood of sources and accounts pushes out small ones, and the one
+// who guesses in it is still seen.
+func TestAuthIsBounded(t *testing.T) {
+	s := &scene{}
+	n := mostAuthTracks + 20_000
+	for i := range n {
+		s.logins = append(s.logins, netcase.Login{
+			Time: noon + netcase.Time(i)*10, Host: end("10.0.0.4"), Peer: end(fmt.Sprintf("%d.%d.%d.9", 20+i>>16, i>>8&255, i&255)),
+			Account: fmt.Sprint("u", i), Outcome: netcase.LoginNoAccount, Count: 1, Sensor: "windows/h",
+		})
+		if i%500 == 0 {
+			l := s.logins[len(s.logins)-1]
+			l.Peer, l.Account, l.Outcome = end(guesser), "alice", netcase.LoginWrongPassword
+			s.logins = append(s.logins, l)
+		}
+	}
+	found := s.run(t, auth())
+	kinds := map[string]int{}
+	for _, f := range found {
+		kinds[f.Kind]++
+	}
+	if kinds["bruteforce"] != 1 || kinds["sources beyond the bound"] != 1 {
+		t.Errorf("%v", kinds)
 	}
 }

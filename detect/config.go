@@ -19,6 +19,7 @@ type Config struct {
 	FloodRatio     float64         // smallest load over the expected
 	Draws          int             // Monte Carlo draws for the window
 	Seed           uint64          // of every random draw
+	Auth           AuthConfig
 }
 
 // DefaultConfig is what the method proposes.
@@ -29,5 +30,6 @@ func DefaultConfig() Config {
 		WalkAlpha:    0.01, WalkDetection: 0.99, WalkScanner: 0.2,
 		SpikeQ: 0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
 		FloodFlows: 1000, FloodRatio: 10,
+		Auth: DefaultAuthConfig(),
 	}
 }

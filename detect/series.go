@@ -24,6 +24,7 @@ const (
 type line struct {
 	direction  netcase.Direction
 	by         cube.By
+	distinct   bool // counts sources, not flows; by is ByTotal
 	value      string
 	host       netcase.Endpoint // of a series by host
 	port       uint16           // of a series by port
@@ -78,6 +79,7 @@ func newSeriesSet(in *Input) *seriesSet {
 	s.readLines(in, lineReach, cube.ByReach)
 	s.readLines(in, lineHost, cube.ByHost)
 	s.readLines(in, linePort, cube.ByPort)
+	s.readSources(in)
 	s.keepLargest()
 	s.judge(in)
 	return s
@@ -370,6 +372,9 @@ func (l *line) parse() {
 
 // called is the name of the series, with the noun of what it counts.
 func (l *line) called(nouns string) string {
+	if l.distinct {
+		return "distinct " + l.direction.String() + " sources"
+	}
 	name := l.direction.String() + " " + nouns
 	switch l.by {
 	case cube.ByHost:
@@ -391,7 +396,7 @@ func (s *seriesSet) keepLargest() {
 	var totals []*line
 	var single []ranked
 	for _, l := range s.lines {
-		if l.by == cube.ByDirection {
+		if l.by == cube.ByDirection || l.distinct {
 			totals = append(totals, l)
 			continue
 		}

@@ -36,6 +36,7 @@ const (
 	lineReach
 	lineHost
 	linePort
+	lineMinutes
 )
 
 func askSpike(Config) Questions {
@@ -46,6 +47,7 @@ func askSpike(Config) Questions {
 		lineReach:      {By: cube.ByReach, Directions: inbound},
 		lineHost:       {By: cube.ByHost, Directions: inbound},
 		linePort:       {By: cube.ByPort, Directions: inbound},
+		lineMinutes:    {Step: cube.MinuteStep, By: cube.ByDirection, Directions: spikeDirections[:]},
 	}}
 	for _, d := range spikeDirections {
 		q.Rows = append(q.Rows, cube.Question{Kind: cube.Peers, Directions: []netcase.Direction{d}})
@@ -123,6 +125,7 @@ func (s *seriesSet) rises(in *Input) []rise {
 		}
 		out = append(out, found...)
 	}
+	out = append(out, s.hiddenSources(in, covered)...)
 	out = append(out, s.hiddenRises(in, covered)...)
 	for i := range out {
 		out[i].tag = "rise " + strconv.Itoa(i+1)
@@ -146,7 +149,7 @@ func (s *seriesSet) hiddenRises(in *Input, covered []bool) []rise {
 	var out []rise
 	inbound := s.total(netcase.Inbound)
 	for _, l := range s.lines {
-		if l.by == cube.ByDirection || len(out) == spikeLines || inbound == nil {
+		if l.by == cube.ByDirection || l.distinct || len(out) == spikeLines || inbound == nil {
 			continue
 		}
 		for _, r := range s.windows(in, l) {

@@ -21,6 +21,9 @@ func (r *rise) finding(in *Input, s *seriesSet) netcase.Finding {
 		r.kind, r.flagged = "description", nil
 		r.why = fmt.Sprintf("no judgement: sensors that were not there before explain %s of the excess; a new source of records looks the same", percent(a.newborn))
 	}
+	if r.line.distinct {
+		unit = "source"
+	}
 	facts := r.facts(in, s, a, unit)
 	f := netcase.Finding{
 		Kind: r.kind, Title: r.title(s, facts), Direction: r.line.direction, Span: s.g.span(r.from, r.to),
@@ -33,7 +36,7 @@ func (r *rise) finding(in *Input, s *seriesSet) netcase.Finding {
 	if !facts.Described {
 		f.Evidence = append(f.Evidence, r.shareEvidence(s, facts, a))
 	}
-	if a.listed != nil {
+	if a.listed != nil && !r.line.distinct {
 		f.Evidence = append(f.Evidence, r.listedEvidence(s, facts, a, unit))
 	}
 	return f
@@ -57,6 +60,7 @@ func (r *rise) facts(in *Input, s *seriesSet, a *attribution, unit string) *netc
 		f.LLR, f.Q = r.window.stat, r.q
 		f.WindowP = r.windowP(in, s)
 		f.Kusto = r.kusto(s)
+		f.Fine = r.fine(in, s)
 	}
 	f.Points = r.points(s, a)
 	return f
@@ -229,12 +233,19 @@ func (r *rise) windowEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts) ne
 	return netcase.Evidence{
 		Statement: fmt.Sprintf("The window with the largest likelihood ratio is %s (LLR %.2f, p = %s); its bounds may lie anywhere in %s. "+
 			"In Kusto's scale the bin from %s scores %.1f%s; Sentinel's own rule asks for %g.", f.Window, f.LLR, small(f.WindowP), f.Support,
-			minute(k.At), k.Score, seasonText(k.PeriodHours), kustoAnomaly),
+			minute(k.At), k.Score, seasonText(k.PeriodHours), kustoAnomaly) + fineText(f.Fine),
 		Numbers:   map[string]float64{"llr": f.LLR, "p": f.WindowP, "draws": float64(in.Config.Draws), "kusto_score": k.Score},
 		Selection: r.selection(s),
 		Method: fmt.Sprintf("spike: temporal scan statistic, windows of at most %d bins, %d draws from the fitted negative binomials, seed %d; "+
 			"support: windows with LLR >= maximum - %g; Kusto: series_decompose_anomalies(n, %g, %d, 'linefit')", s.longest(s.means(r.base, make([]bool, s.g.bins()))), in.Config.Draws, in.Config.Seed, supportDrop, kustoThreshold, k.PeriodHours/int(s.g.hours)),
 	}
+}
+
+func fineText(s netcase.Span) string {
+	if s.Length() == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" In bins of five minutes it reaches from %s to %s UTC.", minute(s.Start), minute(s.End))
 }
 
 func seasonText(hours int) string {
@@ -254,30 +265,38 @@ func (r *rise) shareEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution
 			parts = append(parts, x.Dimension+" do not explain it")
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("%s explain %s (%s)", x.Dimension, partOf(x.Share, excess), elementList(x.Elements, excess)))
+		parts = append(parts, fmt.Sprintf("%s explain %s (%s)", x.Dimension, partOf(x.Share, excess, r.line.noun()), elementList(x.Elements, excess, r.line.noun())))
 	}
-	text := fmt.Sprintf("The excess of %s flows: %s. ", amount(excess), strings.Join(parts, "; "))
-	text += fmt.Sprintf("Not met in the hours it is compared with: %s of %s, with %s flows.",
-		thousands(int64(a.freshN)), count(a.peers, "address"), amount(a.fresh.in))
+	text := fmt.Sprintf("The excess of %s %s: %s. ", amount(excess), plural(r.line.noun()), strings.Join(parts, "; "))
+	text += fmt.Sprintf("Not met in the hours it is compared with: %s of %s, with %s %s.",
+		thousands(int64(a.freshN)), count(a.peers, "address"), amount(a.fresh.in), plural(r.line.noun()))
 	return netcase.Evidence{
 		Statement: text, Selection: r.selection(s),
 		Numbers: map[string]float64{"excess": excess, "new_addresses": float64(a.freshN), "new_flows": a.fresh.in, "new_share": fresh},
-		Method: fmt.Sprintf("spike: explanatory power (O-E of the element over O-E of all) and surprise (Jensen–Shannon, bits) by address, /24 or /48, host, port, outcome and sensor; "+
+		Method: fmt.Sprintf("spike: explanatory power (O-E of the element over O-E of all) and surprise (Jensen–Shannon, bits) by address, /24 or /48, autonomous system where lists name it, host, port, outcome and sensor; "+
 			"E of an element is E of all times its share of the compared hours, %g where it was never met; set by falling surprise with power >= %g until %g; no answer below %g bit",
 			newElement, elementShare, setShare, leastDivergence),
 	}
 }
 
-// partOf is a share of an excess with its counts: "718 of 4,178 flows, 17 %".
-func partOf(share, excess float64) string {
-	return fmt.Sprintf("%s of %s flows, %s", amount(math.Round(share*excess)), amount(excess), percent(share))
+// noun is what a series counts.
+func (l *line) noun() string {
+	if l.distinct {
+		return "source"
+	}
+	return "flow"
 }
 
-func elementList(e []netcase.Contribution, excess float64) string {
+// partOf is a share of an excess with its counts: "718 of 4,178 flows, 17 %".
+func partOf(share, excess float64, noun string) string {
+	return fmt.Sprintf("%s of %s %s, %s", amount(math.Round(share*excess)), amount(excess), plural(noun), percent(share))
+}
+
+func elementList(e []netcase.Contribution, excess float64, noun string) string {
 	const shown = 4
 	var parts []string
 	for _, c := range e[:min(len(e), shown)] {
-		parts = append(parts, fmt.Sprintf("%s: %s, %s", c.Name, count(int64(math.Round(c.Share*excess)), "flow"), percent(c.Share)))
+		parts = append(parts, fmt.Sprintf("%s: %s, %s", c.Name, count(int64(math.Round(c.Share*excess)), noun), percent(c.Share)))
 	}
 	if len(e) > shown {
 		parts = append(parts, fmt.Sprintf("%d more", len(e)-shown))
@@ -294,7 +313,7 @@ func (r *rise) listedEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attributio
 	}
 	observed := sum(r.line.x[r.from:r.to])
 	if !f.Described {
-		e.Statement = fmt.Sprintf("%s had %s of the %s %s; of the excess that is %s.", l.Name, amount(l.Observed), amount(observed), plural(unit), partOf(l.Share, f.Excess))
+		e.Statement = fmt.Sprintf("%s had %s of the %s %s; of the excess that is %s.", l.Name, amount(l.Observed), amount(observed), plural(unit), partOf(l.Share, f.Excess, "flow"))
 	} else {
 		e.Statement = fmt.Sprintf("%s had %s of the %s %s (%s).", l.Name, amount(l.Observed), amount(observed), plural(unit), percent(l.Observed/max(observed, 1)))
 	}

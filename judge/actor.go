@@ -66,6 +66,12 @@ func actorsOf(findings []netcase.Finding) []*actor {
 			}
 		case f.Auth != nil && f.Auth.Source != nil && f.Auth.Source.Direction == netcase.Inbound:
 			get(i, f.Auth.Source, false).seeLogins(*f.Auth.Source)
+		case f.Auth != nil:
+			for j := range f.Auth.Sources {
+				if s := &f.Auth.Sources[j]; s.Direction == netcase.Inbound {
+					get(i, s, false).seeLogins(*s)
+				}
+			}
 		}
 	}
 	cards := cardsByAddress(findings)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"netcase"
 	"netcase/chart"
@@ -384,22 +385,110 @@ func ownerFacts(c *netcase.Case, o *netcase.OwnerFacts) Facts {
 }
 
 func authFacts(c *netcase.Case, a *netcase.AuthFacts) Facts {
-	cover := "less than 0.95 of the span, or not known how much"
-	if a.Complete {
-		cover = "at least 0.95 of the span"
+	cover := fmt.Sprintf("%.0f %% of the hours of the span: less than the 95 %% at which its silence says something", 100*a.Covered)
+	switch {
+	case a.FromFlows:
+		cover = ""
+	case a.Complete:
+		cover = fmt.Sprintf("%.0f %% of the hours of the span", 100*a.Covered)
 	}
 	pattern := string(a.Pattern)
 	if a.Grade != "" {
 		pattern += ", grade " + a.Grade
 	}
+	if a.FromFlows {
+		pattern += ", by flows alone"
+	}
+	hosts := hostsText(c, a.Hosts, a.HostCount, 6)
+	if len(a.Hosts) == 0 && a.Host.Known() {
+		hosts = named(c, a.Host)
+	}
 	return Facts{Items: filled([]Fact{
-		{Label: "Host", Value: named(c, a.Host), Quoted: true},
+		{Label: "Hosts", Value: hosts, Quoted: true},
 		{Label: "Pattern", Value: pattern},
-		{Label: "Sources", Value: hostsText(c, a.Peers, a.PeerCount, 6), Quoted: true},
-		{Label: "Accounts", Value: strings.Join(a.Accounts, ", "), Quoted: true},
-		{Label: "Logins", Value: fmt.Sprintf("%s failed, %s succeeded", count(a.Failures), count(a.Successes))},
+		{Label: "Sources", Value: sourcesText(c, a), Quoted: true},
+		{Label: "Accounts", Value: accountsText(a), Quoted: true},
+		{Label: "Service", Value: a.Service, Quoted: true},
+		{Label: "Logins", Value: attemptsText(a)},
+		{Label: "First login", Value: loginText(a), Quoted: true},
+		{Label: "Source new to the account", Value: newSourceText(a.NewSource)},
+		{Label: "Pace", Value: paceText(a)},
 		{Label: "The log covers", Value: cover},
 	})}
+}
+
+func sourcesText(c *netcase.Case, a *netcase.AuthFacts) string {
+	if len(a.Peers) == 0 && a.PeerCount == 0 {
+		return ""
+	}
+	s := hostsText(c, a.Peers, a.PeerCount, 6)
+	if a.PeerCount > 1 && a.Networks > 0 {
+		s += ", in " + plural(a.Networks, "network", "networks")
+		if a.ASNs > 0 {
+			s += " of " + plural(a.ASNs, "operator", "operators")
+		}
+	}
+	return s
+}
+
+func accountsText(a *netcase.AuthFacts) string {
+	s := strings.Join(a.Accounts, ", ")
+	if more := a.AccountCount - len(a.Accounts); more > 0 {
+		s += fmt.Sprintf(" and %s more", count(int64(more)))
+	}
+	return s
+}
+
+// attemptsText counts attempts; nothing where no log tells of any.
+func attemptsText(a *netcase.AuthFacts) string {
+	if a.FromFlows {
+		return "no login log tells of any"
+	}
+	parts := []string{count(a.Failures) + " failed"}
+	if a.NoAccount > 0 {
+		parts = append(parts, count(a.NoAccount)+" of them for accounts that do not exist")
+	}
+	parts = append(parts, count(a.Successes)+" succeeded")
+	if a.Locked > 0 {
+		parts = append(parts, count(a.Locked)+" refused because the account was locked")
+	}
+	if a.Lockouts > 0 {
+		parts = append(parts, count(a.Lockouts)+" lockouts on record")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func loginText(a *netcase.AuthFacts) string {
+	if !a.LoginAt.Known() {
+		return ""
+	}
+	s := a.LoginAt.Short() + " UTC"
+	if a.Session != "" {
+		s += ", session " + a.Session
+	}
+	return s
+}
+
+func newSourceText(s netcase.State) string {
+	switch s {
+	case netcase.True:
+		return "yes: not seen in the 30 days before"
+	case netcase.False:
+		return "no: the account came from there before"
+	case netcase.Unknown:
+		return "not seen before, but the log reaches back less than 30 days"
+	}
+	return ""
+}
+
+func paceText(a *netcase.AuthFacts) string {
+	switch {
+	case a.Period > 0:
+		return "one every " + a.Period.Round(time.Second).String()
+	case a.Bucket != "":
+		return "above the " + a.Bucket + " threshold"
+	}
+	return ""
 }
 
 func filled(items []Fact) (out []Fact) {
