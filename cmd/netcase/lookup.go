@@ -21,12 +21,13 @@ import (
 )
 
 type lookupCmd struct {
-	What  []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
-	Intel []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." required:"" placeholder:"PATH[@DATE]" sep:"none"`
-	AsOf  string   `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
-	JSON  bool     `name:"json" help:"Print one JSON object a line."`
-	Hits  bool     `help:"Only addresses that some list knows."`
-	Lines bool     `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
+	What    []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
+	Intel   []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
+	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
+	AsOf    string   `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
+	JSON    bool     `name:"json" help:"Print one JSON object a line."`
+	Hits    bool     `help:"Only addresses that some list knows."`
+	Lines   bool     `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
 }
 
 // Help gives examples.
@@ -44,7 +45,14 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	set, err := hunt.LoadIntel(ctx, paths)
+	db, err := useDatabase(c.IntelDB)
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 && db == "" {
+		return usagef("--intel lists/ reads files; netcase intel update fills a database", "there is no intelligence to look into: neither --intel nor a database")
+	}
+	set, err := hunt.LoadIntel(ctx, paths, db, asOf)
 	if err != nil {
 		return runError(err)
 	}
@@ -155,8 +163,12 @@ func newest(set *intel.Set) (t netcase.Time) {
 func cardOf(set *intel.Set, a netip.Addr, asOf netcase.Time) netcase.Card {
 	card := set.Card(intel.CardQuery{Address: a, First: asOf, Last: asOf, AsOf: asOf})
 	judge.Fuse(&card, judge.Behaviour{})
+	card.Neighbours = set.Neighbours(a)
 	return card
 }
+
+// atInstant is the span that is one instant; empty where none is known.
+func atInstant(t netcase.Time) netcase.Span { return netcase.Span{Start: t, End: t} }
 
 // maxCards is how many cards of a network are shown whole.
 const maxCards = 10
@@ -182,7 +194,7 @@ func (c *lookupCmd) network(w io.Writer, set *intel.Set, p netip.Prefix, asOf ne
 	}
 	slices.SortStableFunc(listed, func(a, b netcase.Card) int { return cmp.Compare(b.P, a.P) })
 	for i, card := range listed {
-		text := report.LookupCard(card, report.Style{Width: width(), Color: colour(w)})
+		text := report.LookupCard(card, atInstant(asOf), report.Style{Width: width(), Color: colour(w)})
 		if i >= maxCards {
 			text = card.Address.String() + ": " + strings.Join(card.Origins, ", ")
 		}
@@ -203,7 +215,7 @@ func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, asOf netcas
 	if c.JSON {
 		return writeJSON(w, card, "")
 	}
-	_, err := io.WriteString(w, report.LookupCard(card, report.Style{Width: width(), Color: colour(w)})+"\n")
+	_, err := io.WriteString(w, report.LookupCard(card, atInstant(asOf), report.Style{Width: width(), Color: colour(w)})+"\n")
 	return err
 }
 
