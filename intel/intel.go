@@ -22,6 +22,9 @@ type File struct {
 	// looked since it was learned. What it lists was then still listed.
 	Upheld netcase.Time
 	TLP    string // of entries that state none
+	// Absent is the service that was asked for the address in Name and has nothing on
+	// it, in whatever words; empty: the file speaks for itself.
+	Absent string
 	Open   func() (io.ReadCloser, error)
 }
 
