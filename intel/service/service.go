@@ -45,6 +45,8 @@ type Provider struct {
 	// Lookups answer for one address or network; the first is the one that a plan
 	// asks.
 	Lookups []Lookup
+	// Block is the look-up that answers for a whole network at once; empty: none.
+	Block string
 	// Pulls fetch lists, page by page.
 	Pulls []Pull
 }
@@ -167,7 +169,6 @@ func (s *Service) Ask(ctx context.Context, l Lookup, about netip.Prefix) (Answer
 	a := Answer{
 		Provider: l.Name, Observable: observable(about), RetrievedAt: resp.RetrievedAt, Status: resp.Status,
 		SHA256: resp.SHA256, Redacted: resp.Redacted, Body: resp.Body, Absent: slices.Contains(l.Absent, resp.Status),
-		remaining: resp.Header.Get("X-RateLimit-Remaining"),
 	}
 	if a.Absent {
 		return a, nil
@@ -271,11 +272,10 @@ func reasons(f *netcase.FeedReport) string {
 	return strings.Join(out, ", ")
 }
 
-// File is the answer as package intel reads it. Its name holds what was asked, for
-// answers that do not repeat the question; its date is when it was retrieved.
+// File is the answer as package intel reads it; its date is when it was retrieved.
 func (a *Answer) File() intel.File {
 	f := intel.File{
-		Name: a.Provider + "/" + a.Observable + ".json", Given: a.RetrievedAt,
+		Name: a.Provider + "/" + a.Observable + ".json", Given: a.RetrievedAt, Asked: a.Observable,
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(a.Body)), nil },
 	}
 	if a.Absent {
