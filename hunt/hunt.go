@@ -8,7 +8,6 @@ import (
 	"netcase"
 	"netcase/casebook"
 	"netcase/detect"
-	"netcase/intel"
 	"netcase/judge"
 	"netcase/store"
 )
@@ -25,16 +24,12 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 		return nil, err
 	}
 	defer telemetry.Close()
-	lists, err := openIntel(cfg)
+	lists, err := openIntel(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer lists.Close()
 
-	known, err := intel.Load(ctx, lists.files, cfg.IntelConfig)
-	if err != nil {
-		return nil, err
-	}
 	answers, err := store.Fold(ctx, cfg.storeConfig(), &cfg.Site, telemetry.found)
 	if err != nil {
 		return nil, err
@@ -43,13 +38,17 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err := cfg.somethingToJudge(answers); err != nil {
 		return nil, err
 	}
+	known, err := lists.load(ctx, &cfg, cfg.window(answers))
+	if err != nil {
+		return nil, err
+	}
 	cfg.stage("asking the detectors")
 	found, err := detect.Run(ctx, cfg.request(answers, known))
 	if err != nil {
 		return nil, err
 	}
 	cfg.stage("weighing the evidence")
-	question := cfg.question(found, known, answers)
+	question := cfg.question(found, known, lists, answers)
 	draft, err := judge.Draft(question)
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func checkLoad(t *testing.T, text string) {
 }
 
 func FuzzList(f *testing.F) {
-	seeds(f, "list", "dshield", "ipsum", "none")
+	seeds(f, "list", "dshield", "ipsum", "tor-exits", "none")
 	f.Fuzz(checkLoad)
 }
 

@@ -195,6 +195,15 @@ func identify(name string, comments []string) identity {
 	return id
 }
 
+// Provider is who made the list of that name, as far as the name tells; empty: it
+// does not.
+func Provider(name string) string {
+	if id, ok := identifyPath(name); ok {
+		return id.provider
+	}
+	return ""
+}
+
 // identifyComment looks for a maker in a header comment. References and
 // commands name others than the maker; ranges and short words are too common to
 // count in prose.

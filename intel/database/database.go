@@ -87,7 +87,7 @@ func Open(ctx context.Context, dir string, cfg intel.Config) (*DB, error) {
 	if db.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); err != nil {
 		return nil, err
 	}
-	if db.open, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxDocument)); err != nil {
+	if db.open, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(MaxDocument)); err != nil {
 		return nil, err
 	}
 	if db.sql, err = sql.Open("sqlite", source(path)); err != nil {

@@ -300,3 +300,25 @@ func TestUpheld(t *testing.T) {
 		t.Errorf("%+v", card)
 	}
 }
+
+// TestByHand: a file of an old day that is added today was not handed out since.
+func TestByHand(t *testing.T) {
+	db := fresh(t)
+	d := doc("list", "2026-08-20", "62.1.1.1\n")
+	d.Name, d.ByHand = "list-2025-10-20.txt", true
+	if s := keep(t, db, d).Snapshot; s.Learned != at("2025-10-20") || s.Upheld != at("2025-10-20") {
+		t.Errorf("learned %s, upheld %s", s.Learned, s.Upheld)
+	}
+	d.Body, d.Name = []byte("<html>"), "page.html"
+	if out := keep(t, db, d); out.State != NoList {
+		t.Errorf("%+v", out)
+	}
+	set, err := db.Load(context.Background(), Window{First: at("2026-08-21")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	card := set.Card(intel.CardQuery{Address: netip.MustParseAddr("62.1.1.1"), First: at("2026-08-21")})
+	if len(card.Listings) != 1 || card.Listings[0].Timing != netcase.Expired {
+		t.Errorf("%+v", card)
+	}
+}
