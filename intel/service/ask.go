@@ -64,7 +64,7 @@ func (a *Asking) Ask(ctx context.Context, plan []netip.Addr) (Result, error) {
 		wg.Go(func() { results[i], errs[i] = a.service(ctx, s, plan) })
 	}
 	wg.Wait()
-	out := a.Kept.about(plan, a.lookups())
+	out := a.Kept.about(plan, a.Lookups())
 	for i, r := range results {
 		if errs[i] != nil {
 			return out, errs[i]
@@ -84,8 +84,8 @@ func (r *Result) sort() {
 	slices.SortFunc(r.Failed, func(a, b Failure) int { return cmp.Compare(a.Lookup, b.Lookup) })
 }
 
-// lookups are the names of all look-ups that this asking answers for itself.
-func (a *Asking) lookups() map[string]bool {
+// Lookups are the names of all look-ups that this asking answers for itself.
+func (a *Asking) Lookups() map[string]bool {
 	out := map[string]bool{}
 	for _, s := range a.Services {
 		for _, l := range a.wanted(s) {

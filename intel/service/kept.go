@@ -181,6 +181,14 @@ func concerns(observable string, wanted map[netip.Addr]bool, plan []netip.Addr) 
 	return err == nil && slices.ContainsFunc(plan, func(a netip.Addr) bool { return p.Contains(a.Unmap()) })
 }
 
+// Without is the result without what it says was not asked of some look-ups: they
+// are asked anew.
+func (r Result) Without(lookups map[string]bool) Result {
+	r.Unasked = slices.DeleteFunc(slices.Clone(r.Unasked), func(u Unasked) bool { return lookups[u.Lookup] })
+	r.Failed = slices.DeleteFunc(slices.Clone(r.Failed), func(f Failure) bool { return lookups[f.Lookup] })
+	return r
+}
+
 // Merge is several results as one. Of two answers to one question the later stands.
 func Merge(results ...Result) (out Result) {
 	at := map[[2]string]int{}
