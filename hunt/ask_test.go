@@ -116,10 +116,7 @@ func TestServicesAreAskedOnce(t *testing.T) {
 			c.Intel, c.Asking = []hunt.IntelPath{{Path: filepath.Join(first, "evidence", "intel")}}, nil
 			c.Out = filepath.Join(base, "second")
 		},
-		"found in the case": func(c *hunt.Config) { c.Asking = nil },
-		"with other workers": func(c *hunt.Config) {
-			c.Asking, c.Workers = nil, 4
-		},
+		"found in the case, with other workers": func(c *hunt.Config) { c.Asking, c.Workers = nil, 4 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			again := cfg

@@ -375,10 +375,14 @@ func (t *turn) spent(account string) (string, error) {
 }
 
 func (q Quota) words() string {
-	if q.Days == 1 {
-		return fmt.Sprintf("%d questions a day", q.Questions)
+	n := fmt.Sprintf("%d questions", q.Questions)
+	if q.Questions == 1 {
+		n = "1 question"
 	}
-	return fmt.Sprintf("%d questions in %d days", q.Questions, q.Days)
+	if q.Days == 1 {
+		return n + " a day"
+	}
+	return fmt.Sprintf("%s in %d days", n, q.Days)
 }
 
 // left is how many questions an account may still ask today.
