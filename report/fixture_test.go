@@ -294,7 +294,13 @@ func hostileCase() *netcase.Case {
 	c.Findings[3].Artefact.Explanations, c.Findings[3].Artefact.Tests[0].Detail = []string{evil}, evil
 	*c.Findings[4].Owner = netcase.OwnerFacts{Host: netcase.Endpoint{Name: evil}, OS: evil, Action: evil, Image: evil, CommandLine: long, Group: evil, Service: evil, Parent: evil, Verdict: evil, Why: evil}
 	c.Findings = append(c.Findings, netcase.Finding{ID: "F-06\"><script>", Title: "t", Evidence: []netcase.Evidence{{ID: "E-9\"><b>](x)", Statement: "s"}},
-		Auth: &netcase.AuthFacts{Host: netcase.Endpoint{Name: evil}, Peers: []netcase.Endpoint{{Name: evil}}, Accounts: []string{evil, long}, Grade: evil}})
+		Auth: &netcase.AuthFacts{Host: netcase.Endpoint{Name: evil}, Peers: []netcase.Endpoint{{Name: evil}}, Accounts: []string{evil, long}, Grade: evil, Service: evil, Session: evil, LoginAt: 1, Hosts: []netcase.Endpoint{{Name: evil}}}})
+	login := &netcase.LoginRef{At: 1, Host: netcase.Endpoint{Name: evil}, Account: evil, Peer: netcase.Endpoint{Name: evil}, Failures: 3}
+	c.Findings = append(c.Findings, netcase.Finding{ID: "F-07", Title: evil, Evidence: []netcase.Evidence{{ID: "E-07", Statement: evil}},
+		Process: &netcase.ProcessFacts{Host: netcase.Endpoint{Name: evil}, OS: evil, Rule: evil, Why: evil, Image: evil, Path: evil, CommandLine: long, Account: evil,
+			Parent: evil, Target: evil, Peer: netcase.Endpoint{Name: evil}, Sigma: []string{evil}, AfterLogin: login}},
+		netcase.Finding{ID: "F-08", Title: evil, Evidence: []netcase.Evidence{{ID: "E-08", Statement: evil}},
+			Persistence: &netcase.PersistenceFacts{Host: netcase.Endpoint{Name: evil}, What: evil, Name: evil, Value: long, Account: evil, Image: evil, At: 1, Odd: evil, AfterLogin: login}})
 	for i := range c.Cards {
 		k := &c.Cards[i]
 		k.Benign, k.Origins = []string{evil, long}, []string{evil}
