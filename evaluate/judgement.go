@@ -263,7 +263,10 @@ func artefact(c *netcase.Case, told simulate.Told) string {
 		}
 		return ""
 	}
-	if c.Artefact == nil || c.Artefact.Verdict != "likely" {
+	if through(told) && !unmeasured(c, told) {
+		return "it is not said that the cadence cannot be measured"
+	}
+	if !through(told) && (c.Artefact == nil || c.Artefact.Verdict != "likely") {
 		return "the logging interval is not named"
 	}
 	return ""
