@@ -100,7 +100,7 @@ func scanGroups(in *Input) []*scanGroup {
 	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts, estate: estate}
 	found := newGrouping(walk)
 	together := newCrowd(in, outside, found.add)
-	for s := range contacts(in.Rows(0), cube.Peers) {
+	for s := range contacts(in.EachRow(0), cube.Peers) {
 		if s.profiler.p.Direction == netcase.Lateral {
 			if c, ok := s.classify(in, inside); ok {
 				found.add(c)
@@ -126,7 +126,7 @@ func scanGroups(in *Input) []*scanGroup {
 		found.addCluster(k)
 	}
 	found.overflow = together.overflow
-	for s := range contacts(in.Rows(1), cube.Hosts) {
+	for s := range contacts(in.EachRow(1), cube.Hosts) {
 		if c, ok := s.classify(in, inside); ok {
 			found.add(c)
 		}
@@ -146,7 +146,7 @@ func lookAround(in *Input) (estate int, walk *learned) {
 		}
 		known, answered = false, false
 	}
-	for r := range unicast(in.Rows(2)) {
+	for r := range eachUnicast(in.EachRow(2)) {
 		if !any || r.Host != host {
 			estate++
 		}

@@ -71,7 +71,7 @@ func sightings(in *Input) []sightingSet {
 	wanted := func(peer netcase.Endpoint) bool {
 		return peer.Addr.IsValid() && !welcome(in.Site, peer) && spokenOf(in.Intel, peer.Addr)
 	}
-	for b := range byPeer(unicast(in.Rows(0)), wanted) {
+	for b := range byPeer(eachUnicast(in.EachRow(0)), wanted) {
 		p := b.profile()
 		card := in.Intel.Card(intel.CardQuery{
 			Address: p.Peer.Addr, First: p.First, Last: p.Last, Direction: p.Direction, Ports: p.PortSet(),
