@@ -62,6 +62,7 @@ type sink struct {
 	claimFor  map[string]netcase.ClaimType // cache of claimOf
 	rated     map[string]string            // reliability of the makers
 	full      bool
+	named     string // the address that the answers are about, where it stands in the name alone
 }
 
 func newSink(cfg *Config, f File) *sink {
