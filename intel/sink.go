@@ -142,7 +142,7 @@ func (s *sink) settle() {
 func (s *sink) by(provider, origin string, c netcase.ClaimType, reliability string) {
 	s.settle()
 	if !s.id.known {
-		s.id = identity{provider: provider, known: true}
+		s.id = identity{provider: provider, country: s.id.country, known: true}
 	}
 	s.id.origin, s.id.claim, s.id.reliability, s.id.service = origin, c, reliability, ""
 }
@@ -251,6 +251,9 @@ func (s *sink) wordsOf(c *claim) words {
 	}
 	if w.reliability == "" {
 		w.reliability = s.rated[w.origin]
+	}
+	if w.geo == (netcase.Geo{}) {
+		w.geo.Country = s.id.country
 	}
 	if w.tlp == "" {
 		w.tlp = clip(s.file.TLP, maxCategory)
