@@ -62,6 +62,7 @@ type sink struct {
 	claimFor  map[string]netcase.ClaimType // cache of claimOf
 	rated     map[string]string            // reliability of the makers
 	full      bool
+	atlas     *atlas // of places; nil: the input is a list
 }
 
 func newSink(cfg *Config, f File) *sink {
