@@ -2,6 +2,8 @@
 GO ?= go
 FUZZTIME ?= 60s
 NETCASE_ROWS ?= 10000000
+NETCASE_SEEDS ?= 20
+NETCASE_DATA ?= ../shared/data
 # The tests that run such a program: in respond, in report, and in hunt the hostile incident.
 PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF)
 
@@ -50,7 +52,8 @@ worst: ## a spoofed flood of ten million sources and a scan of everything, under
 gobench: ## the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-evaluate: ## the judgement of the simulated incident over many seeds
+evaluate: ## 20 seeds of every story and the real data at NETCASE_DATA, into docs/evaluation.md; the incident over many seeds
+	$(GO) run ./cmd/netcase evaluate --seeds $(NETCASE_SEEDS) $(if $(wildcard $(NETCASE_DATA)),--data $(NETCASE_DATA)) --out docs/evaluation.md
 	$(GO) test ./hunt -run Seeds -seeds 100 -count 1 -v
 
 peers: ## what we write, read by the programs it is for (Suricata, nftables, Chromium, poppler, the parser of KQL)

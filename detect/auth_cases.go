@@ -329,7 +329,7 @@ func (r *authReader) together(single []*authCase) []*authCase {
 	for _, c := range single {
 		own[c.peer] = true
 		if c.pattern == netcase.PatternSpray || c.pattern == netcase.PatternEnumeration {
-			nets[sourceNetwork(c.peer)] = true
+			nets[r.cluster(c.peer)] = true
 		}
 	}
 	byNetwork, byAccount, byHost, all := map[string]*gather{}, map[string]*gather{}, map[string]*gather{}, r.waves()
@@ -372,7 +372,7 @@ func (r *authReader) together(single []*authCase) []*authCase {
 			if !p.peer.Addr.IsValid() && l.Workstation == "" {
 				continue
 			}
-			if g := byNetwork[sourceNetwork(p.peer)]; g != nil && g.spans.Contains(l.Time) {
+			if g := byNetwork[r.cluster(p.peer)]; g != nil && g.spans.Contains(l.Time) {
 				g.add(l, p, account)
 			}
 			if own[p.peer] || !p.peer.Addr.IsValid() || r.inside(p.peer) {

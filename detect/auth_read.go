@@ -319,7 +319,7 @@ func (r *authReader) fail(l *netcase.Login, lent bool) {
 		v.full = cmp.Or(v.full, full)
 		v.pressed = cmp.Or(v.pressed, pressed)
 	}
-	network := sourceNetwork(p.peer)
+	network := r.cluster(p.peer)
 	if r.inside(p.peer) {
 		v.beat(l.Time)
 	}
@@ -407,6 +407,16 @@ func (r *authReader) spread(l *netcase.Login, p authPair, v *authView, network, 
 	}
 }
 
+// cluster is what counts as one source together with its neighbours: the network of a
+// guest, who may change the last number. Machines of ours are not each other: a whole
+// office shares a network.
+func (r *authReader) cluster(e netcase.Endpoint) string {
+	if r.inside(e) {
+		return e.String()
+	}
+	return sourceNetwork(e)
+}
+
 // sourceNetwork is the /24 or /64 of a source: a guest may change the last number.
 func sourceNetwork(e netcase.Endpoint) string {
 	if !e.Addr.IsValid() {
@@ -451,7 +461,7 @@ func (r *authReader) before(l *netcase.Login, p authPair, account string) (grade
 		}
 	}
 	for _, long := range horizons {
-		if near, ok := r.clusters.get(authPair{netcase.Endpoint{Name: sourceNetwork(p.peer)}, p.host}); ok && guessed && near.within(c.SourceFails, l.Time, long) {
+		if near, ok := r.clusters.get(authPair{netcase.Endpoint{Name: r.cluster(p.peer)}, p.host}); ok && guessed && near.within(c.SourceFails, l.Time, long) {
 			return "C", near.n, false
 		}
 	}

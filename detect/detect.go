@@ -43,6 +43,8 @@ func Detectors() []Detector {
 		exposure(),
 		artefact(),
 		owner(),
+		process(),
+		persistence(),
 		auth(),
 		clock(),
 	}

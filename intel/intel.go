@@ -22,8 +22,11 @@ type File struct {
 	// looked since it was learned. What it lists was then still listed.
 	Upheld netcase.Time
 	TLP    string // of entries that state none
-	// Absent is the service that was asked for the address in Name and has nothing on
-	// it, in whatever words; empty: the file speaks for itself.
+	// Asked is what a service was asked for; its answer may not repeat the question.
+	// Empty: it was not a question, or stands in Name.
+	Asked string
+	// Absent is the service that has nothing on what it was asked for, in whatever
+	// words; empty: the file speaks for itself.
 	Absent string
 	Open   func() (io.ReadCloser, error)
 }

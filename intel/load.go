@@ -258,7 +258,8 @@ func intern[T comparable](values []T, all *[]T, at map[T]uint32) []uint32 {
 }
 
 // sameBytes lets inputs with equal bytes count once: equal bytes are one origin,
-// whatever the files are called. The one whose maker is known stays, then the
+// whatever the files are called, unless what they speak of stands in the name: two
+// services' "nothing known" of two addresses are two answers. The one whose maker is known stays, then the
 // one learned first, then the first by name.
 func sameBytes(sinks []*sink) {
 	best := make(map[string]*sink)
@@ -266,12 +267,12 @@ func sameBytes(sinks []*sink) {
 		if s.rep.SHA256 == "" {
 			continue
 		}
-		if b, ok := best[s.rep.SHA256]; !ok || s.betterThan(b) {
-			best[s.rep.SHA256] = s
+		if b, ok := best[s.said()]; !ok || s.betterThan(b) {
+			best[s.said()] = s
 		}
 	}
 	for _, s := range sinks {
-		b := best[s.rep.SHA256]
+		b := best[s.said()]
 		if b == nil || b == s || s.rep.Usable == 0 {
 			continue
 		}
@@ -281,6 +282,11 @@ func sameBytes(sinks []*sink) {
 		s.rep.Usable = 0
 		s.records, s.atlas = nil, nil
 	}
+}
+
+// said tells what an input says, and of what.
+func (s *sink) said() string {
+	return s.rep.SHA256 + " " + s.named + " " + s.file.Absent
 }
 
 func (s *sink) betterThan(o *sink) bool {

@@ -63,6 +63,7 @@ type sink struct {
 	rated     map[string]string            // reliability of the makers
 	full      bool
 	atlas     *atlas // of places; nil: the input is a list
+	named     string // the address that the answers are about, where it stands in the name alone
 }
 
 func newSink(cfg *Config, f File) *sink {

@@ -44,6 +44,7 @@ type commands struct {
 	Report      reportCmd      `cmd:"" help:"(Re)write the report of a case."`
 	Verify      verifyCmd      `cmd:"" help:"Recompute every hash of a case."`
 	Simulate    simulateCmd    `cmd:"" help:"Write labelled telemetry of a simulated incident."`
+	Evaluate    evaluateCmd    `cmd:"" help:"Precision, recall and calibration on labelled data."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Completion  completionCmd  `cmd:"" help:"Print the completion script of a shell."`
 }
