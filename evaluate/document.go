@@ -225,6 +225,15 @@ func (r *Report) peerTables(w writer) {
 		w("| %s | %s | %s | %s | %s |\n", p.Name, cell(p.Rule), p.Asserts, p.Recall, p.Precision)
 	}
 	w("\n")
+	r.intelTable(w)
+}
+
+func (r *Report) intelTable(w writer) {
+	w("**Listed addresses.** Stories with a list: those with command and control of which the rule says so, and those without of which it says so too. ")
+	w("Sentinel's rule for DeviceNetworkEvents raises Medium and that tactic for every match that did not fail; netcase says so where the claim is at least likely, and leaves it open otherwise.\n\n")
+	w("| rule | with command and control | without |\n|---|---|---|\n")
+	w("| netcase | %s | %s |\n", r.Ratios["intel.c2.named"], r.Ratios["intel.c2.false"])
+	w("| %s | %s | %s |\n\n", intelPeer, r.Ratios["peer."+intelPeer+".recall"], r.Ratios["peer."+intelPeer+".false"])
 }
 
 func (r *Report) asked(question string) (out []PeerResult) {
