@@ -133,7 +133,7 @@ func (r *Report) byStory(w writer) {
 	for _, k := range settingsOf(keysWith(r.Ratios, "/")) {
 		n := r.Ratios[k]
 		what, story, _ := strings.Cut(k, "/")
-		bad := strings.Contains(what, ".false") || strings.Contains(what, "null")
+		bad := strings.Contains(what, ".false") || what == "beacon.false-beside" || strings.Contains(what, "null")
 		if !bad && n.Hit < n.Of || bad && n.Hit > 0 {
 			text := n.String()
 			if bad {
