@@ -162,7 +162,7 @@ func (c *Config) somethingToJudge(answers *store.Memory) error {
 	if c.Span.Start.Known() && c.Span.Start >= read.End || c.Span.End.Known() && c.Span.End <= read.Start {
 		return fmt.Errorf("no event lies in the investigated span: the inputs speak of %s", read)
 	}
-	if c.Focus != "" && !seen(answers, c.Focus) {
+	if c.Focus != "" && !seen(answers, c.Site.Named(answers.Names()), c.Focus) {
 		return fmt.Errorf("--focus %s: no flow has such an address, host name or port", c.Focus)
 	}
 	return nil
@@ -288,6 +288,7 @@ func (c *Config) coverage(found detect.Result, known *intel.Set, lists *opened) 
 // question is what is judged.
 func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, answers *store.Memory) judge.Input {
 	cov := c.coverage(found, known, lists)
+	names := c.Site.Named(answers.Names())
 	span := c.Span
 	for i := range cov.Inputs {
 		if s := cov.Inputs[i].Span; s.Start.Known() {
@@ -310,7 +311,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 	return judge.Input{
 		Settings: c.effective(), Outbound: outbound(answers),
 		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
-		Findings: focused(found.Findings, c.Focus, answers.Names()), Coverage: cov, Names: answers.Names(), Queries: source.Queries,
+		Findings: focused(found.Findings, c.Focus, names), Coverage: cov, Names: names, Queries: source.Queries,
 	}
 }
 
