@@ -91,7 +91,7 @@ func (s *sink) parse(r io.Reader) error {
 	h := readHead(bytes.Clone(raw))
 	f, ok := recognise(h)
 	if !ok {
-		return s.pass(text, h.binary)
+		return s.pass(text)
 	}
 	s.rep.Format = f.Name
 	return f.Parse(s, text)
@@ -109,11 +109,7 @@ func (s *sink) absent() {
 const formatAbsent = "not known"
 
 // pass counts the lines of a file that lists nothing.
-func (s *sink) pass(r io.Reader, binary bool) error {
-	if binary {
-		s.skip(0, notIntelligence, "")
-		return nil
-	}
+func (s *sink) pass(r io.Reader) error {
 	lines := newLineReader(r, s.cfg.MaxLine)
 	for {
 		line, _, err := lines.next()
@@ -217,6 +213,10 @@ func merge(cfg *Config, sinks []*sink) *Set {
 	wordAt, timeAt := make(map[words]uint32), make(map[times]uint32)
 	for i, s := range sinks {
 		out.take(cfg, s, uint32(i), wordAt, timeAt)
+		if s.atlas != nil {
+			s.atlas.feed = uint32(i)
+			out.atlases = append(out.atlases, *s.atlas)
+		}
 		out.feeds = append(out.feeds, s.rep)
 		sinks[i] = nil
 	}
@@ -280,7 +280,7 @@ func sameBytes(sinks []*sink) {
 		s.rep.Reasons["same bytes as "+b.file.Name] = s.rep.Usable
 		s.rep.Duplicate += s.rep.Usable
 		s.rep.Usable = 0
-		s.records = nil
+		s.records, s.atlas = nil, nil
 	}
 }
 
