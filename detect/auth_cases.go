@@ -56,7 +56,7 @@ type authCase struct {
 // cases is what was found: logins first, then the guessing with the most failures.
 func (r *authReader) cases() []*authCase {
 	single := r.bySource()
-	out := slices.Concat(slices.Collect(maps.Values(r.after)), single, r.together(single))
+	out := slices.Concat(r.logins(), single, r.together(single))
 	r.addLockouts(out)
 	if c := r.lockedOften(out); c != nil {
 		out = append(out, c)
@@ -79,9 +79,10 @@ func (r *authReader) cases() []*authCase {
 // bySource names what each source did, all its hosts together.
 func (r *authReader) bySource() []*authCase {
 	cases := map[string]*authCase{}
+	same := r.stations()
 	for _, p := range slices.SortedFunc(maps.Keys(r.tracks.of), comparePair) {
 		k := r.tracks.of[p]
-		if len(k.views) == 0 {
+		if len(k.views) == 0 || same[p] {
 			continue
 		}
 		v := k.best()
@@ -106,11 +107,61 @@ func (r *authReader) bySource() []*authCase {
 	return slices.Collect(maps.Values(cases))
 }
 
+// stations are the sources that are known by what they call themselves, on hosts where a
+// case of a source with an address has records of that name: two records of Windows tell
+// of one attempt.
+func (r *authReader) stations() map[authPair]bool {
+	out := map[authPair]bool{}
+	for p, k := range r.tracks.of {
+		for _, v := range k.views {
+			if len(v.stations) == 0 {
+				continue
+			}
+			if pattern, _ := r.classify(p, k, k.best()); pattern == "" {
+				continue
+			}
+			for _, w := range v.stations {
+				out[authPair{netcase.Endpoint{Name: w}, p.host}] = true
+			}
+		}
+	}
+	return out
+}
+
+// logins is the logins after failures, each once: of a source by its address where one
+// record of Windows has that and another only the name.
+func (r *authReader) logins() (out []*authCase) {
+	type login struct{ pattern, host, account string }
+	by := map[login]bool{}
+	of := func(c *authCase) login {
+		account := ""
+		if len(c.accounts) > 0 {
+			account = strings.ToLower(c.accounts[0])
+		}
+		return login{string(c.pattern), c.name, account}
+	}
+	for _, c := range r.after {
+		if c.peer.Addr.IsValid() {
+			by[of(c)] = true
+		}
+	}
+	same := r.stations()
+	for _, c := range r.after {
+		if !same[authPair{c.peer, c.name}] || !by[of(c)] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // take adds what a source did on one more host.
 func (c *authCase) take(k *authTrack, v *authView) {
 	c.hosts = append(c.hosts, k.hosts...)
 	c.hostCount++
 	for _, a := range v.names() {
+		if strings.HasPrefix(a, unnamed) {
+			continue
+		}
 		if !slices.Contains(c.accounts, a) {
 			if c.named++; len(c.accounts) < listedAccounts {
 				c.accounts = append(c.accounts, a)
@@ -212,7 +263,12 @@ func (r *authReader) typing() *authCase {
 		pattern: netcase.PatternTypo, fails: t.fails, logins: t.runs, named: len(t.accounts), span: t.span,
 		peers: slices.SortedFunc(maps.Keys(t.peers), netcase.Endpoint.Compare), hosts: slices.SortedFunc(maps.Keys(t.hosts), netcase.Endpoint.Compare),
 	}
-	c.accounts = slices.Sorted(maps.Keys(t.accounts))
+	for a := range t.accounts {
+		if !strings.HasPrefix(a, unnamed) {
+			c.accounts = append(c.accounts, a)
+		}
+	}
+	slices.Sort(c.accounts)
 	c.accounts = c.accounts[:min(len(c.accounts), listedAccounts)]
 	c.peerCount, c.hostCount = len(c.peers), len(c.hosts)
 	c.peers, c.hosts = c.peers[:min(len(c.peers), netcase.MaxSources)], c.hosts[:min(len(c.hosts), netcase.ProfileHosts)]
@@ -371,7 +427,7 @@ func (r *authReader) together(single []*authCase) []*authCase {
 				continue
 			}
 			p := r.pairOf(l)
-			account := accountOf(l)
+			account := r.accountOn(l)
 			if !p.peer.Addr.IsValid() && l.Workstation == "" {
 				continue
 			}
@@ -548,6 +604,12 @@ func (g *gather) toCase(r *authReader) *authCase {
 	}
 	slices.SortFunc(c.peers, netcase.Endpoint.Compare)
 	c.hosts = byCount(g.hosts, netcase.ProfileHosts)
+	for a := range g.accounts {
+		if strings.HasPrefix(a, unnamed) {
+			delete(g.accounts, a)
+		}
+	}
+	c.named = len(g.accounts)
 	accounts := slices.SortedFunc(maps.Keys(g.accounts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(g.accounts[b], g.accounts[a]), strings.Compare(a, b))
 	})
