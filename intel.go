@@ -141,7 +141,7 @@ type FeedReport struct {
 	Format    string           `json:"format"`
 	Provider  string           `json:"provider"`
 	Learned   Time             `json:"learned"`
-	LearnedBy string           `json:"learned_by,omitempty"` // inside, name, given, LearnedByAsking; empty: not known
+	LearnedBy string           `json:"learned_by,omitempty"` // inside, name, given, asked; empty: not known
 	Upheld    Time             `json:"upheld,omitzero"`      // when the list was last seen unchanged; zero: not since
 	Read      int64            `json:"read"`
 	Usable    int64            `json:"usable"`
