@@ -149,6 +149,10 @@ type Input struct {
 	// already delivered: they are counted and left out.
 	Duplicate map[uint64]bool
 
+	// Alone tells that no other input can deliver the same flows again: their keys
+	// need not be worked out.
+	Alone bool
+
 	// From is what stands before the first byte of R in the whole stream: lines and
 	// bytes. For a part it is smaller than where the part stands by the length of
 	// the header that R begins with, so that counting on from it gives the right places.

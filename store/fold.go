@@ -33,8 +33,15 @@ func newFold(cfg *Config, site *netcase.Site, keep *keeper) *fold {
 	return &fold{cfg: cfg, site: site, keep: keep, logs: newLogs(keep), names: newNameBook()}
 }
 
-// tableRows is how many rows a worker gathers before it seals them: few enough to
-// stand near the processor, and to leave room below the budget.
+// A worker's first tables are small, so that they stand near the processor; after many
+// of them its tables may be large, so that there are not too many runs to merge.
+const (
+	smallTable = 24 << 10
+	manyRuns   = 256
+)
+
+// tableRows is how many rows a worker gathers at most before it seals them: few enough
+// to leave room below the budget.
 func (k *keeper) tableRows() int {
 	const least, most = 4 << 10, 96 << 10
 	if k.table > 0 {
@@ -49,7 +56,7 @@ func (k *keeper) tableRows() int {
 // worker is what one goroutine folds with; close hands over what it still holds.
 func (f *fold) worker() *foldWorker {
 	listed := f.site.Stated() || len(f.site.Assets) > 0
-	return &foldWorker{fold: f, listed: listed, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: f.keep.tableRows(), names: newNameBook(), ownerships: new([1 << ownershipsBits]ownership)}
+	return &foldWorker{fold: f, listed: listed, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: min(f.keep.tableRows(), smallTable), names: newNameBook(), ownerships: new([1 << ownershipsBits]ownership)}
 }
 
 type foldWorker struct {
@@ -195,6 +202,9 @@ func (w *foldWorker) seal() error {
 	defer w.fold.mu.Unlock()
 	if made != nil {
 		w.fold.runs = append(w.fold.runs, made)
+	}
+	if len(w.fold.runs) >= manyRuns {
+		w.limit = w.keep.tableRows()
 	}
 	if extra != nil {
 		w.fold.extras = append(w.fold.extras, extra)
