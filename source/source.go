@@ -149,6 +149,9 @@ type Input struct {
 	// already delivered: they are counted and left out.
 	Duplicate map[uint64]bool
 
+	// Text is all that R gives, where it stands in memory anyhow; it is not written to.
+	// nil: it does not.
+	Text []byte
 	// Alone tells that no other input can deliver the same flows again: their keys
 	// need not be worked out.
 	Alone bool

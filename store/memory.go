@@ -339,7 +339,7 @@ func (m *Memory) side(ctx context.Context, next func() *part, last func() bool, 
 			<-m.slots
 			put(p, d)
 			if p.spare != nil {
-				*p.spare = p.body
+				p.pool.Put(p.spare)
 			}
 		}
 		return nil
