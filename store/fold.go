@@ -55,8 +55,16 @@ func (k *keeper) tableRows() int {
 
 // worker is what one goroutine folds with; close hands over what it still holds.
 func (f *fold) worker() *foldWorker {
-	listed := f.site.Stated() || len(f.site.Assets) > 0
-	return &foldWorker{fold: f, listed: listed, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: min(f.keep.tableRows(), smallTable), names: newNameBook(), ownerships: new([1 << ownershipsBits]ownership)}
+	w := &foldWorker{
+		fold: f, order: f.keep.names.reader(), logs: newLogs(f.keep), limit: min(f.keep.tableRows(), smallTable), names: newNameBook(),
+	}
+	if w.table, _ = f.keep.tables.Get().(*table); w.table == nil {
+		w.table = newTable()
+	}
+	if f.site.Stated() || len(f.site.Assets) > 0 {
+		w.ownerships = new([1 << ownershipsBits]ownership)
+	}
+	return w
 }
 
 type foldWorker struct {
@@ -70,8 +78,7 @@ type foldWorker struct {
 	sensor string // of the flow before, and its number
 	number uint32
 
-	listed     bool // the site has prefixes or assets
-	ownerships *[1 << ownershipsBits]ownership
+	ownerships *[1 << ownershipsBits]ownership // nil: the site has neither prefixes nor assets
 }
 
 // take folds a batch.
@@ -159,7 +166,7 @@ const ownershipsBits = 13
 
 // owns is Site.Owns, remembered where that has lists to look through.
 func (w *foldWorker) owns(a netip.Addr) bool {
-	if !w.listed {
+	if w.ownerships == nil {
 		return w.site.Owns(a)
 	}
 	b := a.As16()
@@ -229,7 +236,8 @@ func (w *foldWorker) close() error {
 	f.logs.take(w.logs)
 	f.names.join(w.names)
 	f.keys = append(f.keys, w.keys...)
-	w.keys, w.names = nil, nil
+	f.keep.tables.Put(w.table)
+	w.keys, w.names, w.table = nil, nil, nil
 	return nil
 }
 
