@@ -55,7 +55,7 @@ type match struct {
 type run struct {
 	seconds float64
 	cpu     float64 // seconds of processor time, which tell more where others use the machine
-	peak    int64 // bytes
+	peak    int64   // bytes
 	out     []byte
 }
 
