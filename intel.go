@@ -130,8 +130,8 @@ type GeoAnswer struct {
 // Listed tells whether an adverse claim matched in time.
 func (c *Card) Listed() bool { return c.Adverse > 0 }
 
-// LearnedByAsking marks the answers of a service about single addresses: on any
-// other address they say nothing.
+// LearnedByAsking is the LearnedBy of the answers of a service about single addresses:
+// on any other address they say nothing.
 const LearnedByAsking = "asked"
 
 // FeedReport is what became of one intelligence input.
@@ -141,7 +141,7 @@ type FeedReport struct {
 	Format    string           `json:"format"`
 	Provider  string           `json:"provider"`
 	Learned   Time             `json:"learned"`
-	LearnedBy string           `json:"learned_by,omitempty"` // inside, name, given, asked; empty: not known
+	LearnedBy string           `json:"learned_by,omitempty"` // inside, name, given; empty: not known
 	Upheld    Time             `json:"upheld,omitzero"`      // when the list was last seen unchanged; zero: not since
 	Read      int64            `json:"read"`
 	Usable    int64            `json:"usable"`
