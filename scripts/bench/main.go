@@ -49,11 +49,13 @@ type match struct {
 	peer     side
 	check    func(ours, peer []byte) error // whether both did the same work
 	ceiling  int64                         // what neither side may take beyond; 0: nothing is promised
+	aim      float64                       // how many times the peer's time ours may take, where the peer is a part of it; 0: it is not
 }
 
 // run is one measured process.
 type run struct {
 	seconds float64
+	cpu     float64 // seconds of processor
 	peak    int64 // bytes
 	out     []byte
 }
@@ -191,6 +193,7 @@ func (b *bench) measure(s side) (run, error) {
 	}
 	r := run{seconds: took, out: out}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		r.cpu = cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds()
 		r.peak = int64(u.Maxrss) * 1024
 		if runtime.GOOS == "darwin" {
 			r.peak = int64(u.Maxrss)

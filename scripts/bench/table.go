@@ -43,4 +43,8 @@ func (t *table) line(m match, ours, peer run) {
 		t.print("  %-10s %8.2f %7.0f  %6.2f", m.peer.name, peer.seconds, float64(peer.peak)/1e6, ratio)
 	}
 	t.print("\n")
+	if m.aim > 0 && peer.seconds > 0 {
+		t.print("  %s : %s  %.2f by the clock, %.2f of processor; the aim is %.1f\n",
+			m.ours.name, m.peer.name, ours.seconds/peer.seconds, ours.cpu/peer.cpu, m.aim)
+	}
 }
