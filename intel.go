@@ -103,7 +103,21 @@ type Card struct {
 	Benign   []string    `json:"benign,omitempty"` // benign knowledge, said first
 	Geo      []GeoAnswer `json:"geo,omitempty"`
 	Conflict bool        `json:"geo_conflict"`
-	P        float64     `json:"p"` // fused probability that the address is abusive; 0: nothing matched
+	// Neighbours is context: what the lists say of the network around the address.
+	Neighbours *Neighbourhood `json:"neighbours,omitempty"`
+
+	P float64 `json:"p"` // fused probability that the address is abusive; 0: nothing matched
+}
+
+// Neighbourhood is what lists say of the network around an address, whatever the date of
+// the claims. It is context, never evidence against the address.
+type Neighbourhood struct {
+	Network   netip.Prefix `json:"network"` // the /24, or the /48 of IPv6
+	Listed    int          `json:"listed"`  // other addresses in it that some list accuses
+	Origins   int          `json:"origins"` // who first made those claims
+	ASN       uint32       `json:"asn,omitempty"`
+	ASName    string       `json:"as_name,omitempty"`
+	ASNListed int          `json:"asn_listed,omitempty"` // listed addresses of the system
 }
 
 // GeoAnswer is a geolocation with who gave it and when.

@@ -157,8 +157,10 @@ type TimelineQuestion struct {
 	Span       netcase.Span
 }
 
-// Point is the count of one bin of one series. Points come sorted by series,
-// then bin; empty bins are left out.
+// Point is the count of one bin of one series. Points come series by series, each by
+// the bin; empty bins are left out. Of hourly time lines hosts and peers come by address
+// and ports by number; all other series come by name, and the sensors of a series one
+// after the other.
 type Point struct {
 	Series string // the value of the dimension; empty for ByTotal
 	Sensor string // for minute time lines

@@ -1,7 +1,10 @@
 package cube
 
 import (
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
 
 	"netcase"
 )
@@ -65,27 +68,22 @@ func HourPoints(rows []Row, q TimelineQuestion) []Point {
 // Hourly counts reconciled rows into an hourly time line, one by one.
 type Hourly struct {
 	q      TimelineQuestion
-	counts map[hourBin]*Point
-}
-
-type hourBin struct {
-	series string
-	hour   int64
+	counts map[Key]*Point // by the hour and what the dimension holds of a row
 }
 
 // NewHourly is an empty time line.
-func NewHourly(q TimelineQuestion) *Hourly { return &Hourly{q: q, counts: map[hourBin]*Point{}} }
+func NewHourly(q TimelineQuestion) *Hourly { return &Hourly{q: q, counts: map[Key]*Point{}} }
 
 // Add counts a row, if the question asks for it.
 func (h *Hourly) Add(r *Row) {
 	if !Asked(&r.Key, h.q.Directions, h.q.Span) {
 		return
 	}
-	b := hourBin{SeriesOf(&r.Key, h.q.By), r.Hour}
-	p := h.counts[b]
+	k := seriesKey(&r.Key, h.q.By)
+	p := h.counts[k]
 	if p == nil {
-		p = &Point{Series: b.series, Start: netcase.Time(b.hour) * netcase.Hour}
-		h.counts[b] = p
+		p = &Point{Series: SeriesOf(&r.Key, h.q.By), Start: netcase.Time(r.Hour) * netcase.Hour}
+		h.counts[k] = p
 	}
 	p.Flows += r.Flows
 	if r.Reach.Failed() {
@@ -95,12 +93,42 @@ func (h *Hourly) Add(r *Row) {
 
 // Points is the time line so far.
 func (h *Hourly) Points() []Point {
-	out := make([]Point, 0, len(h.counts))
-	for _, p := range h.counts {
-		out = append(out, *p)
+	keys := slices.SortedFunc(maps.Keys(h.counts), func(a, b Key) int { return compareSeries(&a, &b) })
+	out := make([]Point, len(keys))
+	for i, k := range keys {
+		out[i] = *h.counts[k]
 	}
-	SortPoints(out)
 	return out
+}
+
+// seriesKey is the hour of a row and what makes it belong to a series.
+func seriesKey(k *Key, by By) Key {
+	s := Key{Hour: k.Hour}
+	switch by {
+	case ByHost:
+		s.Host = k.Host
+	case ByPort:
+		s.Port, s.Proto = k.Port, k.Proto
+	case ByReach:
+		s.Reach = k.Reach
+	case ByDirection:
+		s.Direction = k.Direction
+	case BySensor:
+		s.Sensor = k.Sensor
+	case ByPeer:
+		s.Peer = k.Peer
+	}
+	return s
+}
+
+// compareSeries orders what seriesKey leaves: hosts and peers by address, ports by
+// number, the others by name; within a series by the hour.
+func compareSeries(a, b *Key) int {
+	return cmp.Or(
+		a.Host.Compare(b.Host), a.Peer.Compare(b.Peer), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Proto, b.Proto),
+		strings.Compare(a.Reach.String(), b.Reach.String()), strings.Compare(a.Direction.String(), b.Direction.String()),
+		strings.Compare(a.Sensor, b.Sensor), cmp.Compare(a.Hour, b.Hour),
+	)
 }
 
 // Minutely counts flows into a time line by the minute, a series for each sensor.
@@ -138,7 +166,7 @@ func (m *Minutely) Points() []Point {
 			out = append(out, Point{Series: k.Series, Sensor: k.Sensor, Start: netcase.Time(k.Minute) * netcase.Minute, Flows: n.Flows, Failed: n.Failed})
 		}
 	}
-	SortPoints(out)
+	sortPoints(out)
 	return out
 }
 

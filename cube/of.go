@@ -68,7 +68,7 @@ func (p *Plain) Timeline(_ context.Context, q TimelineQuestion) iter.Seq2[Point,
 		k := KeyOf(f, &p.site)
 		Minutes(&k, f, func(m MinuteKey, n MinuteCount) { points = addMinute(points, q, m, n) })
 	}
-	SortPoints(points)
+	sortPoints(points)
 	return seq(points)
 }
 

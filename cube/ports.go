@@ -17,8 +17,8 @@ func PortName(port uint16, proto uint8) string {
 	return strconv.Itoa(int(port)) + "/" + netcase.ProtoName(proto)
 }
 
-// SortPoints orders points by series, sensor and bin.
-func SortPoints(points []Point) {
+// sortPoints orders points by series, sensor and bin.
+func sortPoints(points []Point) {
 	slices.SortFunc(points, func(a, b Point) int {
 		return cmp.Or(strings.Compare(a.Series, b.Series), strings.Compare(a.Sensor, b.Sensor), cmp.Compare(a.Start, b.Start))
 	})

@@ -10,7 +10,6 @@ import (
 	"iter"
 	"maps"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -72,6 +71,8 @@ type Input struct {
 
 	questions Questions
 	answerer  cube.Answerer
+	desk      *desk // nil: questions share no reading
+	reading   bool  // an answer about rows is being read
 	ctx       context.Context
 	err       error
 }
@@ -79,11 +80,51 @@ type Input struct {
 // Rows streams the answer to the i-th question about rows. A failed engine ends
 // the stream; Run reports it.
 func (in *Input) Rows(i int) iter.Seq[cube.Row] {
+	return func(yield func(cube.Row) bool) {
+		for r := range in.EachRow(i) {
+			if !yield(*r) {
+				return
+			}
+		}
+	}
+}
+
+// EachRow is Rows without copies: a row is valid until the next one, and only to be read.
+// Several detectors may read it at the same time.
+func (in *Input) EachRow(i int) iter.Seq[*cube.Row] {
 	q := in.questions.Rows[i]
 	if in.questions.InSpan {
 		q.Span = netcase.Span{Start: in.Span.Start.Truncate(netcase.Hour), End: in.Span.End}
 	}
-	return stream(in, in.answerer.Rows(in.ctx, q))
+	return func(yield func(*cube.Row) bool) {
+		if in.desk == nil || in.reading { // a detector that reads one answer cannot wait for another
+			in.ownReading(q, yield)
+			return
+		}
+		in.reading = true
+		defer func() { in.reading = false }()
+		a := in.desk.ask(q)
+		if a.pages == nil {
+			in.ownReading(q, yield)
+			return
+		}
+		if err := a.each(yield); err != nil {
+			in.err = err
+		}
+	}
+}
+
+// ownReading answers a question that nobody shares.
+func (in *Input) ownReading(q cube.Question, yield func(*cube.Row) bool) {
+	for r, err := range in.answerer.Rows(in.ctx, q) {
+		if err != nil {
+			in.err = err
+			return
+		}
+		if !yield(&r) {
+			return
+		}
+	}
 }
 
 // Points streams the answer to the i-th question about time lines.
@@ -159,10 +200,11 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	inputs := make([]*Input, len(detectors))
 	runs := make([]netcase.Run, len(detectors))
 	own := make([][]cube.Want, len(detectors))
-	sideBySide(len(detectors), func(i int) {
+	sideBySide(ctx, req.Answerer, len(detectors), func(i int, desk *desk) {
 		d := detectors[i]
 		runs[i] = netcase.Run{Name: d.Name, OK: true}
 		in := newInput(ctx, req, &coverage)
+		in.desk = desk
 		in.questions = d.Ask(req.Config)
 		inputs[i] = in
 		if d.Refine == nil {
@@ -189,11 +231,12 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	}
 	result := Result{Notes: details.Notes, Coverage: coverage}
 	found := make([][]netcase.Finding, len(detectors))
-	sideBySide(len(detectors), func(i int) {
+	sideBySide(ctx, req.Answerer, len(detectors), func(i int, desk *desk) {
 		if !runs[i].OK {
 			return
 		}
 		in := inputs[i]
+		in.desk = desk
 		in.Details = ownDetails(details, detectors[i].Name)
 		var err error
 		if found[i], err = guarded(in, detectors[i].Find); err != nil {
@@ -222,22 +265,19 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	return result, nil
 }
 
-// sideBySide does work for 0 … n-1, as much at a time as there are processors.
-func sideBySide(n int, work func(int)) {
-	next := make(chan int)
+// sideBySide does the work of n detectors at the same time, so that they can share the
+// reading of what they ask for.
+func sideBySide(ctx context.Context, answerer cube.Answerer, n int, work func(i int, desk *desk)) {
+	desk := newDesk(ctx, answerer, n)
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), n) {
+	for i := range n {
 		wg.Go(func() {
-			for i := range next {
-				work(i)
-			}
+			defer desk.leave()
+			work(i, desk)
 		})
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
 	wg.Wait()
+	desk.readings.Wait()
 }
 
 func newInput(ctx context.Context, req Request, coverage *netcase.Coverage) *Input {

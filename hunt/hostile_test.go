@@ -382,7 +382,7 @@ func checkTerminal(t *testing.T, c *netcase.Case) {
 	for _, s := range []report.Style{{}, {Width: 40}, {Width: 120, Color: true}} {
 		texts := []string{report.Terminal(c, s)}
 		for _, card := range c.Cards {
-			texts = append(texts, report.LookupCard(card, s))
+			texts = append(texts, report.LookupCard(card, c.Span, s))
 		}
 		for _, out := range texts {
 			if s.Color {

@@ -54,6 +54,9 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range draft.Cards {
+		draft.Cards[i].Neighbours = known.Neighbours(draft.Cards[i].Address)
+	}
 	screen(draft, cfg.guard(draft, known))
 	if err := judge.Close(draft, question); err != nil {
 		return nil, err

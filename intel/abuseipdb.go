@@ -78,11 +78,9 @@ type abuseData struct {
 	TotalReports         int
 	NumDistinctUsers     int
 	LastReportedAt       string
-	Reports              []struct {
-		ReportedAt string
-		Categories []int
-	}
-	ReportedAddress []struct {
+	Reports              []abuseReportData
+	NetworkAddress       string
+	ReportedAddress      []struct {
 		IPAddress            string
 		NumReports           int
 		MostRecentReport     string
@@ -101,11 +99,14 @@ func (s *sink) abuseCheck(item int64, raw json.RawMessage) {
 		c := claim{address: a.IPAddress, score: a.AbuseConfidenceScore, scoreText: confidenceText(a.AbuseConfidenceScore), reports: a.NumReports}
 		c.last, _ = parseTime(a.MostRecentReport)
 		c.geo.Country = countryCode(a.CountryCode)
+		if a.AbuseConfidenceScore <= 0 { // accuses nobody, as in the answer for one address
+			c.claim, c.categories = netcase.ClaimNothing, []string{categoryClean}
+		}
 		s.add(item, c)
 	}
 	if d.IPAddress == "" {
 		if len(d.ReportedAddress) == 0 {
-			s.skip(item, "not an address", "")
+			s.skip(item, "no address of the network was reported", d.NetworkAddress)
 		}
 		return
 	}
@@ -123,8 +124,23 @@ func (s *sink) abuseClaim(d *abuseData) claim {
 		geo: netcase.Geo{Country: countryCode(d.CountryCode), ASName: clip(d.ISP, maxCategory)},
 	}
 	c.last, _ = parseTime(d.LastReportedAt)
+	c.reported(d.Reports)
+	if c.claim = abuseClaimType(c.categories, d); c.claim == netcase.ClaimNothing {
+		c.categories = append(c.categories, categoryClean)
+	}
+	return c
+}
+
+type abuseReportData struct {
+	ReportedAt string
+	Categories []int
+	ReporterID int64
+}
+
+// reported adds when the reports begin, and their categories by number.
+func (c *claim) reported(reports []abuseReportData) {
 	seen := make(map[int]bool)
-	for _, r := range d.Reports {
+	for _, r := range reports {
 		if t, ok := parseTime(r.ReportedAt); ok && (!c.first.Known() || t < c.first) {
 			c.first = t
 		}
@@ -140,10 +156,51 @@ func (s *sink) abuseClaim(d *abuseData) claim {
 	for _, n := range numbers {
 		c.categories = append(c.categories, abuseCategory(n))
 	}
-	if c.claim = abuseClaimType(c.categories, d); c.claim == netcase.ClaimNothing {
-		c.categories = append(c.categories, categoryClean)
+}
+
+// abuseIPDBReports reads one page of the answer of GET /reports, which does not
+// repeat the address: it stands in the name of the file.
+func abuseIPDBReports() Format {
+	return Format{
+		Name:   "abuseipdb-reports",
+		Doc:    "AbuseIPDB reports of one address, a page: when, by whom and under which categories, saved under its name.",
+		Fuzz:   "FuzzJSON",
+		Detect: func(h *head) bool { return h.has("data.total", "data.perPage", "data.results") },
+		Parse: func(s *sink, r io.Reader) error {
+			s.by("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, "C")
+			return documents(r, s.cfg.MaxDocument, s.abuseReports)
+		},
 	}
-	return c
+}
+
+func (s *sink) abuseReports(item int64, raw json.RawMessage) {
+	var d struct {
+		Data struct {
+			Total   int
+			Results []abuseReportData
+		}
+	}
+	if !s.decode(item, raw, &d) {
+		return
+	}
+	c := claim{address: s.addressInName(), reports: d.Data.Total}
+	c.reported(d.Data.Results)
+	reporters := make(map[int64]bool)
+	for _, r := range d.Data.Results {
+		if t, ok := parseTime(r.ReportedAt); ok {
+			c.last = max(c.last, t)
+		}
+		reporters[r.ReporterID] = true
+	}
+	c.reporters = len(reporters)
+	c.claim = adverseOr(claimOf(c.categories), netcase.ClaimAbuse)
+	if c.claim == netcase.ClaimC2 {
+		c.claim = netcase.ClaimAbuse // reports of abuse support no more
+	}
+	if len(d.Data.Results) == 0 {
+		c.claim, c.categories = netcase.ClaimNothing, []string{categoryClean}
+	}
+	s.add(item, c)
 }
 
 // abuseClaimType is what the reports amount to. AbuseIPDB supports "reported for

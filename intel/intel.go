@@ -7,6 +7,7 @@ package intel
 import (
 	"io"
 	"net/netip"
+	"sync"
 
 	"github.com/gaissmai/bart"
 
@@ -21,6 +22,9 @@ type File struct {
 	// looked since it was learned. What it lists was then still listed.
 	Upheld netcase.Time
 	TLP    string // of entries that state none
+	// Absent is the service that was asked for the address in Name and has nothing on
+	// it, in whatever words; empty: the file speaks for itself.
+	Absent string
 	Open   func() (io.ReadCloser, error)
 }
 
@@ -93,6 +97,9 @@ type Set struct {
 	times []times
 	table *bart.Table[uint32] // prefix -> first of its records
 	front *front              // whether any IPv4 prefix holds an address
+
+	counted  sync.Once // of bySystem
+	bySystem map[uint32]int
 }
 
 // Len is the number of usable indicators.

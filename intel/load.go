@@ -84,6 +84,10 @@ func (s *sink) parse(r io.Reader) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
+	if s.file.Absent != "" {
+		s.absent()
+		return nil
+	}
 	h := readHead(bytes.Clone(raw))
 	f, ok := recognise(h)
 	if !ok {
@@ -92,6 +96,17 @@ func (s *sink) parse(r io.Reader) error {
 	s.rep.Format = f.Name
 	return f.Parse(s, text)
 }
+
+// absent says that a service has nothing on the address that it was asked for. "No
+// data" is shown as such; it is no evidence.
+func (s *sink) absent() {
+	s.rep.Format = formatAbsent
+	s.by(s.file.Absent, s.file.Absent, netcase.ClaimNothing, "")
+	s.add(1, claim{address: s.addressInName(), claim: netcase.ClaimNothing, categories: []string{categoryClean}, description: "not known to the service"})
+}
+
+// formatAbsent names what needs no parser: an answer without content.
+const formatAbsent = "not known"
 
 // pass counts the lines of a file that lists nothing.
 func (s *sink) pass(r io.Reader, binary bool) error {

@@ -40,6 +40,7 @@ var makers = sync.OnceValue(func() []maker {
 		{words: []string{"greynoise"}, provider: "GreyNoise", claim: netcase.ClaimScan, reliability: "B"},
 		{words: []string{"crowdsec"}, provider: "CrowdSec", claim: netcase.ClaimAbuse, reliability: "C"},
 		{words: []string{"virustotal"}, provider: "VirusTotal", claim: netcase.ClaimListed, reliability: "C"},
+		{words: []string{"internetdb*", "shodan*"}, provider: "Shodan InternetDB", origin: "Shodan", claim: netcase.ClaimNothing, reliability: "B"},
 		{words: []string{"mdti", "microsoft defender threat intelligence"}, provider: "Microsoft Defender Threat Intelligence", claim: netcase.ClaimListed, reliability: "B"},
 
 		{words: []string{"blocklist.de*", "blocklist_de*"}, provider: "blocklist.de", claim: netcase.ClaimBruteForce, reliability: "C", public: true},

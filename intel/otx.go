@@ -43,7 +43,6 @@ func otxPulse() Format {
 }
 
 type otxPulseData struct {
-	ID         string
 	Name       string
 	Created    string
 	Modified   string

@@ -381,7 +381,7 @@ func TestHostileMarkdown(t *testing.T) {
 func TestHostileTerminal(t *testing.T) {
 	c := hostileCase()
 	for _, s := range []Style{{}, {Width: 40}, {Width: 120, Color: true}} {
-		for _, out := range []string{Terminal(c, s), LookupCard(c.Cards[0], s)} {
+		for _, out := range []string{Terminal(c, s), LookupCard(c.Cards[0], c.Span, s)} {
 			if s.Color {
 				out = regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(out, "")
 			}
@@ -409,13 +409,13 @@ func TestTerminalColour(t *testing.T) {
 }
 
 func TestLookupCard(t *testing.T) {
-	out := LookupCard(*seedCard("203.0.113.103", "DE", "PL"), Style{Width: 100})
-	for _, want := range []string{"203.0.113.103", "3 listings, 2 independent origins", "probability 0.61", "known then", "SOCRadar", "43/100 (Medium)", "origin AbuseIPDB", "contradict"} {
+	out := LookupCard(*seedCard("203.0.113.103", "DE", "PL"), hours(0, 24), Style{Width: 100})
+	for _, want := range []string{"203.0.113.103", "3 listings, 2 independent origins", "probability 0.61", "known then", "  SOCRadar · ioc.csv         ", "43/100 (Medium)", "70 %", "17 %", "█▲", "last 2025-10-26", "contradict"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the card does not say %q:\n%s", want, out)
 		}
 	}
-	if out := LookupCard(netcase.Card{Address: ip("198.51.100.1")}, Style{}); !strings.Contains(out, "not proof that it is clean") {
+	if out := LookupCard(netcase.Card{Address: ip("198.51.100.1")}, netcase.Span{}, Style{}); !strings.Contains(out, "not proof that it is clean") {
 		t.Errorf("absence reads as innocence:\n%s", out)
 	}
 }

@@ -227,6 +227,9 @@ func cardBlocks(k *netcase.Card, s sighting) []Block {
 	if len(k.Benign) > 0 {
 		blocks = append(blocks, Facts{Items: []Fact{{Label: "Known and benign", Value: strings.Join(k.Benign, "; "), Quoted: true}}})
 	}
+	if n := k.Neighbours; n != nil {
+		blocks = append(blocks, Facts{Items: []Fact{{Label: "Neighbours (context, never evidence)", Value: neighboursText(n), Quoted: true}}})
+	}
 	traffic := netcase.Span{}
 	if s.profile.First.Known() {
 		traffic = netcase.Span{Start: s.profile.First, End: s.profile.Last + 1}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -84,58 +83,6 @@ func severityCode(l netcase.Level) string {
 		return sgrYellow
 	}
 	return sgrGreen
-}
-
-// LookupCard is what intelligence says of one address, at a glance.
-func LookupCard(card netcase.Card, s Style) string {
-	t := terminalWriter{style: s}
-	t.title(card.Address.String() + "  " + chart.ListingsText(&card))
-	for i, b := range card.Benign {
-		t.row(first(i, "Benign"), b, sgrGreen)
-	}
-	switch {
-	case len(card.Listings) == 0 && len(card.Benign) == 0:
-		t.row("Result", "no source lists this address; that is not proof that it is clean", "")
-	case card.Adverse > 0:
-		t.row("Abusive", fmt.Sprintf("probability %s, from %s", chart.Chance(card.P), plural(len(card.Origins), "independent origin", "independent origins")), sgrBold)
-		t.row("Known", knownText(&card), "")
-	}
-	for i, r := range listingLines(&card) {
-		t.row(first(i, "Listings"), r, "")
-	}
-	for i, g := range card.Geo {
-		if i == chart.MaxPlaces {
-			t.row("", fmt.Sprintf("… and %d more", len(card.Geo)-i), "")
-			break
-		}
-		t.row(first(i, "Place"), chart.PlaceText(g), "")
-	}
-	if card.Conflict {
-		t.row("", "the providers contradict each other; a place is never evidence", sgrYellow)
-	}
-	return t.b.String()
-}
-
-func first(i int, label string) string {
-	if i == 0 {
-		return label
-	}
-	return ""
-}
-
-// listingLines is a line per listing, grouped by origin.
-func listingLines(card *netcase.Card) []string {
-	var out []string
-	for _, r := range listingRows(card) {
-		// origin, handed on by, claim, words, score, seen, learned, timing, counts
-		parts := []string{r[1].Text, r[2].Text, r[4].Text, r[5].Text, r[7].Text}
-		line := strings.Join(nonEmpty(parts...), " · ")
-		if r[0].Text != r[1].Text {
-			line += " (origin " + r[0].Text + ")"
-		}
-		out = append(out, line)
-	}
-	return capped(out, 20)
 }
 
 type terminalWriter struct {

@@ -25,6 +25,7 @@ type answers struct {
 	mu     sync.Mutex
 	byHost []*run // rows in the order of Hosts; nil: not asked for
 	byPair []*run
+	lines  *lines // nil: not asked for
 }
 
 // close gives up memory and temporary files.
@@ -397,11 +398,11 @@ func (b *busyPairs) offer(p busyPair) {
 
 // Timeline answers a question with points.
 func (m *answers) Timeline(ctx context.Context, q cube.TimelineQuestion) iter.Seq2[cube.Point, error] {
+	if q.Step == cube.HourStep {
+		return m.hours(ctx, q)
+	}
 	return func(yield func(cube.Point, error) bool) {
-		points, err := m.hours(ctx, q)
-		if q.Step == cube.MinuteStep {
-			points, err = m.minutes(ctx, q)
-		}
+		points, err := m.minutes(ctx, q)
 		if err != nil {
 			yield(cube.Point{}, err)
 			return
@@ -412,21 +413,6 @@ func (m *answers) Timeline(ctx context.Context, q cube.TimelineQuestion) iter.Se
 			}
 		}
 	}
-}
-
-// hours counts the reconciled rows.
-func (m *answers) hours(ctx context.Context, q cube.TimelineQuestion) ([]cube.Point, error) {
-	if q.Step != cube.HourStep {
-		return nil, nil
-	}
-	t := cube.NewHourly(q)
-	for r, err := range m.Rows(ctx, cube.Question{Kind: cube.Peers, Directions: q.Directions, Span: q.Span}) {
-		if err != nil {
-			return nil, err
-		}
-		t.Add(&r)
-	}
-	return t.Points(), nil
 }
 
 // minutes counts the rows of every input by the minutes in which they began. A

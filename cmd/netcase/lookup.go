@@ -155,8 +155,12 @@ func newest(set *intel.Set) (t netcase.Time) {
 func cardOf(set *intel.Set, a netip.Addr, asOf netcase.Time) netcase.Card {
 	card := set.Card(intel.CardQuery{Address: a, First: asOf, Last: asOf, AsOf: asOf})
 	judge.Fuse(&card, judge.Behaviour{})
+	card.Neighbours = set.Neighbours(a)
 	return card
 }
+
+// atInstant is the span that is one instant; empty where none is known.
+func atInstant(t netcase.Time) netcase.Span { return netcase.Span{Start: t, End: t} }
 
 // maxCards is how many cards of a network are shown whole.
 const maxCards = 10
@@ -182,7 +186,7 @@ func (c *lookupCmd) network(w io.Writer, set *intel.Set, p netip.Prefix, asOf ne
 	}
 	slices.SortStableFunc(listed, func(a, b netcase.Card) int { return cmp.Compare(b.P, a.P) })
 	for i, card := range listed {
-		text := report.LookupCard(card, report.Style{Width: width(), Color: colour(w)})
+		text := report.LookupCard(card, atInstant(asOf), report.Style{Width: width(), Color: colour(w)})
 		if i >= maxCards {
 			text = card.Address.String() + ": " + strings.Join(card.Origins, ", ")
 		}
@@ -203,7 +207,7 @@ func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, asOf netcas
 	if c.JSON {
 		return writeJSON(w, card, "")
 	}
-	_, err := io.WriteString(w, report.LookupCard(card, report.Style{Width: width(), Color: colour(w)})+"\n")
+	_, err := io.WriteString(w, report.LookupCard(card, atInstant(asOf), report.Style{Width: width(), Color: colour(w)})+"\n")
 	return err
 }
 

@@ -362,6 +362,9 @@ func (c *call) read(resp *http.Response, u *url.URL) (*Response, error) {
 
 // answers tells whether a status comes with an answer.
 func (c *call) answers(status int) bool {
+	if slices.Contains(c.r.Spent, status) {
+		return false
+	}
 	return status/100 == 2 || slices.Contains(c.r.Normal, status) ||
 		status == http.StatusNotModified && (c.r.ETag != "" || c.r.LastModified != "")
 }

@@ -1,0 +1,247 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// desk takes the questions of detectors that work side by side. A question about rows
+// waits until every detector that is still at work has asked one; then one reading of the
+// rows answers all that wait for the same order. Which questions share a reading shows
+// in no answer.
+type desk struct {
+	ctx      context.Context
+	answerer cube.Answerer
+	pages    sync.Pool
+	readings sync.WaitGroup
+
+	mu      sync.Mutex
+	atWork  int // detectors that neither wait nor have ended
+	waiting []*query
+}
+
+// query is one question that waits at the desk, and then its answer.
+type query struct {
+	cube.Question
+	begun chan struct{} // closed when the reading begins
+	pages chan *page    // nil: nobody shares the reading; the asker reads for himself
+	gone  chan struct{} // closed when the asker wants no more
+	err   error         // why the pages ended; to be looked at after the last of them
+}
+
+// page is some rows on their way to all that share a reading.
+type page struct {
+	rows    []cube.Row
+	readers atomic.Int32 // that have not put it back
+	desk    *desk
+}
+
+const (
+	pageRows   = 256
+	pagesAhead = 4 // that may wait for a slow asker
+)
+
+func newDesk(ctx context.Context, answerer cube.Answerer, detectors int) *desk {
+	d := &desk{ctx: ctx, answerer: answerer, atWork: detectors}
+	d.pages.New = func() any { return &page{rows: make([]cube.Row, 0, pageRows), desk: d} }
+	return d
+}
+
+// ask waits until the question can share a reading.
+func (d *desk) ask(q cube.Question) *query {
+	a := &query{Question: q, begun: make(chan struct{}), gone: make(chan struct{})}
+	d.mu.Lock()
+	d.waiting = append(d.waiting, a)
+	d.step()
+	d.mu.Unlock()
+	<-a.begun
+	return a
+}
+
+// leave says that a detector has ended.
+func (d *desk) leave() {
+	d.mu.Lock()
+	d.step()
+	d.mu.Unlock()
+}
+
+// step notes that one detector less is at work, and begins to answer when it was the last.
+func (d *desk) step() {
+	if d.atWork--; d.atWork > 0 || len(d.waiting) == 0 {
+		return
+	}
+	round := d.waiting
+	d.waiting, d.atWork = nil, len(round)
+	for len(round) > 0 {
+		var same, others []*query
+		for _, a := range round {
+			if shares(&round[0].Question, &a.Question) {
+				same = append(same, a)
+			} else {
+				others = append(others, a)
+			}
+		}
+		d.begin(same)
+		round = others
+	}
+}
+
+// shares tells whether one reading can serve two questions. The rows of pairs are joined
+// over the hours of their span.
+func shares(a, b *cube.Question) bool {
+	return a.Kind == b.Kind && (a.Kind != cube.Pairs || a.Span == b.Span)
+}
+
+// begin lets the askers of one reading go on.
+func (d *desk) begin(same []*query) {
+	for _, a := range same {
+		if len(same) > 1 {
+			a.pages = make(chan *page, pagesAhead)
+		}
+		close(a.begun)
+	}
+	if len(same) > 1 {
+		d.readings.Go(func() { d.read(same) })
+	}
+}
+
+// read hands the rows that any asker wants to all of them.
+func (d *desk) read(askers []*query) {
+	all := askers
+	end := func(err error) {
+		for _, a := range all {
+			a.err = err
+			close(a.pages)
+		}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			end(fmt.Errorf("panic: %v", p))
+		}
+	}()
+	p := d.pages.Get().(*page)
+	for r, err := range d.answerer.Rows(d.ctx, unionOf(askers)) {
+		if err != nil {
+			end(err)
+			return
+		}
+		if p.rows = append(p.rows, r); len(p.rows) == pageRows {
+			if askers = handOut(p, askers); len(askers) == 0 {
+				end(nil)
+				return
+			}
+			p = d.pages.Get().(*page)
+		}
+	}
+	handOut(p, askers)
+	end(nil)
+}
+
+// handOut gives a page to all askers and returns those that may want more.
+func handOut(p *page, askers []*query) (left []*query) {
+	p.readers.Store(int32(len(askers)))
+	for _, a := range askers {
+		select {
+		case a.pages <- p:
+			left = append(left, a)
+		case <-a.gone:
+			p.putBack()
+		}
+	}
+	return left
+}
+
+// putBack says that one reader needs a page no longer.
+func (p *page) putBack() {
+	if p.readers.Add(-1) == 0 {
+		p.rows = p.rows[:0]
+		p.desk.pages.Put(p)
+	}
+}
+
+// unionOf is a question that asks for everything that some others ask for.
+func unionOf(askers []*query) cube.Question {
+	u := askers[0].Question
+	for _, a := range askers[1:] {
+		u.Directions = union(u.Directions, a.Directions)
+		u.Ports = union(u.Ports, a.Ports)
+		u.Reaches = union(u.Reaches, a.Reaches)
+		u.Span = hull(u.Span, a.Span)
+	}
+	return u
+}
+
+// union joins two lists of which an empty one means everything.
+func union[T comparable](a, b []T) []T {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	out := slices.Clone(a)
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// hull is the shortest span that holds two others; an end that is not known is open.
+func hull(a, b netcase.Span) (s netcase.Span) {
+	if a.Start.Known() && b.Start.Known() {
+		s.Start = min(a.Start, b.Start)
+	}
+	if a.End.Known() && b.End.Known() {
+		s.End = max(a.End, b.End)
+	}
+	return s
+}
+
+// each visits the rows of the answer until visit wants no more.
+func (a *query) each(visit func(*cube.Row) bool) error {
+	defer close(a.gone)
+	wants := sieveOf(&a.Question)
+	for p := range a.pages {
+		for i := range p.rows {
+			if wants.admits(&p.rows[i].Key) && !visit(&p.rows[i]) {
+				return nil
+			}
+		}
+		p.putBack()
+	}
+	return a.err
+}
+
+// sieve is a question made ready to be put to many rows.
+type sieve struct {
+	ways, reaches uint32 // a bit each; zero: all
+	ports         map[uint16]bool
+	span          netcase.Span
+}
+
+func sieveOf(q *cube.Question) *sieve {
+	s := &sieve{span: q.Span}
+	for _, d := range q.Directions {
+		s.ways |= 1 << d
+	}
+	for _, r := range q.Reaches {
+		s.reaches |= 1 << r
+	}
+	if len(q.Ports) > 0 {
+		s.ports = map[uint16]bool{}
+		for _, p := range q.Ports {
+			s.ports[p] = true
+		}
+	}
+	return s
+}
+
+func (s *sieve) admits(k *cube.Key) bool {
+	return (s.ways == 0 || s.ways>>k.Direction&1 == 1) && (s.reaches == 0 || s.reaches>>k.Reach&1 == 1) &&
+		(s.ports == nil || s.ports[k.Port]) && s.span.Contains(netcase.Time(k.Hour)*netcase.Hour)
+}

@@ -1,0 +1,276 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"strings"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// lines is what all hourly time lines are told from, but for those by peer: the
+// reconciled rows counted by hour, direction and one dimension. One reading of the rows
+// makes them all. They are kept as sorted runs, like the rows: an estate may have many
+// hosts, and a scan has every port.
+type lines struct {
+	hosts, ports, sensors, reaches *margin
+}
+
+// margin is rows counted by one dimension: flows, and in the place of records those of
+// them that are known to have failed.
+type margin struct {
+	keep  *keeper
+	by    ordering
+	table *table
+	runs  []*run
+}
+
+func (m *answers) newMargin(by ordering) *margin {
+	return &margin{keep: m.keep, by: by, table: newTable()}
+}
+
+// count adds a row under the part of its cell that the margin keeps.
+func (g *margin) count(c *cell, flows int64, failed bool) error {
+	p, made := g.table.find(c)
+	if made {
+		p.octetsOut, p.octetsIn, p.packetsOut, p.packetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
+		p.first = int64(c.hour) * int64(netcase.Hour)
+		p.last = p.first
+	}
+	p.flows += flows
+	if failed {
+		p.records += flows
+	}
+	if len(g.table.rows) < g.keep.tableRows() {
+		return nil
+	}
+	return g.seal()
+}
+
+func (g *margin) seal() error {
+	if len(g.table.rows) == 0 {
+		return nil
+	}
+	r, err := g.keep.sealed(g.table.rows, g.by)
+	g.runs = append(g.runs, r)
+	g.table.reset()
+	return err
+}
+
+func (g *margin) end(ctx context.Context) (err error) {
+	if err = g.seal(); err == nil {
+		g.runs, err = g.keep.fewer(ctx, g.runs, g.by, nil)
+	}
+	g.table = nil
+	return err
+}
+
+// What a margin keeps of the rest of a cell.
+const (
+	keepDirection = directionMask << directionShift
+	keepReach     = keepDirection | reachMask<<reachShift
+	keepHost      = keepDirection | kindMask<<hostKindShift
+	keepPort      = keepDirection | 0xffffff<<protoShift
+)
+
+// readLines counts the rows by every dimension, once.
+func (m *answers) readLines(ctx context.Context) (*lines, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lines != nil {
+		return m.lines, nil
+	}
+	d := m.keep.names.reader()
+	l := &lines{
+		hosts: m.newMargin(d.hostsFirst()), ports: m.newMargin(portsFirst), sensors: m.newMargin(d.sensorsFirst()), reaches: m.newMargin(reachesFirst),
+	}
+	for c := range m.chunks(ctx, m.rows, cube.Question{}) {
+		for i := range c.rows {
+			if err := l.count(&c.rows[i]); err != nil {
+				return nil, err
+			}
+		}
+		if c.err != nil {
+			return nil, c.err
+		}
+	}
+	for _, g := range []*margin{l.hosts, l.ports, l.sensors, l.reaches} {
+		if err := g.end(ctx); err != nil {
+			return nil, err
+		}
+	}
+	m.lines = l
+	return l, nil
+}
+
+func (l *lines) count(p *packed) error {
+	failed := p.reach().Failed()
+	return cmp.Or(
+		l.hosts.count(&cell{hostHi: p.hostHi, hostLo: p.hostLo, rest: p.rest & keepHost, hour: p.hour}, p.flows, failed),
+		l.ports.count(&cell{rest: p.rest & keepPort, hour: p.hour}, p.flows, failed),
+		l.sensors.count(&cell{rest: p.rest & keepDirection, sensor: p.sensor, hour: p.hour}, p.flows, failed),
+		l.reaches.count(&cell{rest: p.rest & keepReach, hour: p.hour}, p.flows, failed),
+	)
+}
+
+// portsFirst orders by port, protocol, hour, direction.
+var portsFirst = ordering{
+	func(a, b *packed) int {
+		return cmp.Or(cmp.Compare(a.rest>>protoShift, b.rest>>protoShift), cmp.Compare(a.hour, b.hour), cmp.Compare(a.rest, b.rest))
+	},
+	func(p *packed) lead { return lead{first: p.rest>>protoShift<<hourBits | hourLead(p.hour)} },
+}
+
+// reachesFirst orders by hour, then direction and reach.
+var reachesFirst = ordering{
+	func(a, b *packed) int { return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.rest, b.rest)) },
+	func(p *packed) lead { return lead{hourLead(p.hour), p.rest} },
+}
+
+// sensorsFirst orders by the name of the sensor, hour, direction.
+func (d *reader) sensorsFirst() ordering {
+	return ordering{
+		func(a, b *packed) int {
+			if a.sensor != b.sensor {
+				return strings.Compare(d.word(a.sensor), d.word(b.sensor))
+			}
+			return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.rest, b.rest))
+		},
+		func(*packed) lead { return lead{} },
+	}
+}
+
+// hours answers with hourly points.
+func (m *answers) hours(ctx context.Context, q cube.TimelineQuestion) iter.Seq2[cube.Point, error] {
+	return func(yield func(cube.Point, error) bool) {
+		if q.By == cube.ByPeer {
+			m.peerHours(ctx, q, yield)
+			return
+		}
+		l, err := m.readLines(ctx)
+		if err != nil {
+			yield(cube.Point{}, err)
+			return
+		}
+		switch q.By {
+		case cube.ByHost:
+			m.serialPoints(ctx, q, l.hosts, yield)
+		case cube.ByPort:
+			m.serialPoints(ctx, q, l.ports, yield)
+		case cube.BySensor:
+			m.serialPoints(ctx, q, l.sensors, yield)
+		default:
+			m.reachPoints(ctx, q, l.reaches, yield)
+		}
+	}
+}
+
+// joiner joins rows of one series and hour, which come one after the other, into points.
+type joiner struct {
+	by    cube.By
+	yield func(cube.Point, error) bool
+	row   cube.Row // the first of those at hand
+	point cube.Point
+	any   bool
+}
+
+// add counts a row; false: no more are wanted.
+func (j *joiner) add(r *cube.Row, failed int64) bool {
+	if same := j.any && r.Hour == j.row.Hour && sameSeries(&r.Key, &j.row.Key, j.by); !same {
+		named := j.any && sameSeries(&r.Key, &j.row.Key, j.by)
+		if !j.end() {
+			return false
+		}
+		series := j.point.Series
+		if !named {
+			series = cube.SeriesOf(&r.Key, j.by)
+		}
+		j.row.Key, j.any, j.point = r.Key, true, cube.Point{Series: series, Start: netcase.Time(r.Hour) * netcase.Hour}
+	}
+	j.point.Flows += r.Flows
+	j.point.Failed += failed
+	return true
+}
+
+func (j *joiner) end() bool { return !j.any || j.yield(j.point, nil) }
+
+func sameSeries(a, b *cube.Key, by cube.By) bool {
+	switch by {
+	case cube.ByHost:
+		return a.Host == b.Host
+	case cube.ByPort:
+		return a.Port == b.Port && a.Proto == b.Proto
+	case cube.ByPeer:
+		return a.Peer == b.Peer
+	}
+	return a.Sensor == b.Sensor
+}
+
+// counted streams the rows of a margin that a question asks for, with those that failed.
+func (m *answers) counted(ctx context.Context, q *cube.TimelineQuestion, g *margin, visit func(r *cube.Row, failed int64) bool) error {
+	in, err := mergeRuns(ctx, g.runs, g.by)
+	d := m.keep.names.reader()
+	var r cube.Row
+	for err == nil {
+		var p *packed
+		if p, err = in.next(); p == nil || err != nil {
+			break
+		}
+		if d.unpack(p, &r); cube.Asked(&r.Key, q.Directions, q.Span) && !visit(&r, r.Records) {
+			break
+		}
+	}
+	return err
+}
+
+// serialPoints answers from a margin in the order of its series.
+func (m *answers) serialPoints(ctx context.Context, q cube.TimelineQuestion, g *margin, yield func(cube.Point, error) bool) {
+	j := joiner{by: q.By, yield: yield}
+	going := true
+	err := m.counted(ctx, &q, g, func(r *cube.Row, failed int64) bool {
+		going = j.add(r, failed)
+		return going
+	})
+	if going && err == nil {
+		j.end()
+	}
+	if going && err != nil {
+		yield(cube.Point{}, err)
+	}
+}
+
+// reachPoints answers with series of which there are few: the total, directions, outcomes.
+func (m *answers) reachPoints(ctx context.Context, q cube.TimelineQuestion, g *margin, yield func(cube.Point, error) bool) {
+	t := cube.NewHourly(q)
+	err := m.counted(ctx, &q, g, func(r *cube.Row, _ int64) bool { t.Add(r); return true })
+	if err != nil {
+		yield(cube.Point{}, err)
+		return
+	}
+	for _, p := range t.Points() {
+		if !yield(p, nil) {
+			return
+		}
+	}
+}
+
+// peerHours answers from the rows, which come by peer and hour.
+func (m *answers) peerHours(ctx context.Context, q cube.TimelineQuestion, yield func(cube.Point, error) bool) {
+	j := joiner{by: q.By, yield: yield}
+	for r, err := range m.Rows(ctx, cube.Question{Kind: cube.Peers, Directions: q.Directions, Span: q.Span}) {
+		if err != nil {
+			yield(cube.Point{}, err)
+			return
+		}
+		failed := int64(0)
+		if r.Reach.Failed() {
+			failed = r.Flows
+		}
+		if !j.add(&r, failed) {
+			return
+		}
+	}
+	j.end()
+}
