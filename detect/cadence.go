@@ -10,24 +10,32 @@ import (
 
 // Gates and thresholds of the tests for a cadence.
 const (
-	leastStarts  = 12                 // connections: eleven cannot carry a verdict
-	leastCycles  = 8                  // periods that the active stretch must hold
-	leastActive  = 2 * netcase.Hour   // from the first start to the last
-	retryGap     = 2 * netcase.Second // a start that follows sooner is a retry of the one before
-	longSilence  = 10                 // periods without a start that count as a pause …
-	leastSilence = netcase.Hour       // … if they last as long as this
-	mostBins     = 1 << 13            // of the counts whose spectrum is taken
-	surrogates   = 199                // shuffled series that the spectrum is compared with
-	hopeless     = 10                 // of them with a higher peak: p > 0.05 is certain
-	spectralP    = 0.01               // accepted
-	longestBeat  = netcase.Hour       // periods beyond are left to the intervals: shuffling within the hour keeps them
-	peaksTried   = 8                  // of a spectrum
-	leastHill    = 2                  // of an autocorrelation, in its standard deviations without a period
-	phaseStarts  = 2000               // that the phase is taken from
-	phaseSlack   = 0.05               // of the period, in which the phase test looks for the clock's own
-	clockR       = 0.6                // length of the mean phase vector from which a fixed clock sets the pace
-	clockP       = 0.01               // …
-	clockStarts  = 20                 // fewer do not tell a scheduler from a sleep
+	leastStarts    = 12                 // connections: eleven cannot carry a verdict
+	leastCycles    = 8                  // periods that the active stretch must hold
+	leastActive    = 2 * netcase.Hour   // from the first start to the last, pauses left out
+	retryGap       = 2 * netcase.Second // a start that follows sooner is a retry of the one before
+	longSilence    = 10                 // periods without a start that count as a pause …
+	leastSilence   = netcase.Hour       // … if they last as long as this
+	mostBins       = 1 << 13            // of the counts whose spectrum is taken
+	surrogates     = 199                // shuffled series that the spectrum is compared with
+	hopeless       = 10                 // of them with a higher peak: p > 0.05 is certain
+	spectralP      = 0.01               // accepted
+	longestBeat    = netcase.Hour       // periods beyond are left to the intervals: shuffling within the hour keeps them
+	peaksTried     = 8                  // of a spectrum
+	spectrumStarts = 20                 // fewer starts show a peak too easily: 1 % of random streams of twelve
+	multiples      = 40                 // of the period of a peak that are tried as the whole period
+	asHigh         = 0.8                // of the highest hill
+	leastFollowed  = 0.4                // share of the periods with a start and another a period later …
+	moreFollowed   = 0.25               // … above the share at other lags
+	leastHill      = 2                  // of an autocorrelation, in its standard deviations without a period
+	nearLow        = 0.3                // periods: a sleep of 70 % more or less is no shorter
+	nearHigh       = 2.2                // periods: one beat may be missing
+	leastNear      = 0.8                // share of the intervals; random arrivals have 0.59
+	phaseStarts    = 2000               // that the phase is taken from
+	phaseSlack     = 0.05               // of the period, in which the phase test looks for the clock's own
+	clockR         = 0.6                // length of the mean phase vector from which a fixed clock sets the pace
+	clockP         = 0.01               // …
+	clockStarts    = 20                 // fewer do not tell a scheduler from a sleep
 )
 
 // cvLimits are the largest robust coefficients of variation of a cadence, by the number
@@ -55,10 +63,11 @@ type cadence struct {
 	active    netcase.Time // the same without pauses
 	period    float64      // milliseconds; the median interval, or what the spectrum names
 	cv, limit float64
-	even      bool // the interval test passes
+	near      float64 // share of the intervals that are about as long as the period
+	even      bool    // the interval test passes
 
-	spectral float64 // period by the spectrum in milliseconds; 0: none
-	p        float64 // of the highest peak
+	spectral float64 // period by the spectrum in milliseconds at which starts recur; 0: none
+	p        float64 // of its highest peak; 1 where none recurs, so that nothing was shuffled
 	beats    bool    // the spectral test passes: the peak, and a hill of the autocorrelation
 
 	r, phaseP float64
@@ -96,12 +105,13 @@ func cadenceOf(all []netcase.Time, seed uint64, spectrum bool) cadence {
 	sorted := slices.Sorted(slices.Values(gaps))
 	c.period = middle(slices.Clone(sorted))
 	c.cv, c.limit = spread(gaps, c.period)/c.period, cvLimit(len(gaps))
-	c.even = c.cv <= c.limit
+	c.near = nearShare(gaps, c.period)
+	c.even = c.cv <= c.limit && c.near >= leastNear
 	c.active = activeOf(gaps, c.period)
 	if !c.long() {
 		return c
 	}
-	if spectrum {
+	if spectrum && c.starts >= spectrumStarts {
 		c.bySpectrum(starts, sorted, seed)
 	}
 	if !c.even && c.beats {
@@ -110,6 +120,16 @@ func cadenceOf(all []netcase.Time, seed uint64, spectrum bool) cadence {
 	}
 	c.byPhase(starts)
 	return c
+}
+
+// nearShare is the share of intervals between nearLow and nearHigh periods. The variation alone
+// looks at the middle half of the intervals: a few bursts have an even middle now and then.
+func nearShare(gaps []float64, period float64) float64 {
+	n := 0
+	for _, g := range gaps {
+		n += b2i(g >= nearLow*period && g <= nearHigh*period)
+	}
+	return float64(n) / float64(len(gaps))
 }
 
 // long tells whether there is enough of the stream for any test.
@@ -122,6 +142,11 @@ func (c *cadence) cycles() float64 {
 		return 0
 	}
 	return float64(c.active) / c.period
+}
+
+// found is the stated rule: enough of the stream, and the intervals or the spectrum.
+func (c *cadence) found() bool {
+	return c.long() && c.active >= leastActive && c.cycles() >= leastCycles && (c.even || c.beats)
 }
 
 // activeOf is the stretch from the first start to the last without pauses.
@@ -152,21 +177,23 @@ func (c *cadence) bySpectrum(starts []netcase.Time, sorted []float64, seed uint6
 		return
 	}
 	s := spectrumTest{f: f, counts: counts, from: from, blocks: hourBlocks(counts, c.span.Start, width)}
-	peaks := s.run(rand.New(rand.NewPCG(seed, uint64(len(starts)))))
-	c.p = s.p
-	if s.p > spectralP {
-		return
-	}
+	power := make([]float64, f.n/2+1)
+	f.powers(counts, nil, make([]float64, f.n), make([]float64, f.n), power, make([]float64, f.n/2+1))
 	acf := selfLikeness(counts)
 	floor := leastHill / math.Sqrt(float64(len(counts)))
-	for _, k := range peaks {
-		lag, ok := hillAt(acf, float64(f.n)/float64(k), float64(f.n)/float64(k+1), float64(f.n)/float64(max(k-1, 1)), floor)
+	longest := min(int(min(length/leastCycles, float64(longestBeat))/width), len(acf)-2)
+	for _, k := range s.peaks(power) {
+		lag, ok := fundamental(acf, float64(f.n)/float64(k), floor, longest)
 		if !ok {
 			continue
 		}
-		lag = fundamental(acf, lag, floor, int(length/leastCycles/width))
-		c.beats, c.spectral = true, refine(starts, float64(lag)*width, width)
-		return
+		period := refine(starts, float64(lag)*width, width)
+		if recurs(starts, period) {
+			c.spectral = period
+			c.p = s.chance(slices.Max(power[from:]), rand.New(rand.NewPCG(seed, uint64(len(starts)))))
+			c.beats = c.p <= spectralP
+			return
+		}
 	}
 }
 
@@ -194,44 +221,33 @@ type spectrumTest struct {
 	counts []float64
 	from   int // first frequency that is looked at
 	blocks [][]int
-	p      float64
 }
 
-// run gives the peaks that the shuffled counts hardly reach, the highest first.
+// chance is the share of shuffled counts with a peak as high.
 //
 // Source: p = (1 + higher) / (1 + surrogates); where it ends early, higher / drawn
 // (Besag and Clifford 1991).
-func (s *spectrumTest) run(random *rand.Rand) []int {
+func (s *spectrumTest) chance(peak float64, random *rand.Rand) float64 {
 	n := s.f.n
 	re, im := make([]float64, n), make([]float64, n)
-	own, other := make([]float64, n/2+1), make([]float64, n/2+1)
-	s.f.powers(s.counts, nil, re, im, own, other)
-	peak := slices.Max(own[s.from:])
 	a, b := slices.Clone(s.counts), slices.Clone(s.counts)
 	pa, pb := make([]float64, n/2+1), make([]float64, n/2+1)
 	higher, drawn := 0, 0
-	var highest []float64
 	for drawn < surrogates && higher < hopeless {
 		s.shuffle(a, random)
 		s.shuffle(b, random)
 		s.f.powers(a, b, re, im, pa, pb)
 		for _, p := range [2][]float64{pa, pb} {
-			if drawn == surrogates || higher == hopeless {
-				break
+			if drawn < surrogates && higher < hopeless {
+				drawn++
+				higher += b2i(slices.Max(p[s.from:]) >= peak)
 			}
-			top := slices.Max(p[s.from:])
-			highest = append(highest, top)
-			drawn++
-			higher += b2i(top >= peak)
 		}
 	}
 	if higher == hopeless {
-		s.p = float64(higher) / float64(drawn)
-		return nil
+		return float64(higher) / float64(drawn)
 	}
-	s.p = float64(1+higher) / float64(1+surrogates)
-	slices.Sort(highest)
-	return s.peaks(own, highest[len(highest)-2])
+	return float64(1+higher) / float64(1+surrogates)
 }
 
 func (s *spectrumTest) shuffle(x []float64, random *rand.Rand) {
@@ -240,11 +256,11 @@ func (s *spectrumTest) shuffle(x []float64, random *rand.Rand) {
 	}
 }
 
-// peaks are the local maxima above a floor, the highest first.
-func (s *spectrumTest) peaks(power []float64, floor float64) []int {
+// peaks are the local maxima, the highest first.
+func (s *spectrumTest) peaks(power []float64) []int {
 	var out []int
 	for k := s.from; k < len(power); k++ {
-		if power[k] > floor && power[k] >= power[max(k-1, 0)] && (k+1 == len(power) || power[k] > power[k+1]) {
+		if power[k] >= power[max(k-1, 0)] && (k+1 == len(power) || power[k] > power[k+1]) {
 			out = append(out, k)
 		}
 	}
@@ -260,10 +276,35 @@ func (s *spectrumTest) peaks(power []float64, floor float64) []int {
 	return out[:min(len(out), peaksTried)]
 }
 
-// hillAt is the lag within one frequency of a period at which the autocorrelation has its
-// top, and whether that is a hill and not a slope.
-func hillAt(acf []float64, at, low, high, floor float64) (int, bool) {
-	from, to := max(min(int(low), int(at)-1), 1), min(max(int(math.Ceil(high)), int(math.Ceil(at))+1), len(acf)-2)
+// fundamental is the shortest lag that is a multiple of the period of a peak and whose
+// autocorrelation is about as high as that of any other multiple: a clock has as high
+// peaks at every harmonic, but hills only at whole periods.
+func fundamental(acf []float64, period, floor float64, longest int) (int, bool) {
+	type top struct {
+		lag    int
+		height float64
+	}
+	var tops []top
+	best := 0.0
+	for m := 1; m <= multiples && int(float64(m)*period) <= longest; m++ {
+		if lag, ok := hillAt(acf, float64(m)*period, floor); ok {
+			height := acf[lag-1] + acf[lag] + acf[lag+1] // a period between two lags is split among them
+			tops = append(tops, top{lag, height})
+			best = max(best, height)
+		}
+	}
+	for _, t := range tops {
+		if t.height >= asHigh*best {
+			return t.lag, true
+		}
+	}
+	return 0, false
+}
+
+// hillAt is the lag about a period at which the autocorrelation has its top, and whether
+// that is a hill and not a slope.
+func hillAt(acf []float64, at, floor float64) (int, bool) {
+	from, to := max(int(at)-1, 1), min(int(math.Ceil(at))+1, len(acf)-2)
 	if from > to {
 		return 0, false
 	}
@@ -276,29 +317,72 @@ func hillAt(acf []float64, at, low, high, floor float64) (int, bool) {
 	return best, acf[best] > floor && acf[best] > acf[from-1] && acf[best] > acf[to+1]
 }
 
-// fundamental is twice or three times a lag where the autocorrelation is as high there:
-// then the lag is a harmonic.
-func fundamental(acf []float64, lag int, floor float64, longest int) int {
-	for _, times := range []int{2, 3} {
-		if base, ok := hillAt(acf, float64(times*lag), float64(times*lag-1), float64(times*lag+1), floor); ok && base <= longest && acf[base] >= acf[lag] {
-			return base
-		}
+// recurs tells whether most periods of the active stretch have a start that is followed
+// by another one a period later, and far fewer have one that is followed after other
+// times: bursts have power at many frequencies and hills at some lags, but come back at
+// no time in particular. A burst counts once.
+func recurs(starts []netcase.Time, period float64) bool {
+	gaps := make([]float64, len(starts)-1)
+	for i := range gaps {
+		gaps[i] = float64(starts[i+1] - starts[i])
 	}
-	return lag
+	cycles := float64(activeOf(gaps, period)) / period
+	elsewhere := 0.0
+	for _, turn := range elsewhereTurns {
+		elsewhere += float64(followed(starts, turn*period, period)) / float64(len(elsewhereTurns))
+	}
+	beats := float64(followed(starts, period, period))
+	return beats >= leastCycles && beats >= leastFollowed*cycles && beats-elsewhere >= moreFollowed*cycles
 }
 
-// refine is the median of the intervals that are about as long as a lag, else the lag.
-func refine(starts []netcase.Time, lag, width float64) float64 {
-	var close []float64
-	for i := 1; i < len(starts); i++ {
-		if g := float64(starts[i] - starts[i-1]); math.Abs(g-lag) <= max(1.5*width, phaseSlack*lag) {
-			close = append(close, g)
+// elsewhereTurns are lags that are no multiple of a period, in periods.
+var elsewhereTurns = [...]float64{0.62, 0.71, 0.79, 0.86, 1.14, 1.21, 1.29, 1.38}
+
+// followed is how many starts, half a period apart or more, have another one about a lag
+// later.
+func followed(starts []netcase.Time, lag, period float64) int {
+	slack := phaseSlack * period
+	n, j, last := 0, 0, math.Inf(-1)
+	for _, s := range starts {
+		low, high := float64(s)+lag-slack, float64(s)+lag+slack
+		for j < len(starts) && float64(starts[j]) < low {
+			j++
+		}
+		if j == len(starts) {
+			break
+		}
+		if float64(starts[j]) <= high && float64(s)-last >= period/2 {
+			n, last = n+1, float64(s)
 		}
 	}
-	if len(close) < leastCycles {
+	return n
+}
+
+// refine is the middle of where the differences of starts about a lag lie closest together.
+func refine(starts []netcase.Time, lag, width float64) float64 {
+	var all []float64
+	j := 0
+	for i, s := range starts[:min(len(starts), phaseStarts)] {
+		for j = max(j, i+1); j < len(starts) && float64(starts[j]-s) < lag-1.5*width; j++ {
+		}
+		for k := j; k < len(starts) && float64(starts[k]-s) <= lag+1.5*width; k++ {
+			all = append(all, float64(starts[k]-s))
+		}
+	}
+	slices.Sort(all)
+	from, best := 0, all[:0]
+	for to := range all {
+		for all[to]-all[from] > phaseSlack*lag {
+			from++
+		}
+		if to+1-from > len(best) {
+			best = all[from : to+1]
+		}
+	}
+	if len(best) < leastCycles {
 		return lag
 	}
-	return middle(close)
+	return middle(slices.Clone(best))
 }
 
 // byPhase tells a fixed clock from a sleep: whether the starts keep their place in the
