@@ -2,10 +2,12 @@
 GO ?= go
 FUZZTIME ?= 60s
 NETCASE_ROWS ?= 10000000
+NETCASE_SEEDS ?= 20
+NETCASE_DATA ?= ../shared/data
 # The tests that run such a program: in respond, in report, and in hunt the hostile incident.
 PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF)
 
-.PHONY: help build test race lint fmt fuzz golden bench worst gobench evaluate peers cross demo ci
+.PHONY: help build test race lint fmt fuzz golden kills lists bench worst gobench evaluate peers cross demo ci
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +36,12 @@ fuzz: ## every fuzz target for FUZZTIME (60s) each
 golden: ## rewrite the expected outputs; then read the diff
 	$(GO) test ./source ./intel ./report ./casebook ./respond ./cmd/netcase -update
 
+kills: ## 200 updates of the intelligence database stopped by SIGKILL at random moments
+	NETCASE_KILLS=200 $(GO) test ./cmd/netcase -run UpdateKilled -count 1 -v
+
+lists: ## every real list at hand into an intelligence database: time, size, what is refused
+	NETCASE_ALL_LISTS=1 $(GO) test ./intel/database -run RealLists -count 1 -v
+
 bench: ## one table: ours against DuckDB, nfdump, grepcidr, awk and Suricata, taken in turn (NETCASE_ROWS rows)
 	cd scripts/bench && if command -v npm >/dev/null; then npm ci --no-audit --no-fund --silent; fi
 	$(GO) run ./scripts/bench -rows $(NETCASE_ROWS)
@@ -44,7 +52,8 @@ worst: ## a spoofed flood of ten million sources and a scan of everything, under
 gobench: ## the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-evaluate: ## the judgement of the simulated incident over many seeds
+evaluate: ## 20 seeds of every story and the real data at NETCASE_DATA, into docs/evaluation.md; the incident over many seeds
+	$(GO) run ./cmd/netcase evaluate --seeds $(NETCASE_SEEDS) $(if $(wildcard $(NETCASE_DATA)),--data $(NETCASE_DATA)) --out docs/evaluation.md
 	$(GO) test ./hunt -run Seeds -seeds 100 -count 1 -v
 
 peers: ## what we write, read by the programs it is for (Suricata, nftables, Chromium, poppler, the parser of KQL)

@@ -19,10 +19,11 @@ var ranks = map[string]int{
 	"cube":   1,
 	"chart":  1,
 	"source": 2, "intel": 2, "judge": 2, "report": 2, "respond": 2, "simulate": 2,
-	"store": 3, "connect": 3, "detect": 3, "casebook": 3, "intel/service": 3, "intel/database": 3,
-	"hunt":     4,
-	"evaluate": 5, "console": 5,
-	"cmd/netcase": 6,
+	"store": 3, "connect": 3, "detect": 3, "casebook": 3, "intel/service": 3,
+	"intel/database": 4,
+	"hunt":           5,
+	"evaluate":       6, "console": 6,
+	"cmd/netcase": 7,
 }
 
 func TestArrowsRunDownhill(t *testing.T) {

@@ -2,6 +2,7 @@ package netcase_test
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -134,5 +135,44 @@ func TestInputReport(t *testing.T) {
 	r = netcase.InputReport{Read: 200, Accepted: 198, Rejected: 2}
 	if r.Unsound() != "" || !r.Balanced() {
 		t.Error("1 % rejected is the bound, not beyond it")
+	}
+}
+
+// TestRangesOfIPv4 compares with what the standard library says of each range, at
+// its borders and between.
+func TestRangesOfIPv4(t *testing.T) {
+	shared := netip.MustParsePrefix("100.64.0.0/10")
+	r := rand.New(rand.NewPCG(1, 1))
+	firsts := []byte{0, 9, 10, 11, 99, 100, 101, 126, 127, 128, 169, 172, 192, 223, 224, 239, 240, 255}
+	seconds := []byte{0, 15, 16, 31, 32, 63, 64, 127, 128, 167, 168, 169, 253, 254, 255}
+	for range 200_000 {
+		a := netip.AddrFrom4([4]byte{firsts[r.IntN(len(firsts))], seconds[r.IntN(len(seconds))], byte(255 * r.IntN(2)), byte(r.IntN(2) * r.IntN(256))})
+		if r.IntN(50) == 0 {
+			a = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+		}
+		if got, want := netcase.Private(a), a.IsPrivate() || shared.Contains(a); got != want {
+			t.Fatalf("%s private: %v", a, got)
+		}
+		local := a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.String() == "255.255.255.255"
+		if got, want := (&netcase.Site{}).Owns(a), local || netcase.Private(a); got != want {
+			t.Fatalf("%s ours: %v", a, got)
+		}
+	}
+}
+
+// TestNamed: the owner's names stand for addresses that telemetry does not name, and
+// only for those.
+func TestNamed(t *testing.T) {
+	a, b, c := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")
+	s := netcase.Site{Assets: []netcase.Asset{
+		{Name: "term01", Addresses: []netip.Addr{a, netip.MustParseAddr("::ffff:10.0.0.2")}},
+		{Addresses: []netip.Addr{c}},
+	}}
+	got := s.Named(map[netip.Addr]string{a: "rg-prod/term01"})
+	if len(got) != 2 || got[a] != "rg-prod/term01" || got[b] != "term01" {
+		t.Errorf("%v", got)
+	}
+	if empty := (&netcase.Site{}).Named(nil); len(empty) != 0 {
+		t.Errorf("of nobody: %v", empty)
 	}
 }

@@ -1,6 +1,7 @@
 package netcase
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -74,6 +75,9 @@ func (s *Site) Owns(a netip.Addr) bool {
 	if localOnly(a) {
 		return true
 	}
+	if !s.Stated() && len(s.Assets) == 0 {
+		return Private(a)
+	}
 	if s.Stated() {
 		if Within(s.Own, a) || Within(s.Exposed, a) || Within(s.Dark, a) {
 			return true
@@ -86,17 +90,28 @@ func (s *Site) Owns(a netip.Addr) bool {
 }
 
 func localOnly(a netip.Addr) bool {
-	return a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() ||
-		a == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	if a.Is4() { // every flow asks this twice
+		n := number4(a)
+		return n>>28 == 0xe || n>>24 == 127 || n>>16 == 169<<8|254 || n == 0 || n == 1<<32-1
+	}
+	return a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified()
 }
 
-var sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598, behind carrier NAT
+// number4 is an IPv4 address as a number.
+func number4(a netip.Addr) uint32 {
+	b := a.As4()
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}
 
 // Private tells whether an address belongs to a range for inside use:
-// RFC 1918, RFC 4193 and the shared space of RFC 6598.
+// RFC 1918, RFC 4193 and the shared space of RFC 6598, behind carrier NAT.
 func Private(a netip.Addr) bool {
 	a = a.Unmap()
-	return a.IsPrivate() || sharedSpace.Contains(a)
+	if a.Is4() {
+		n := number4(a)
+		return n>>24 == 10 || n>>20 == 172<<4|1 || n>>16 == 192<<8|168 || n>>22 == 100<<2|1
+	}
+	return a.IsPrivate()
 }
 
 // Public tells whether an address can be met on the open Internet.
@@ -151,10 +166,31 @@ func (s *Site) Tagged(e Endpoint, tag string) bool {
 	return ok && slices.ContainsFunc(a.Tags, func(t string) bool { return strings.EqualFold(t, tag) })
 }
 
+// Named are the names of machines by address: those that telemetry gives, and for
+// addresses that it does not name, those that the owner gives. With them a record that
+// knows a machine by name meets one that knows its address.
+//
+// Owner: the map is read, not changed.
+func (s *Site) Named(names map[netip.Addr]string) map[netip.Addr]string {
+	out := make(map[netip.Addr]string, len(names)+len(s.Assets))
+	for _, a := range s.Assets {
+		for _, addr := range a.Addresses {
+			if a.Name != "" {
+				out[addr.Unmap()] = a.Name
+			}
+		}
+	}
+	maps.Copy(out, names)
+	return out
+}
+
 // DirectionOf says who began a flow, relative to the site. Where the site is
 // stated it decides; else the exporter's own side does, else private ranges.
-func (s *Site) DirectionOf(f *Flow) Direction {
-	src, dst := s.holds(f.Src, f.Ours&SideSrc != 0), s.holds(f.Dst, f.Ours&SideDst != 0)
+func (s *Site) DirectionOf(f *Flow) Direction { return s.DirectionBy(f, s.Owns) }
+
+// DirectionBy is DirectionOf for a caller that remembers what Owns said.
+func (s *Site) DirectionBy(f *Flow, owns func(netip.Addr) bool) Direction {
+	src, dst := s.holds(&f.Src, f.Ours&SideSrc != 0, owns), s.holds(&f.Dst, f.Ours&SideDst != 0, owns)
 	switch {
 	case src && dst:
 		return Lateral
@@ -166,8 +202,8 @@ func (s *Site) DirectionOf(f *Flow) Direction {
 	return Transit
 }
 
-func (s *Site) holds(e Endpoint, exporter bool) bool {
-	if e.Addr.IsValid() && s.Owns(e.Addr) {
+func (s *Site) holds(e *Endpoint, exporter bool, owns func(netip.Addr) bool) bool {
+	if e.Addr.IsValid() && owns(e.Addr) {
 		return true
 	}
 	if exporter && (!s.Stated() || !e.Addr.IsValid()) {

@@ -1,8 +1,11 @@
 package detect
 
 import (
+	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -10,27 +13,73 @@ import (
 	telemetry "netcase/source"
 )
 
-// realEvents reads one file of the real data beside the project, whatever its format,
-// or skips.
+// realEvents reads one file of the real data beside the project, whatever its format and
+// however it is packed, or skips.
 func realEvents(t *testing.T, name string) (all netcase.Batch, format string) {
 	t.Helper()
-	b := realBytes(t, name)
-	for _, f := range telemetry.Formats() {
-		if ok, _ := f.Detect(b[:min(len(b), telemetry.HeadSize)]); !ok {
-			continue
+	for _, b := range unpacked(t, name, realBytes(t, name)) {
+		for _, f := range telemetry.Formats() {
+			if ok, _ := f.Detect(b[:min(len(b), telemetry.HeadSize)]); !ok {
+				continue
+			}
+			format = f.Name
+			in := &telemetry.Input{Name: name, R: bytes.NewReader(b), Report: &netcase.InputReport{ID: "in-real", Name: name}}
+			if err := f.Decode(context.Background(), in, func(x *netcase.Batch) error {
+				all.Flows = append(all.Flows, x.Flows...)
+				all.Logins = append(all.Logins, x.Logins...)
+				all.Processes = append(all.Processes, x.Processes...)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			break
 		}
-		in := &telemetry.Input{Name: name, R: bytes.NewReader(b), Report: &netcase.InputReport{ID: "in-real", Name: name}}
-		if err := f.Decode(context.Background(), in, func(x *netcase.Batch) error {
-			all.Flows = append(all.Flows, x.Flows...)
-			all.Logins = append(all.Logins, x.Logins...)
-			all.Processes = append(all.Processes, x.Processes...)
-			return nil
-		}); err != nil {
+	}
+	return all, format
+}
+
+// unpacked is the files of an archive, or the file itself.
+func unpacked(t *testing.T, name string, b []byte) (out [][]byte) {
+	t.Helper()
+	read := func(r io.Reader, err error) {
+		if err == nil {
+			var x []byte
+			x, err = io.ReadAll(r)
+			out = append(out, x)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		return all, f.Name
 	}
-	return all, ""
+	switch {
+	case strings.HasSuffix(name, ".zip"):
+		z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range z.File {
+			if !f.FileInfo().IsDir() {
+				r, err := f.Open()
+				read(r, err)
+			}
+		}
+	case strings.HasSuffix(name, ".tar.gz"):
+		for r := tar.NewReader(bytes.NewReader(b)); ; {
+			h, err := r.Next()
+			if err == io.EOF {
+				return out
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.Typeflag == tar.TypeReg {
+				read(r, nil)
+			}
+		}
+	default:
+		out = append(out, b)
+	}
+	return out
 }
 
 // findIn runs one detector over events.

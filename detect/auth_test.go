@@ -437,3 +437,39 @@ func TestAuthIsBounded(t *testing.T) {
 		t.Errorf("%v", kinds)
 	}
 }
+
+// TestAuthOffice: the machines of an office share a network, and are not one source:
+// neither do the passwords that many people mistype in the morning make a spray of
+// their network, nor do the failures of one machine make the logins of its neighbours
+// logins after failures. The same from outside does both.
+func TestAuthOffice(t *testing.T) {
+	const second = netcase.Minute / 60
+	office := func(prefix string) (x logins) {
+		for i := range 14 { // a morning: every tenth minute another person, two errors and then the word
+			at := netcase.Time(i) * 4 * netcase.Minute
+			who, from := fmt.Sprintf("user%d", i), fmt.Sprintf("%s.%d", prefix, 30+i)
+			x.add(at, from, who, netcase.LoginWrongPassword)
+			x.add(at+6*second, from, who, netcase.LoginWrongPassword)
+			x.add(at+12*second, from, who, netcase.LoginSucceeded)
+		}
+		return x
+	}
+	stale := logins{}
+	for i := range 140 { // a service with an old password, and people beside it
+		stale.add(netcase.Time(i)*10*netcase.Minute, "10.0.0.9", "svc-report", netcase.LoginWrongPassword)
+	}
+	for i := range 14 {
+		stale.add(netcase.Time(i)*45*netcase.Minute+30*second, fmt.Sprintf("10.0.0.%d", 30+i), fmt.Sprintf("user%d", i), netcase.LoginSucceeded)
+	}
+	for _, x := range []logins{office("10.0.0"), stale} {
+		for _, kind := range x.kinds(t) {
+			if strings.HasPrefix(kind, "success") || kind == "spray" {
+				t.Errorf("in the office: %s", kind)
+			}
+		}
+	}
+	outside := office("91.20.30").kinds(t)
+	if !slices.Contains(outside, "spray") || !slices.ContainsFunc(outside, func(s string) bool { return strings.HasPrefix(s, "success") }) {
+		t.Errorf("from one network outside: %v", outside)
+	}
+}

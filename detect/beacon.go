@@ -68,8 +68,8 @@ const (
 	beaconAggregated = "the records stand for intervals"
 )
 
-// trail is the connections of one of our hosts with one destination, or with several that are one by name or network.
-type trail struct {
+// caller is the connections of one of our hosts with one destination, or with several that are one by name or network.
+type caller struct {
 	host      netcase.Endpoint
 	peers     []netcase.Endpoint // sorted; more than one: joined
 	port      uint16
@@ -157,22 +157,22 @@ func (c *trailCounts) allIntervals() bool {
 	return c.kinds.minutes > 0 && !c.kinds.raw && !c.kinds.unknown && !c.kinds.sampled
 }
 
-func (s *trail) tag() string {
+func (s *caller) tag() string {
 	return fmt.Sprintf("%s %s %s %s %s", s.direction, s.host, s.name, s.peers[0], cube.PortName(s.port, s.proto)) + map[bool]string{true: " network"}[s.network]
 }
 
-func (s *trail) selection(in *Input) netcase.Selection {
+func (s *caller) selection(in *Input) netcase.Selection {
 	return netcase.Selection{Peers: s.peers, Hosts: []netcase.Endpoint{s.host}, Ports: []uint16{s.port}, Direction: s.direction, Span: in.Span}
 }
 
 // order puts the streams first that are most worth exact times.
-func (s *trail) order(o *trail) int {
-	rare := func(x *trail) int { return b2i(x.estate >= leastEstate && x.hosts > rareHosts) }
+func (s *caller) order(o *caller) int {
+	rare := func(x *caller) int { return b2i(x.estate >= leastEstate && x.hosts > rareHosts) }
 	return cmp.Or(cmp.Compare(b2i(o.listed), b2i(s.listed)), cmp.Compare(rare(s), rare(o)), cmp.Compare(s.unevenness(), o.unevenness()),
 		cmp.Compare(o.records, s.records), s.compare(o))
 }
 
-func (s *trail) compare(o *trail) int {
+func (s *caller) compare(o *caller) int {
 	return cmp.Or(s.peers[0].Compare(o.peers[0]), s.host.Compare(o.host), cmp.Compare(s.port, o.port), cmp.Compare(s.proto, o.proto),
 		cmp.Compare(s.direction, o.direction), strings.Compare(s.name, o.name), cmp.Compare(len(s.peers), len(o.peers)))
 }
@@ -180,17 +180,17 @@ func (s *trail) compare(o *trail) int {
 // shortlist keeps the first streams by their order.
 type shortlist struct {
 	most int
-	all  []*trail
+	all  []*caller
 }
 
-func (l *shortlist) offer(s *trail) {
+func (l *shortlist) offer(s *caller) {
 	if l.all = append(l.all, s); len(l.all) >= 4*l.most {
 		l.trim()
 	}
 }
 
 func (l *shortlist) trim() {
-	slices.SortFunc(l.all, (*trail).order)
+	slices.SortFunc(l.all, (*caller).order)
 	l.all = l.all[:min(len(l.all), l.most)]
 }
 
@@ -223,22 +223,22 @@ type search struct {
 	doors   map[doorOf]*trailCounts
 	forgot  int64
 	network netip.Prefix
-	near    map[doorOf]*trail // of the network at hand
-	named   remembered[namedDoor, *trail]
+	near    map[doorOf]*caller // of the network at hand
+	named   remembered[namedDoor, *caller]
 
 	outbound, inbound, intervals shortlist
 }
 
 // trailsOf reads the rows once. Memory holds the doors of one destination, the groups of
 // one network, and the short lists.
-func trailsOf(in *Input) []*trail {
+func trailsOf(in *Input) []*caller {
 	s := &search{
-		in: in, names: askedNames(in), census: newCensus(), doors: map[doorOf]*trailCounts{}, near: map[doorOf]*trail{},
+		in: in, names: askedNames(in), census: newCensus(), doors: map[doorOf]*trailCounts{}, near: map[doorOf]*caller{},
 		outbound: shortlist{most: beaconTrails}, inbound: shortlist{most: beaconOthers}, intervals: shortlist{most: beaconOthers},
 	}
-	s.named = remembered[namedDoor, *trail]{
+	s.named = remembered[namedDoor, *caller]{
 		most:    beaconGroups,
-		weigh:   func(_ namedDoor, x *trail) (int64, netcase.Time) { return x.records, x.last },
+		weigh:   func(_ namedDoor, x *caller) (int64, netcase.Time) { return x.records, x.last },
 		compare: func(a, b namedDoor) int { return cmp.Or(strings.Compare(a.name, b.name), a.doorOf.compare(b.doorOf)) },
 	}
 	for r := range in.EachRow(0) {
@@ -247,7 +247,7 @@ func trailsOf(in *Input) []*trail {
 	s.endPeer()
 	s.endNetwork()
 	s.endNames()
-	var out []*trail
+	var out []*caller
 	for _, l := range []*shortlist{&s.outbound, &s.inbound, &s.intervals} {
 		l.trim()
 		out = append(out, l.all...)
@@ -309,7 +309,7 @@ func (s *search) endPeer() {
 	listed := len(keys) > 0 && adverse(s.in, s.peer)
 	for _, d := range keys {
 		c := s.doors[d]
-		x := &trail{host: d.host, peers: []netcase.Endpoint{s.peer}, port: d.port, proto: d.proto, direction: d.direction,
+		x := &caller{host: d.host, peers: []netcase.Endpoint{s.peer}, port: d.port, proto: d.proto, direction: d.direction,
 			trailCounts: *c, hosts: hosts, estate: len(s.census.all), listed: listed}
 		switch {
 		case c.allIntervals():
@@ -335,12 +335,12 @@ func (s *search) endPeer() {
 }
 
 // group joins a stream to those of the same name, else to those of the same network.
-func (s *search) group(d doorOf, x *trail) {
+func (s *search) group(d doorOf, x *caller) {
 	if x.name != "" {
 		k := namedDoor{d, strings.ToLower(x.name)}
 		g, ok := s.named.get(k)
 		if !ok {
-			g = &trail{host: d.host, port: d.port, proto: d.proto, direction: d.direction, name: x.name}
+			g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, name: x.name}
 		}
 		g.take(x)
 		s.named.set(k, g)
@@ -366,14 +366,14 @@ func (s *search) group(d doorOf, x *trail) {
 		if len(s.near) >= beaconDoors {
 			return
 		}
-		g = &trail{host: d.host, port: d.port, proto: d.proto, direction: d.direction, network: true}
+		g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, network: true}
 		s.near[d] = g
 	}
 	g.take(x)
 }
 
 // take joins the counts of a stream; of very many addresses the first are followed.
-func (s *trail) take(x *trail) {
+func (s *caller) take(x *caller) {
 	if len(s.peers) == beaconMembers {
 		return
 	}
@@ -451,12 +451,12 @@ func askedNames(in *Input) *remembered[asked, nameOf] {
 const mostProcesses = 4
 
 // nameProcesses notes which programs opened the connections of a stream.
-func nameProcesses(in *Input, streams []*trail) {
+func nameProcesses(in *Input, streams []*caller) {
 	type far struct {
 		peer netcase.Endpoint
 		port uint16
 	}
-	by := map[far][]*trail{}
+	by := map[far][]*caller{}
 	for _, s := range streams {
 		for _, p := range s.peers {
 			by[far{p, s.port}] = append(by[far{p, s.port}], s)
@@ -482,7 +482,7 @@ func nameProcesses(in *Input, streams []*trail) {
 
 // tested is a stream with what the tests say of it.
 type tested struct {
-	*trail
+	*caller
 	cadence
 	times   []netcase.Time
 	sizes   []float64 // octets sent, where the record says
@@ -499,7 +499,7 @@ type tested struct {
 }
 
 func findBeacons(in *Input) []netcase.Finding {
-	streams := in.Memo.([]*trail)
+	streams := in.Memo.([]*caller)
 	all := make([]*tested, len(streams))
 	spread := make(chan int)
 	var wg sync.WaitGroup
@@ -523,8 +523,8 @@ func findBeacons(in *Input) []netcase.Finding {
 }
 
 // testTrail runs every test on one stream.
-func testTrail(in *Input, s *trail) *tested {
-	t := &tested{trail: s, rarity: rarityOf(in, s.hosts, s.estate)}
+func testTrail(in *Input, s *caller) *tested {
+	t := &tested{caller: s, rarity: rarityOf(in, s.hosts, s.estate)}
 	t.cause = causeOf(in, called{s.peers[0], s.name, s.port, s.proto}, routines())
 	if s.aggregated {
 		t.verdict, t.why = netcase.CadenceUnmeasured, beaconAggregated+" of "+count(s.kinds.minutes, "minute")
@@ -725,7 +725,7 @@ func chosen(all []*tested) []*tested {
 	slices.SortStableFunc(all, func(a, b *tested) int {
 		return cmp.Or(cmp.Compare(slices.Index(beaconOrder, a.verdict), slices.Index(beaconOrder, b.verdict)),
 			cmp.Compare(b2i(a.network), b2i(b.network)), cmp.Compare(b2i(len(b.peers) > 1), b2i(len(a.peers) > 1)),
-			cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.rank, a.rank), a.trail.order(b.trail))
+			cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.rank, a.rank), a.caller.order(b.caller))
 	})
 	taken := map[cube.Pair]bool{}
 	knocked := map[netcase.Endpoint]bool{}
@@ -758,7 +758,7 @@ func chosen(all []*tested) []*tested {
 	}
 	slices.SortStableFunc(out, func(a, b *tested) int {
 		return cmp.Or(cmp.Compare(slices.Index(beaconOrder, a.verdict), slices.Index(beaconOrder, b.verdict)),
-			cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.rank, a.rank), a.trail.order(b.trail))
+			cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.rank, a.rank), a.caller.order(b.caller))
 	})
 	return out
 }

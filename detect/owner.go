@@ -118,6 +118,9 @@ func ownerGroups(in *Input) (groups []*ownerGroup, left int64) {
 		if in.Span != in.History && !in.Span.Contains(p.Time) {
 			continue
 		}
+		if p.Role != netcase.RoleListener && p.Role != netcase.RoleConnector && p.Role != "" {
+			continue // no socket: for the detector of processes
+		}
 		k := keyOfOwner(in, &p)
 		v := judgeOwner(&k)
 		if v.verdict == "" && k.role != netcase.RoleListener {
@@ -158,12 +161,9 @@ func keyOfOwner(in *Input, p *netcase.Process) ownerKey {
 	if a, ok := in.Site.AssetOf(p.Host); k.os == "" && ok {
 		k.os = a.OS
 	}
-	switch p.Role {
-	case netcase.RoleConnector:
+	if p.Role == netcase.RoleConnector {
 		k.port = p.RemotePort
 		k.outside = p.Peer.Addr.IsValid() && !in.Site.Owns(p.Peer.Addr)
-	case netcase.RoleStarted:
-		k.port = 0
 	}
 	return k
 }
@@ -250,8 +250,6 @@ func (g *ownerGroup) what() string {
 		return fmt.Sprintf("%s accepted connections on port %d", name, k.port)
 	case k.role == netcase.RoleConnector && k.port > 0:
 		return fmt.Sprintf("%s opened connections to port %d", name, k.port)
-	case k.role == netcase.RoleStarted:
-		return name + " was started"
 	}
 	return name + " had network records"
 }

@@ -46,7 +46,7 @@ const (
 func systemOf(os string) system {
 	s := strings.ToLower(os)
 	switch {
-	case s == "":
+	case !strings.ContainsAny(s, "abcdefghijklmnopqrstuvwxyz"): // "10.0" is the number of many systems
 		return systemUnknown
 	case strings.Contains(s, "windows") && strings.Contains(s, "server"):
 		return systemServer
@@ -134,7 +134,7 @@ var signedTools = []string{
 func judgeOwner(k *ownerKey) ownerVerdict {
 	group, service := svchostArguments(k.line)
 	v := judgeProcess(k, group)
-	if v.verdict == "" && k.role != netcase.RoleStarted {
+	if v.verdict == "" {
 		v = judgeSocket(k, group, service)
 	}
 	v.group, v.service = group, service
@@ -184,25 +184,42 @@ var systemFolders = []string{`\windows\system32`, `\windows\syswow64`, `\windows
 // systemPath tells whether a path, a folder or nothing at all may be that of
 // svchost.exe. Upper and lower case are the same.
 func systemPath(path string) bool {
-	p := strings.ReplaceAll(strings.ToLower(path), "/", `\`)
-	p = strings.TrimPrefix(strings.TrimPrefix(p, `\??\`), `\\?\`)
-	p = strings.Replace(p, "%systemroot%", `c:\windows`, 1)
-	p = strings.Replace(p, `\systemroot`, `c:\windows`, 1)
+	p := windowsPath(path)
 	if !strings.Contains(p, `\`) {
 		return true // no folder is recorded
 	}
 	if strings.Contains(p, `\..`) {
 		return false
 	}
-	if len(p) > 2 && p[1] == ':' {
-		p = p[2:]
-	} else if rest, ok := strings.CutPrefix(p, `\device\harddiskvolume`); ok {
-		p = rest[strings.IndexByte(rest+`\`, '\\'):]
-	}
 	folder := strings.TrimSuffix(strings.TrimSuffix(p, `svchost.exe`), `\`)
 	return slices.ContainsFunc(systemFolders, func(f string) bool {
 		return folder == f || f == `\windows\winsxs` && strings.HasPrefix(folder, f+`\`)
 	})
+}
+
+// windowsPath is a path in lower case, with backslashes and without its drive.
+func windowsPath(path string) string {
+	p := strings.ReplaceAll(strings.ToLower(path), "/", `\`)
+	p = strings.TrimPrefix(strings.TrimPrefix(p, `\??\`), `\\?\`)
+	p = strings.ReplaceAll(p, "%%", "%")
+	p = strings.Replace(p, "%systemroot%", `c:\windows`, 1)
+	p = strings.Replace(p, "%windir%", `c:\windows`, 1)
+	if rest, ok := strings.CutPrefix(p, `\systemroot`); ok {
+		p = `c:\windows` + rest
+	}
+	if len(p) > 2 && p[1] == ':' {
+		return p[2:]
+	}
+	if rest, ok := strings.CutPrefix(p, `\device\harddiskvolume`); ok {
+		return rest[strings.IndexByte(rest+`\`, '\\'):]
+	}
+	return p
+}
+
+// underSystem tells whether a file lies in System32 or SysWOW64, or below.
+func underSystem(path string) bool {
+	p := windowsPath(strings.Trim(path, `" `))
+	return !strings.Contains(p, `\..`) && (strings.HasPrefix(p, `\windows\system32\`) || strings.HasPrefix(p, `\windows\syswow64\`))
 }
 
 // linePath tells whether the program that a command line names may be svchost.exe.
@@ -224,8 +241,16 @@ func looksLike(name, real string) bool {
 	if name == real {
 		return false
 	}
-	fold := strings.NewReplacer("0", "o", "1", "l", "5", "s", "3", "e", "vv", "w", "ο", "o", "о", "o", "с", "c", "ѕ", "s", "һ", "h", "ν", "v").Replace
-	return fold(name) == fold(real) || editDistance(name, real) == 1 || swapped(name, real)
+	return readsAs(name, real) || editDistance(name, real) == 1
+}
+
+// confusables are characters that look alike, each as one of them.
+var confusables = strings.NewReplacer("0", "o", "1", "l", "5", "s", "3", "e", "vv", "w", "ο", "o", "о", "o", "с", "c", "ѕ", "s", "һ", "h", "ν", "v")
+
+// readsAs tells whether two different names are read as one: equal when characters that
+// look alike are taken for one another, or when two neighbours are swapped.
+func readsAs(name, real string) bool {
+	return name != real && (confusables.Replace(name) == confusables.Replace(real) || swapped(name, real))
 }
 
 // swapped tells whether two names differ by two neighbouring characters only.

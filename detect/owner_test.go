@@ -32,8 +32,8 @@ func ownerOf(t *testing.T, p ...netcase.Process) netcase.Finding {
 
 func TestOwnerRules(t *testing.T) {
 	service := `C:\Windows\System32\svchost.exe -k NetworkService -s TermService`
-	word := listener("Windows10", "svchost.exe", "svchost.exe -k netsvcs", 0)
-	word.Role, word.Parent, word.Action = netcase.RoleStarted, "winword.exe", "ProcessCreated"
+	word := listener("Windows10", "svchost.exe", "svchost.exe -k netsvcs", 3389)
+	word.Parent = "winword.exe"
 	noAction := listener("", "svchost.exe", "svchost.exe -k NetworkService", 0)
 	noAction.Role, noAction.Action = "", ""
 	elsewhere := listener("Windows10", "svchost.exe", service, 3389)
@@ -138,7 +138,7 @@ func TestOwnerQuiet(t *testing.T) {
 	w := newTraffic()
 	for i := range 6000 {
 		x := listener("Windows10", "notepad.exe", fmt.Sprintf("notepad.exe %d.txt", i), 0)
-		x.Role = netcase.RoleStarted
+		x.Role = netcase.RoleStarted // no socket
 		w.batch.Processes = append(w.batch.Processes, x)
 	}
 	browser := listener("Windows10", "msedge.exe", "msedge.exe", 0)
@@ -209,8 +209,8 @@ func FuzzOwner(f *testing.F) {
 	f.Add("svch0st.exe", `\??\C:\x`, `"C:\Temp\svchost.exe`, "", "", uint16(22), uint8(1))
 	f.Add("", `\device\harddiskvolume3\windows\system32\svchost.exe`, "-k", "a/b", "Linux", uint16(0), uint8(2))
 	f.Fuzz(func(t *testing.T, image, path, line, parent, os string, port uint16, role uint8) {
-		roles := []netcase.ProcessRole{netcase.RoleListener, netcase.RoleConnector, netcase.RoleStarted, ""}
-		p := netcase.Process{Image: image, Path: path, CommandLine: line, Parent: parent, OS: os, LocalPort: port, RemotePort: port, Role: roles[role%4]}
+		roles := []netcase.ProcessRole{netcase.RoleListener, netcase.RoleConnector, ""}
+		p := netcase.Process{Image: image, Path: path, CommandLine: line, Parent: parent, OS: os, LocalPort: port, RemotePort: port, Role: roles[role%3]}
 		k := keyOfOwner(&Input{Site: &netcase.Site{}}, &p)
 		v := judgeOwner(&k)
 		if v.verdict == ownerMismatch && (v.decibans <= 0 || v.short == "") || v.verdict != "" && (v.why == "" || v.rule == "" || ownerRank(v.verdict) < 0) {

@@ -4,7 +4,7 @@ import "netcase"
 
 // Bounds on what is rare.
 const (
-	rareShare   = 0.02    // of the own hosts that call anything outside
+	rarePart    = 0.02    // of the own hosts that call anything outside
 	rareHosts   = 2       // …or so few of them
 	leastEstate = 10      // own hosts: in a smaller estate every destination is called by few
 	mostCallers = 4096    // own hosts counted of one destination; it is not rare by then
@@ -42,6 +42,6 @@ func (c *census) next() int {
 // whole of what was read.
 func rarityOf(in *Input, hosts, estate int) netcase.Rarity {
 	r := netcase.Rarity{Hosts: hosts, Estate: estate, Days: round(in.History.Length().Hours()/24, 2)}
-	r.Rare = estate >= leastEstate && (hosts <= rareHosts || float64(hosts) <= rareShare*float64(estate))
+	r.Rare = estate >= leastEstate && (hosts <= rareHosts || float64(hosts) <= rarePart*float64(estate))
 	return r
 }

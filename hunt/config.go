@@ -20,6 +20,8 @@ import (
 	"netcase/cube"
 	"netcase/detect"
 	"netcase/intel"
+	"netcase/intel/database"
+	"netcase/intel/service"
 	"netcase/judge"
 	"netcase/source"
 	"netcase/store"
@@ -29,6 +31,7 @@ import (
 type Config struct {
 	Paths    []string
 	Intel    []IntelPath
+	IntelDB  string // folder of the intelligence database; empty: none is used
 	Site     netcase.Site
 	SiteFrom string // where the site is known from, in words; empty: not stated
 	Span     netcase.Span
@@ -47,6 +50,8 @@ type Config struct {
 	Mappings map[string]string // sha256 of the mapping files that Formats has, by the format's name: the case depends on them
 	Stdin    io.Reader
 	Progress func(store.Progress)
+	Asking   *service.Asking // the services that may be asked; nil: none
+	Warn     func(error)     // what went wrong on the way and is no part of the case; nil: nobody listens
 
 	Detect      detect.Config
 	Judge       judge.Config
@@ -86,12 +91,19 @@ func (c *Config) stage(what string) {
 // opened are inputs that were found.
 type opened struct {
 	founds []source.Found
-	found  source.Found // of telemetry: all together
-	files  []intel.File // of intelligence
+	found  source.Found   // of telemetry: all together
+	files  []intel.File   // of intelligence
+	db     *database.DB   // of intelligence; nil: none is used
+	notes  []string       // what of the database is not used, and how old it is
+	said   service.Result // what services answered, now or as --intel brings it
+	former service.Result // what the case that is written anew keeps of them
 }
 
 // Close removes what was made to read them.
 func (o *opened) Close() {
+	if o.db != nil {
+		_ = o.db.Close() // nothing was written
+	}
 	for i := range o.founds {
 		_ = o.founds[i].Close() // temporary files only; what was read is read
 	}
@@ -150,7 +162,7 @@ func (c *Config) somethingToJudge(answers *store.Memory) error {
 	if c.Span.Start.Known() && c.Span.Start >= read.End || c.Span.End.Known() && c.Span.End <= read.Start {
 		return fmt.Errorf("no event lies in the investigated span: the inputs speak of %s", read)
 	}
-	if c.Focus != "" && !seen(answers, c.Focus) {
+	if c.Focus != "" && !seen(answers, c.Site.Named(answers.Names()), c.Focus) {
 		return fmt.Errorf("--focus %s: no flow has such an address, host name or port", c.Focus)
 	}
 	return nil
@@ -173,10 +185,25 @@ func nothingRead(c *netcase.Coverage) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// openIntel finds the lists.
-func openIntel(c Config) (*opened, error) {
+// openIntel finds the lists, and opens the database.
+func openIntel(ctx context.Context, c Config) (*opened, error) {
 	o := &opened{}
+	if c.IntelDB != "" {
+		db, err := database.OpenExisting(ctx, c.IntelDB, c.IntelConfig)
+		if err != nil {
+			return nil, fmt.Errorf("--intel-db: %w", err)
+		}
+		o.db = db
+	}
+	c.readFormer(o)
 	for _, p := range c.Intel {
+		if service.IsKept(p.Path) {
+			if err := c.readKept(o, p.Path); err != nil {
+				o.Close()
+				return nil, err
+			}
+			continue
+		}
 		found, err := source.Find([]string{p.Path}, c.options())
 		if err != nil {
 			o.Close()
@@ -193,6 +220,39 @@ func openIntel(c Config) (*opened, error) {
 	return o, nil
 }
 
+// load reads the lists, and of the database what bears on the traffic.
+func (o *opened) load(ctx context.Context, c *Config, w database.Window) (*intel.Set, error) {
+	cfg, files := c.IntelConfig, slices.Concat(o.files, answerFiles(&o.said))
+	cfg.Own = append(slices.Clone(cfg.Own), c.Site.Own...)
+	if o.db != nil {
+		kept, err := o.db.Files(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		files = append(slices.Clone(files), kept...)
+		if o.notes, err = o.db.Notes(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	return intel.Load(ctx, files, cfg)
+}
+
+// window is when the traffic took place, as far as it is investigated.
+func (c *Config) window(answers *store.Memory) database.Window {
+	cov := answers.Coverage()
+	span := c.Span
+	for i := range cov.Inputs {
+		s := cov.Inputs[i].Span
+		if !c.Span.Start.Known() && s.Start.Known() && (!span.Start.Known() || s.Start < span.Start) {
+			span.Start = s.Start
+		}
+		if !c.Span.End.Known() {
+			span.End = max(span.End, s.End)
+		}
+	}
+	return database.Window{First: span.Start, Last: span.End}
+}
+
 // refusedFile is a list that cannot be opened; the feed report will say why.
 func refusedFile(r source.Refusal) intel.File {
 	return intel.File{Name: r.Name, Open: func() (io.ReadCloser, error) { return nil, fmt.Errorf("%s", r.Reason) }}
@@ -205,14 +265,18 @@ func (c *Config) request(answers *store.Memory, known *intel.Set) detect.Request
 }
 
 // coverage completes what the detectors report.
-func (c *Config) coverage(found detect.Result, known *intel.Set) netcase.Coverage {
+func (c *Config) coverage(found detect.Result, known *intel.Set, lists *opened) netcase.Coverage {
 	cov := found.Coverage
-	cov.Feeds, cov.Detectors, cov.Notes = known.Feeds(), found.Runs, found.Notes
+	cov.Feeds, cov.Detectors, cov.Notes = gathered(known.Feeds(), &lists.said), found.Runs, found.Notes
+	cov.Lookups = lists.said.Reports()
 	cov.Site = c.SiteFrom
 	if cov.Site == "" {
 		cov.Site = "not stated: private ranges and the exporter's own side stand for the own network"
 	}
-	if len(c.Intel) == 0 {
+	switch {
+	case c.IntelDB != "":
+		cov.Notes = append(cov.Notes, lists.notes...)
+	case len(c.Intel) == 0 && len(cov.Lookups) == 0:
 		cov.Notes = append(cov.Notes, "no intelligence was given: no address could be called listed")
 	}
 	if c.Assume != netcase.ReachUnknown {
@@ -222,8 +286,9 @@ func (c *Config) coverage(found detect.Result, known *intel.Set) netcase.Coverag
 }
 
 // question is what is judged.
-func (c *Config) question(found detect.Result, known *intel.Set, answers *store.Memory) judge.Input {
-	cov := c.coverage(found, known)
+func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, answers *store.Memory) judge.Input {
+	cov := c.coverage(found, known, lists)
+	names := c.Site.Named(answers.Names())
 	span := c.Span
 	for i := range cov.Inputs {
 		if s := cov.Inputs[i].Span; s.Start.Known() {
@@ -246,7 +311,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, answers *store.
 	return judge.Input{
 		Settings: c.effective(), Outbound: outbound(answers),
 		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
-		Findings: focused(found.Findings, c.Focus, answers.Names()), Coverage: cov, Names: answers.Names(), Queries: source.Queries,
+		Findings: focused(found.Findings, c.Focus, names), Coverage: cov, Names: names, Queries: source.Queries,
 	}
 }
 

@@ -50,8 +50,8 @@ func concern(focus string, names map[netip.Addr]string) func(*netcase.Profile) b
 }
 
 // seen tells whether any flow has to do with the focus.
-func seen(answers *store.Memory, focus string) bool {
-	concerns := concern(focus, answers.Names())
+func seen(answers *store.Memory, names map[netip.Addr]string, focus string) bool {
+	concerns := concern(focus, names)
 	for r, err := range answers.Rows(context.Background(), cube.Question{}) {
 		if err != nil {
 			return false
@@ -95,6 +95,18 @@ func besides(f *netcase.Finding, focus string) bool {
 			!slices.ContainsFunc(f.Spike.Attribution, func(a netcase.Attribution) bool { return slices.ContainsFunc(a.Elements, named) })
 	case f.Owner != nil && f.Owner.Host.Known():
 		return !strings.Contains(f.Title, focus)
+	case f.Process != nil:
+		return !strings.Contains(f.Title, focus) && !followed(f.Process.AfterLogin, focus)
+	case f.Persistence != nil && f.Persistence.Host.Known():
+		return !strings.Contains(f.Title, focus) && !followed(f.Persistence.AfterLogin, focus)
+	case f.Auth != nil && len(f.Auth.Peers)+len(f.Auth.Hosts) > 0:
+		named := func(e netcase.Endpoint) bool { return strings.Contains(e.String(), focus) }
+		return !strings.Contains(f.Title, focus) && !slices.ContainsFunc(f.Auth.Peers, named) && !slices.ContainsFunc(f.Auth.Hosts, named)
 	}
 	return false
+}
+
+// followed tells whether something followed a login from, or of, the focus.
+func followed(r *netcase.LoginRef, focus string) bool {
+	return r != nil && (strings.Contains(r.Peer.String(), focus) || strings.EqualFold(r.Account, focus))
 }

@@ -12,19 +12,21 @@ import (
 	"netcase"
 	"netcase/cube"
 	"netcase/intel"
+	"netcase/intel/database"
 	"netcase/store"
 )
 
-// LoadIntel reads lists alone.
-func LoadIntel(ctx context.Context, paths []IntelPath) (*intel.Set, error) {
+// LoadIntel reads lists alone, and of a database, where one is named, what bears on
+// the instant: the newest where it is not known.
+func LoadIntel(ctx context.Context, paths []IntelPath, db string, asOf netcase.Time) (*intel.Set, error) {
 	cfg := DefaultConfig()
-	cfg.Intel = paths
-	lists, err := openIntel(cfg)
+	cfg.Intel, cfg.IntelDB = paths, db
+	lists, err := openIntel(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	defer lists.Close()
-	return intel.Load(ctx, lists.files, cfg.IntelConfig)
+	return lists.load(ctx, &cfg, database.Window{First: asOf, Last: asOf})
 }
 
 // ProposeSite reads telemetry and writes a draft of site.yaml, as text, for the

@@ -45,12 +45,15 @@ func Formats() []Format {
 		spamhausDrop(),
 		cloudRanges(),
 		greyNoise(),
+		abuseCh(),
 		genericJSON(),
 		dshieldBlock(),
 		ipsumList(),
+		torExits(),
 		placeRanges(),
 		csvTable(),
 		plainList(),
+		placeAtlas(),
 	}
 }
 
@@ -231,11 +234,11 @@ func (h *head) hasAny(paths ...string) bool {
 }
 
 func recognise(h *head) (Format, bool) {
-	if h.binary || h.markup {
+	if h.markup {
 		return Format{}, false
 	}
 	for _, f := range Formats() {
-		if f.Detect(h) {
+		if (!h.binary || f.Name == placeAtlas().Name) && f.Detect(h) {
 			return f, true
 		}
 	}

@@ -124,6 +124,10 @@ func particulars(c *netcase.Case, f *netcase.Finding) []Block {
 		return []Block{ownerFacts(c, f.Owner)}
 	case f.Auth != nil:
 		return []Block{authFacts(c, f.Auth)}
+	case f.Process != nil:
+		return []Block{processFacts(c, f.Process)}
+	case f.Persistence != nil:
+		return []Block{persistenceFacts(c, f.Persistence)}
 	case f.Flood != nil:
 		return []Block{floodFacts(c, f.Flood)}
 	case f.Beacon != nil:
@@ -300,15 +304,28 @@ func sourceTable(c *netcase.Case, sources []netcase.Profile, total int) Table {
 
 func sightingTable(c *netcase.Case, s *netcase.SightingFacts) Table {
 	var rows [][]Cell
+	head := []string{"Address", "Listings", "Their words", "Ports", "Flows", "How far they got", "Known"}
+	logged := slices.ContainsFunc(s.Sightings, func(x netcase.Sighting) bool { return x.Refused+x.Logins > 0 })
+	if logged {
+		head = append(head, "Logins refused", "Logins")
+	}
 	for i := range s.Sightings {
 		x := &s.Sightings[i]
-		rows = append(rows, []Cell{
+		flows, reach := num(x.Profile.Flows), plain(reachText(x.Profile.Reach))
+		if x.FromLogins {
+			flows, reach = plain("none on record"), plain("by the login log alone")
+		}
+		row := []Cell{
 			quoted(named(c, netcase.At(x.Card.Address))), plain(chart.ListingsText(&x.Card)), quoted(categories(&x.Card, 4)),
-			plain(doorsText(&x.Profile)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), quoted(knownText(&x.Card)),
-		})
+			plain(doorsText(&x.Profile)), flows, reach, quoted(knownText(&x.Card)),
+		}
+		if logged {
+			row = append(row, num(x.Refused), num(x.Logins))
+		}
+		rows = append(rows, row)
 	}
 	t := table(fmt.Sprintf("Listed addresses in this traffic, outcome “%s”. %s of %s indicators were usable for matching.", s.Outcome, count(s.Usable), count(s.Total)),
-		[]string{"Address", "Listings", "Their words", "Ports", "Flows", "How far they got", "Known"}, rows, sourceRows)
+		head, rows, sourceRows)
 	if rest := s.Count - len(t.Rows); rest > 0 {
 		t.More, t.Where = rest, inCase
 	}
@@ -497,6 +514,66 @@ func paceText(a *netcase.AuthFacts) string {
 		return "above the " + a.Bucket + " threshold"
 	}
 	return ""
+}
+
+func processFacts(c *netcase.Case, p *netcase.ProcessFacts) Facts {
+	peer := ""
+	if p.Peer.Known() {
+		peer = named(c, p.Peer)
+		if p.Port > 0 {
+			peer += fmt.Sprintf(", port %d", p.Port)
+		}
+	}
+	weight := ""
+	if p.Decibans != 0 {
+		weight = fmt.Sprintf("%g decibans for a claim of compromise", p.Decibans)
+	}
+	return Facts{Items: filled([]Fact{
+		{Label: "Host", Value: strings.Join(nonEmpty(named(c, p.Host), p.OS), ", "), Quoted: true},
+		{Label: "Process", Value: strings.Join(nonEmpty(p.Image, p.Path, p.CommandLine), " · "), Quoted: true},
+		{Label: "Account", Value: p.Account, Quoted: true},
+		{Label: "Parent", Value: p.Parent, Quoted: true},
+		{Label: "Target", Value: p.Target, Quoted: true},
+		{Label: "Destination", Value: peer, Quoted: true},
+		{Label: "Rule", Value: strings.Join(nonEmpty(p.Rule, p.Why), ": "), Quoted: true},
+		{Label: "Weight", Value: weight},
+		{Label: "After a login", Value: loginRefText(c, p.AfterLogin), Quoted: true},
+		{Label: "Records", Value: count(p.Events)},
+		{Label: "Sigma rules for the same", Value: strings.Join(p.Sigma, ", ")},
+	})}
+}
+
+func persistenceFacts(c *netcase.Case, p *netcase.PersistenceFacts) Facts {
+	host, at := "", ""
+	if p.Host.Known() {
+		host = named(c, p.Host)
+	}
+	if p.At.Known() {
+		at = p.At.Short() + " UTC"
+	}
+	return Facts{Items: filled([]Fact{
+		{Label: "Host", Value: host, Quoted: true},
+		{Label: "What", Value: p.What},
+		{Label: "Name", Value: p.Name, Quoted: true},
+		{Label: "Value", Value: p.Value, Quoted: true},
+		{Label: "Account", Value: p.Account, Quoted: true},
+		{Label: "By", Value: p.Image, Quoted: true},
+		{Label: "At", Value: at},
+		{Label: "Unusual", Value: p.Odd, Quoted: true},
+		{Label: "After a login", Value: loginRefText(c, p.AfterLogin), Quoted: true},
+	})}
+}
+
+// loginRefText names a login; nothing where there is none.
+func loginRefText(c *netcase.Case, r *netcase.LoginRef) string {
+	if r == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%s from %s on %s at %s UTC", r.Account, named(c, r.Peer), named(c, r.Host), r.At.Short())
+	if r.Failures > 0 {
+		s += fmt.Sprintf(", after %s failed logins or more", count(r.Failures))
+	}
+	return s
 }
 
 func filled(items []Fact) (out []Fact) {

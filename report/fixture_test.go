@@ -201,6 +201,13 @@ func seedCoverage() netcase.Coverage {
 			{Name: "ioc.csv", Format: "csv", Provider: "SOCRadar", Learned: at(-24), LearnedBy: "name", Read: 19004, Usable: 18211, Skipped: 4, Refused: 700, Duplicate: 89, Reasons: map[string]int64{"domain, not an address": 700}},
 			{Name: "old.txt", Format: "", Error: "no format recognised"},
 		},
+		Lookups: []netcase.LookupReport{
+			{Service: "abuseipdb", Provider: "AbuseIPDB", Answers: 3, First: at(80), Last: at(81)},
+			{Service: "crowdsec", Provider: "CrowdSec", Error: "the service refused the key",
+				Unasked: []netcase.Unasked{{Why: "the service refused the key", Count: 12, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.103"), netip.MustParseAddr("2001:db8::7")}}}},
+			{Service: "opentip", Provider: "Kaspersky", Answers: 1, First: at(80), Last: at(80),
+				Unasked: []netcase.Unasked{{Why: "the budget of 1 question a day is spent", Count: 1, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.54")}}}},
+		},
 		Detectors: []netcase.Run{{Name: "scan", OK: true, Found: 1}, {Name: "spike", OK: true, Found: 1}, {Name: "auth", Why: "no login log was read"}},
 		Site:      "private ranges and the exporter's own side; no site.yaml was given", Families: []string{"flow", "process"},
 	}
@@ -231,6 +238,7 @@ func decidedCase() *netcase.Case {
 	c.Coverage.Inputs[0].Reaches = tally(netcase.ReachDenied, 14190)
 	c.Coverage.Feeds = c.Coverage.Feeds[:1]
 	c.Coverage.Detectors = c.Coverage.Detectors[:2]
+	c.Coverage.Lookups = nil
 	c.Summary = c.Summary[:2]
 	for i := range 60 {
 		card := *seedCard(fmt.Sprintf("198.51.100.%d", i+100), "DE", "DE")
@@ -294,7 +302,13 @@ func hostileCase() *netcase.Case {
 	c.Findings[3].Artefact.Explanations, c.Findings[3].Artefact.Tests[0].Detail = []string{evil}, evil
 	*c.Findings[4].Owner = netcase.OwnerFacts{Host: netcase.Endpoint{Name: evil}, OS: evil, Action: evil, Image: evil, CommandLine: long, Group: evil, Service: evil, Parent: evil, Verdict: evil, Why: evil}
 	c.Findings = append(c.Findings, netcase.Finding{ID: "F-06\"><script>", Title: "t", Evidence: []netcase.Evidence{{ID: "E-9\"><b>](x)", Statement: "s"}},
-		Auth: &netcase.AuthFacts{Host: netcase.Endpoint{Name: evil}, Peers: []netcase.Endpoint{{Name: evil}}, Accounts: []string{evil, long}, Grade: evil}})
+		Auth: &netcase.AuthFacts{Host: netcase.Endpoint{Name: evil}, Peers: []netcase.Endpoint{{Name: evil}}, Accounts: []string{evil, long}, Grade: evil, Service: evil, Session: evil, LoginAt: 1, Hosts: []netcase.Endpoint{{Name: evil}}}})
+	login := &netcase.LoginRef{At: 1, Host: netcase.Endpoint{Name: evil}, Account: evil, Peer: netcase.Endpoint{Name: evil}, Failures: 3}
+	c.Findings = append(c.Findings, netcase.Finding{ID: "F-07", Title: evil, Evidence: []netcase.Evidence{{ID: "E-07", Statement: evil}},
+		Process: &netcase.ProcessFacts{Host: netcase.Endpoint{Name: evil}, OS: evil, Rule: evil, Why: evil, Image: evil, Path: evil, CommandLine: long, Account: evil,
+			Parent: evil, Target: evil, Peer: netcase.Endpoint{Name: evil}, Sigma: []string{evil}, AfterLogin: login}},
+		netcase.Finding{ID: "F-08", Title: evil, Evidence: []netcase.Evidence{{ID: "E-08", Statement: evil}},
+			Persistence: &netcase.PersistenceFacts{Host: netcase.Endpoint{Name: evil}, What: evil, Name: evil, Value: long, Account: evil, Image: evil, At: 1, Odd: evil, AfterLogin: login}})
 	for i := range c.Cards {
 		k := &c.Cards[i]
 		k.Benign, k.Origins = []string{evil, long}, []string{evil}
@@ -317,6 +331,8 @@ func hostileCase() *netcase.Case {
 	in.Samples = []netcase.RowError{{Line: 1, Field: evil, Reason: evil, Sample: evil}}
 	c.Coverage.Inputs[1].Cut, c.Coverage.Inputs[1].CutQuery = evil, "```\n"+evil
 	c.Coverage.Feeds[0].Name, c.Coverage.Feeds[0].Reasons, c.Coverage.Feeds[1].Error = evil, map[string]int64{evil: 1}, long
+	l := &c.Coverage.Lookups[1]
+	l.Service, l.Provider, l.Error, l.Unasked[0].Why = evil, evil, evil, evil
 	c.Coverage.Detectors[2].Why, c.Coverage.Notes, c.Coverage.Site = evil, []string{evil}, evil
 	return c
 }

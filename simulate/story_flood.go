@@ -19,7 +19,19 @@ var floodFormats = []string{formatZeek, formatEVE}
 
 const floodMinutes = 40
 
+// visited is a web server that many people use, on every day of the story.
+func (l *lab) visited() {
+	const perHour = 150.0
+	for hour := l.start; hour < l.end(); hour += netcase.Hour {
+		for range l.poisson(perHour * webHour(hour)) {
+			l.add(conn{at: l.millis(hour, netcase.Hour), length: netcase.Time(l.between(200, 9000)), src: l.within(l.net24(visitorOctets)), dst: l.web.addr,
+				dport: 443, result: answered, out: octets(int64(l.between(900, 6000))), in: octets(int64(l.between(4000, 90_000)))})
+		}
+	}
+}
+
 func flood(l *lab) {
+	l.visited()
 	first := len(l.conns)
 	from := l.at(l.between(9, 16), 0)
 	sources := make([]netip.Addr, 1500)
@@ -38,6 +50,7 @@ func flood(l *lab) {
 }
 
 func floodSpoofed(l *lab) {
+	l.visited()
 	first := len(l.conns)
 	from := l.at(l.between(9, 16), 0)
 	for range 12_000 {
@@ -61,8 +74,9 @@ func (l *lab) flooded(first int, from netcase.Time) {
 }
 
 func crowd(l *lab) {
+	l.visited()
 	from := l.at(10, 0)
-	for range 2400 {
+	for range 3600 {
 		l.add(conn{at: l.millis(from, 2*netcase.Hour), length: netcase.Time(l.between(200, 9000)), src: l.within(l.net24(visitorOctets)), dst: l.web.addr, dport: 443, result: answered,
 			out: octets(int64(l.between(900, 6000))), in: octets(int64(l.between(4000, 90_000)))})
 	}

@@ -16,6 +16,7 @@ func scanStories() []storyline {
 	return []storyline{
 		{name: "sweep", doc: "forty listed sources sweep the public machines for mass-scanned ports, nothing answers", hypothesis: Background, days: 2, tell: sweep},
 		{name: "sweep-open-port", doc: "the same, and one Remote Desktop port answers each of them once or twice", hypothesis: Background, days: 2, tell: sweepOpen},
+		{name: "sweep-fast", doc: "eight sources ask every machine of the network for one port, each within some minutes", hypothesis: Background, days: 2, tell: sweepFast},
 		{name: "sweep-slow", doc: "a source asks for one machine every few hours for six days", hypothesis: Background, days: 7, tell: sweepSlow},
 		{name: "sweep-distributed", doc: "thirty sources of one network share the work: each asks few machines", hypothesis: Background, days: 2, tell: sweepShared},
 		{name: "sweep-burst", doc: "after quiet days a sweep by one source, some hours long", hypothesis: Background, days: 6, formats: burstFormats, tell: sweepBurst},
@@ -69,6 +70,20 @@ func sweepOpen(l *lab) {
 	}
 	l.label(l.happened(ActScan, first, true))
 	l.labels.Lead, l.labels.Severity = []string{Background}, [2]string{sevMedium, sevMedium}
+}
+
+func sweepFast(l *lab) {
+	first := len(l.conns)
+	for _, s := range l.strangers(8) {
+		port := pick(l.draw, []uint16{23, 445, 1433, 8080})
+		from := l.millis(l.at(1, 0), 20*netcase.Hour)
+		for _, m := range l.machines {
+			l.probe(l.millis(from, 4*netcase.Minute), s, m, port)
+		}
+		l.listed(s, "AbuseIPDB", "Port Scan")
+	}
+	l.label(l.happened(ActScan, first, true))
+	l.labels.Lead, l.labels.Severity = []string{Background}, [2]string{sevInfo, sevLow}
 }
 
 func sweepSlow(l *lab) {

@@ -41,6 +41,7 @@ type Truth struct {
 	Missing      []string `json:"missing,omitempty"` // columns that the projection lost
 
 	Labels *Labels `json:"labels,omitempty"` // of the stories that an evaluation is made of
+	Office bool    `json:"office,omitempty"` // the first label is of the scanners that an office sees every day
 }
 
 // AddressTruth is one of the three addresses.

@@ -54,6 +54,11 @@ type Split struct {
 	// Cut is where the last record that ends within block ends; the block begins at
 	// a record. 0: none ends in it, and more is read.
 	Cut func(block []byte) int
+	// Begin, where it is set, is given the input of every part before it is decoded.
+	Begin func(in *Input)
+	// Whole, where it is set, tells once the reports and sums of all parts stand in in
+	// that the stream has to be decoded as a whole after all.
+	Whole func(in *Input) bool
 	// Header is the length of a new header with which block begins, where a stream
 	// may have several; 0: none. nil: there is only the one at the start. Cut must
 	// not let such a header stand inside a part.
@@ -67,7 +72,7 @@ func WholeLines(block []byte) int { return bytes.LastIndexByte(block, '\n') + 1 
 const HeadSize = 64 << 10
 
 // BatchSize is how many events a decoder gathers before it hands them on.
-const BatchSize = 1024
+const BatchSize = 128
 
 // Sink takes a batch. It keeps nothing of it after it returns.
 type Sink func(*netcase.Batch) error
@@ -138,6 +143,7 @@ type Input struct {
 	// Raw asks for Place, Raw and Context on every flow: the second pass.
 	Raw     bool
 	senders map[string]string // sensor -> its name as the sender's side
+	open    bool              // a part: a date may still show the order of day and month
 
 	// Duplicate names records, by their natural key, that another input has
 	// already delivered: they are counted and left out.

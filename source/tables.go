@@ -166,7 +166,7 @@ func (t *table) look() ([]byte, layout, error) {
 	}
 	plan := layoutOf(look)
 	if t.in.From.Offset > 0 {
-		t.times.settled = true // as it was for the first part, or it would not be one
+		t.times.settled = !t.in.open // as it was for the first part
 		return look, t.partLayout(look, plan), nil
 	}
 	for {
@@ -267,15 +267,17 @@ func (t *table) reject(r *tableRow, field, reason string) error {
 
 // The names under which a part sums what is told of the whole table.
 const (
-	sumRows    = "table rows"
-	sumSize    = "table bytes"
-	sumNarrow  = "table narrow rows"
-	sumZone    = "table times without a zone"
-	sumOrder   = "table dates of either order"
-	sumTurned  = "table dates against the order"
-	sumLocal   = "table local times"
-	sumColumns = "table columns"
-	sumField   = "table field " // and its number: a column for it was seen
+	sumRows       = "table rows"
+	sumSize       = "table bytes"
+	sumNarrow     = "table narrow rows"
+	sumZone       = "table times without a zone"
+	sumOrder      = "table dates of either order"
+	sumTurned     = "table dates against the order"
+	sumDayFirst   = "table dates with the day first"
+	sumMonthFirst = "table dates with the month first"
+	sumLocal      = "table local times"
+	sumColumns    = "table columns"
+	sumField      = "table field " // and its number: a column for it was seen
 )
 
 // sum adds what this part found.
@@ -290,6 +292,7 @@ func (t *table) sum(size int64) {
 	}{
 		{sumZone, t.times.assumedZone}, {sumOrder, t.times.assumedOrder && t.times.order == orderUnknown},
 		{sumTurned, t.times.turned}, {sumLocal, t.local},
+		{sumDayFirst, t.times.order == dayFirst}, {sumMonthFirst, t.times.order == monthFirst},
 	} {
 		if said.is {
 			t.in.Sum(said.name, 1)
@@ -316,7 +319,7 @@ func tableRemarks(in *Input, name string) {
 	} else if in.Sums[sumZone] > 0 {
 		in.Note("times without a zone were read as UTC")
 	}
-	if in.Sums[sumOrder] > 0 {
+	if in.Sums[sumOrder] > 0 && in.Sums[sumMonthFirst] == 0 {
 		in.Note("no date tells whether the day or the month stands first: the month was assumed to")
 	}
 	if in.Sums[sumTurned] > 0 {
@@ -363,8 +366,8 @@ func tableJoin(in *Input, name string, names []string, decisive []int, counted [
 type countedNote struct{ sum, text string }
 
 // tableSplit tells how a table is decoded in parts: one object a line, or CSV with
-// its header first. Answers, lists, and dates whose order of day and month is
-// learned from the rows are read as a whole.
+// its header first. Answers and lists are read as a whole, and so are dates of which
+// the day stands first: until a date shows that, the month is taken to.
 func tableSplit(spec func() *tableSpec) func(head []byte) *Split {
 	return func(head []byte) *Split {
 		p := layoutOf(head)
@@ -373,14 +376,17 @@ func tableSplit(spec func() *tableSpec) func(head []byte) *Split {
 			return &Split{Cut: WholeLines}
 		case shapeCSV:
 			t := &table{spec: spec(), in: &Input{}}
-			if order, open := t.orderIn(head, p); order != orderUnknown || open {
-				return nil
-			}
+			order, open := t.orderIn(head, p)
 			lead := csvLead(head, p.comma)
-			if lead == 0 {
+			if lead == 0 || order == dayFirst {
 				return nil
 			}
-			return &Split{Lead: lead, Cut: func(block []byte) int { return cutCSV(block, p.comma, maxRecord) }}
+			s := &Split{Lead: lead, Cut: func(block []byte) int { return cutCSV(block, p.comma, maxRecord) }}
+			if open || order != orderUnknown {
+				s.Begin = func(in *Input) { in.open = true }
+				s.Whole = func(in *Input) bool { return in.Sums[sumDayFirst] > 0 }
+			}
+			return s
 		}
 		return nil
 	}

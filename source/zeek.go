@@ -263,7 +263,11 @@ func (z *zeekReader) line() {
 			z.panicked(p, line, z.in.Report.Read > read)
 		}
 	}()
-	switch trimmed := bytes.TrimLeft(line, " \t"); {
+	trimmed := line
+	if len(line) > 0 && line[0] <= ' ' {
+		trimmed = bytes.TrimLeft(line, " \t")
+	}
+	switch {
 	case z.lines.TooLong():
 		z.reject("", "longer than 16 MB", line)
 	case len(trimmed) == 0:
@@ -457,8 +461,13 @@ func (z *zeekReader) split(line []byte) int {
 		if c.at > 0 {
 			start = z.tabs[c.at-1] + width
 		}
-		if value := z.value(line[start:z.tabs[c.at]], c.joined); value != nil {
+		value := line[start:z.tabs[c.at]]
+		if len(value) > 1 && len(value) != 7 && len(z.unset) == 1 && !c.joined { // neither unset nor empty
 			z.row.text[c.field] = value
+		} else if value = z.value(value, c.joined); value != nil {
+			z.row.text[c.field] = value
+		}
+		if c.field >= zeekConnFields {
 			z.row.set = append(z.row.set, c.field)
 		}
 	}
@@ -468,22 +477,22 @@ func (z *zeekReader) split(line []byte) int {
 // noteBytes notes where each separator stands and tells how many there are; those
 // beyond the room are only counted.
 func noteBytes(line []byte, separator byte, ends *[zeekColumnsNoted]int32) (n int) {
-	const low = 0x7f7f7f7f7f7f7f7f
 	word := uint64(separator) * eachOne
-	i := 0
-	for ; i+8 <= len(line); i += 8 {
-		x := binary.LittleEndian.Uint64(line[i:]) ^ word
-		for found := ^((x&low + low) | x | low); found != 0; found &= found - 1 {
-			if n < len(ends) {
-				ends[n] = int32(i + bits.TrailingZeros64(found)>>3)
-			}
-			n++
+	for from := 0; from < len(line); from += 64 {
+		block := line[from:min(len(line), from+64)]
+		var found uint64 // a bit for each byte
+		i := 0
+		for ; i+8 <= len(block); i += 8 {
+			found |= gathered(zeroBytes(binary.LittleEndian.Uint64(block[i:])^word)) << i
 		}
-	}
-	for ; i < len(line); i++ {
-		if line[i] == separator {
+		for ; i < len(block); i++ {
+			if block[i] == separator {
+				found |= 1 << i
+			}
+		}
+		for ; found != 0; found &= found - 1 {
 			if n < len(ends) {
-				ends[n] = int32(i)
+				ends[n] = int32(from + bits.TrailingZeros64(found))
 			}
 			n++
 		}
@@ -731,6 +740,14 @@ const maxWholeSeconds = math.MaxInt64/microsecond - 1
 // parseMicroseconds reads a decimal number of seconds; digits beyond the sixth
 // decimal are cut.
 func parseMicroseconds(b []byte) (int64, bool) {
+	if us, ok := shortMicroseconds(b); ok {
+		return us, true
+	}
+	return plainMicroseconds(b)
+}
+
+// plainMicroseconds is parseMicroseconds digit by digit.
+func plainMicroseconds(b []byte) (int64, bool) {
 	var whole, part int64
 	i := 0
 	for ; i < len(b) && isDigit(b[i]); i++ {
@@ -761,6 +778,28 @@ func parseMicroseconds(b []byte) (int64, bool) {
 	return whole*microsecond + part, true
 }
 
+// shortMicroseconds is parseMicroseconds for one to sixteen digits, a point and six
+// decimals, which is how Zeek writes seconds.
+func shortMicroseconds(b []byte) (us int64, ok bool) {
+	const decimals = 6
+	point := len(b) - 1 - decimals
+	if point < 1 || b[point] != '.' {
+		return 0, false
+	}
+	part, ok := shortNumber(b[point+1:])
+	if !ok {
+		return 0, false
+	}
+	head, tail := b[:max(point-8, 0)], b[max(point-8, 0):point]
+	whole, ok := shortNumber(tail)
+	if len(head) > 0 && ok {
+		var high int64
+		high, ok = shortNumber(head)
+		whole += high * 100_000_000
+	}
+	return whole*microsecond + part, ok && whole < zeekLatest
+}
+
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // maxNumber is the longest text of a number that is looked at.
@@ -786,6 +825,14 @@ func parseCount(b []byte) (int64, bool) {
 	if b == nil {
 		return netcase.Absent, true
 	}
+	if n, ok := shortNumber(b); ok {
+		return n, true
+	}
+	return plainCount(b)
+}
+
+// plainCount is parseCount digit by digit.
+func plainCount(b []byte) (int64, bool) {
 	var n int64
 	i := 0
 	for ; i < len(b) && isDigit(b[i]); i++ {
@@ -891,6 +938,14 @@ func (z *zeekReader) address(b []byte) (netip.Addr, bool) {
 
 // parseIPv4 reads a dotted quad without leading zeros.
 func parseIPv4(b []byte) (netip.Addr, bool) {
+	if a, ok := shortIPv4(b); ok {
+		return a, true
+	}
+	return plainIPv4(b)
+}
+
+// plainIPv4 is parseIPv4 byte by byte.
+func plainIPv4(b []byte) (netip.Addr, bool) {
 	var quad [4]byte
 	i := 0
 	for n := range quad {
@@ -958,26 +1013,22 @@ func zeekKey(uid []byte, f *netcase.Flow) uint64 {
 		return 0
 	}
 	var h uint64 = 14695981039346656037 // FNV-1a's offset basis, a fixed start
-	for ; len(uid) >= 8; uid = uid[8:] {
-		h = stir(h, binary.LittleEndian.Uint64(uid))
+	var word [16]byte
+	for ; len(uid) >= 16; uid = uid[16:] {
+		h = stir(h, binary.LittleEndian.Uint64(uid), binary.LittleEndian.Uint64(uid[8:]))
 	}
-	var tail [8]byte
-	tail[7] = byte(copy(tail[:7], uid))
-	h = stir(h, binary.LittleEndian.Uint64(tail[:]))
-	h = stir(h, uint64(f.Start))
+	word[15] = byte(copy(word[:15], uid))
+	h = stir(h, binary.LittleEndian.Uint64(word[:8]), binary.LittleEndian.Uint64(word[8:]))
 	for _, a := range [2]netip.Addr{f.Src.Addr, f.Dst.Addr} {
 		b := a.As16()
-		h = stir(h, binary.LittleEndian.Uint64(b[:8]))
-		h = stir(h, binary.LittleEndian.Uint64(b[8:]))
+		h = stir(h, binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:]))
 	}
-	h = stir(h, uint64(f.SrcPort)<<32|uint64(f.DstPort)<<16|uint64(f.Proto))
+	h = stir(h, uint64(f.Start), uint64(f.SrcPort)<<32|uint64(f.DstPort)<<16|uint64(f.Proto))
 	return max(h, 1)
 }
 
-// stir mixes a word into a hash, after the finaliser of splitmix64.
-func stir(h, w uint64) uint64 {
-	h = (h ^ w) * 0xbf58476d1ce4e5b9
-	h ^= h >> 31
-	h *= 0x94d049bb133111eb
-	return h ^ h>>29
+// stir mixes two words into a hash, after the way of wyhash.
+func stir(h, a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^h^0xa0761d6478bd642f, b^bits.RotateLeft64(h, 32)^0xe7037ed1a0b428db)
+	return hi ^ lo
 }

@@ -141,8 +141,9 @@ type zeekRow struct {
 	set  []zeekField // those to clear before the next record
 }
 
-// clear empties the row.
+// clear empties the row. The columns of connections are not noted one by one.
 func (r *zeekRow) clear() {
+	clear(r.text[:zeekConnFields])
 	for _, f := range r.set {
 		r.has[f] = false
 		if f < zeekReadFields {

@@ -3,7 +3,9 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"math"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -46,7 +48,8 @@ func (k *keeper) tableRows() int {
 
 // worker is what one goroutine folds with; close hands over what it still holds.
 func (f *fold) worker() *foldWorker {
-	return &foldWorker{fold: f, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: f.keep.tableRows(), names: newNameBook()}
+	listed := f.site.Stated() || len(f.site.Assets) > 0
+	return &foldWorker{fold: f, listed: listed, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: f.keep.tableRows(), names: newNameBook(), ownerships: new([1 << ownershipsBits]ownership)}
 }
 
 type foldWorker struct {
@@ -59,6 +62,9 @@ type foldWorker struct {
 	keys   []uint64
 	sensor string // of the flow before, and its number
 	number uint32
+
+	listed     bool // the site has prefixes or assets
+	ownerships *[1 << ownershipsBits]ownership
 }
 
 // take folds a batch.
@@ -116,7 +122,7 @@ func (w *foldWorker) flow(f *netcase.Flow) {
 	w.key(f.Key)
 	w.learn(&f.Src)
 	w.learn(&f.Dst)
-	d := w.site.DirectionOf(f)
+	d := w.site.DirectionBy(f, w.owns)
 	peer, host := &f.Src, &f.Dst
 	if d == netcase.Outbound {
 		peer, host = host, peer
@@ -132,6 +138,30 @@ func (w *foldWorker) flow(f *netcase.Flow) {
 		rest: restOf(f.DstPort, f.Proto, d, f.Reach, f.Resolution) | pk<<peerKindShift | hk<<hostKindShift,
 	}
 	w.table.count(&c, f)
+}
+
+// ownership is what the site says of an address; the zero value is of none.
+type ownership struct {
+	addr netip.Addr
+	owns bool
+}
+
+// ownershipsBits is how many addresses a worker remembers, as a power of two: the
+// machines of a large network.
+const ownershipsBits = 13
+
+// owns is Site.Owns, remembered where that has lists to look through.
+func (w *foldWorker) owns(a netip.Addr) bool {
+	if !w.listed {
+		return w.site.Owns(a)
+	}
+	b := a.As16()
+	h := mixed(binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])) >> (64 - ownershipsBits)
+	o := &w.ownerships[h]
+	if o.addr != a {
+		*o = ownership{a, w.site.Owns(a)}
+	}
+	return o.owns
 }
 
 // seal puts the rows of the table away as a sorted run.

@@ -30,6 +30,7 @@ type Memory struct {
 	refused []netcase.InputReport // what could not be opened, or need not be
 	keep    *keeper
 	slots   chan struct{} // one for each part that is being decoded
+	seen    sync.Pool     // of *seen, for the next part
 	*answers
 }
 
@@ -43,6 +44,7 @@ type folded struct {
 	parts     []partNote // for the second pass
 	waits     bool       // its times have no year: it is read after the others
 	near      near
+	begin     func(*source.Input) // of every part
 }
 
 // near is when other inputs were.
@@ -219,7 +221,12 @@ func (m *Memory) first(ctx context.Context, f *folded, sum hash.Hash, meter *met
 		split = f.format.Split(head)
 	}
 	if split != nil {
+		f.begin = split.Begin
 		err = m.inParts(ctx, f, in, split, buffered, sink)
+		if err == nil && split.Whole != nil && split.Whole(in) {
+			drain(ctx, buffered)
+			return m.again(ctx, f, sink)
+		}
 	} else {
 		err = m.wholly(ctx, f, in, sink)
 	}
@@ -230,11 +237,42 @@ func (m *Memory) first(ctx context.Context, f *folded, sum hash.Hash, meter *met
 	return err
 }
 
+// again folds a stream as a whole whose parts could not be decoded by themselves. It
+// is hashed already.
+func (m *Memory) again(ctx context.Context, f *folded, sink sinks) error {
+	f.drop()
+	f.fold = newFold(&m.cfg, m.site, m.keep)
+	r, err := f.stream.Open()
+	if err != nil {
+		return err
+	}
+	f.begin, f.parts = nil, nil
+	old := f.report
+	f.report = netcase.InputReport{Name: old.Name, Notes: slices.Clone(f.stream.Notes), Format: old.Format, Bytes: old.Bytes}
+	ahead := readAhead(r)
+	in := m.input(f, ahead, &f.report, false)
+	err = m.wholly(ctx, f, in, sink)
+	if err == nil && f.format.Join != nil {
+		f.format.Join(in)
+	}
+	ahead.stop()
+	return cmp.Or(err, r.Close())
+}
+
 func (m *Memory) input(f *folded, r io.Reader, report *netcase.InputReport, raw bool) *source.Input {
 	return &source.Input{
 		Name: f.report.Name, R: r, Report: report, Zone: m.cfg.Zone, Raw: raw, Duplicate: f.duplicate,
 		Near: f.near.span, NearWhy: f.near.why, File: f.stream.File,
 	}
+}
+
+// partInput is the input of a part.
+func (m *Memory) partInput(f *folded, raw bool) *source.Input {
+	in := m.input(f, nil, &netcase.InputReport{}, raw)
+	if f.begin != nil {
+		f.begin(in)
+	}
+	return in
 }
 
 // wholly decodes a stream that cannot be split.
@@ -261,13 +299,18 @@ func (m *Memory) inParts(ctx context.Context, f *folded, in *source.Input, split
 	parts := newPartReader(r, split, m.partSize(), partLimit)
 	var results []*decoded
 	err := m.side(ctx, parts.read, parts.last, sink, func(p *part, out source.Sink) *decoded {
-		own := m.input(f, nil, &netcase.InputReport{}, false)
+		own := m.partInput(f, false)
 		d := &decoded{in: own, note: partNote{lead: p.lead, from: p.from, size: int64(len(p.body))}}
-		s := &seen{}
+		s, _ := m.seen.Get().(*seen)
+		if s == nil {
+			s = &seen{}
+		}
 		if d.err = decodePart(ctx, f.format, p, own, s.watched(out)); p.rest != nil {
 			d.note.size = wholeStream
 		}
 		d.note.first, d.note.last, d.note.peers, d.note.holds = s.first, s.last, s.bloom(), s.holds
+		s.reset()
+		m.seen.Put(s)
 		return d
 	}, &results)
 	for _, d := range results {
@@ -439,15 +482,17 @@ func goesBefore(a, b *folded, first bool) bool {
 	return first
 }
 
-// shared adds the keys that both lists hold.
+// shared adds the keys that both lists hold; they are sorted.
 func shared(into map[uint64]bool, a, b []uint64) {
-	set := make(map[uint64]struct{}, len(a))
-	for _, k := range a {
-		set[k] = struct{}{}
-	}
-	for _, k := range b {
-		if _, ok := set[k]; ok {
-			into[k] = true
+	for len(a) > 0 && len(b) > 0 {
+		switch x, y := a[0], b[0]; {
+		case x < y:
+			a = a[1:]
+		case x > y:
+			b = b[1:]
+		default:
+			into[x] = true
+			a, b = a[1:], b[1:]
 		}
 	}
 }
@@ -541,12 +586,12 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 		return err
 	}
 	defer func() { err = cmp.Or(err, r.Close()) }()
-	wanted := wantedEnds(wants)
+	wanted := newWanted(wants)
 	if f.parts[0].size == wholeStream {
 		ahead := readAhead(&counter{r: r, n: new(int64), meter: meter, name: f.report.Name, plain: true})
 		defer ahead.stop()
 		in := m.input(f, ahead, &netcase.InputReport{}, true)
-		in.Wanted = wanted
+		in.Wanted = wanted.within(&f.parts[0])
 		return m.wholly(ctx, f, in, sink)
 	}
 	var results []*decoded
@@ -574,8 +619,8 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 		return !slices.ContainsFunc(f.parts[next:], func(n partNote) bool { return n.mayHold(wants) })
 	}
 	err = m.side(ctx, read, last, sink, func(p *part, out source.Sink) *decoded {
-		in := m.input(f, nil, &netcase.InputReport{}, true)
-		in.Wanted = wanted
+		in := m.partInput(f, true)
+		in.Wanted = wanted.within(&f.parts[p.index])
 		return &decoded{err: decodePart(ctx, f.format, p, in, out)}
 	}, &results)
 	for _, d := range results {
@@ -597,36 +642,6 @@ func skip(r io.Reader, n int64) error {
 	}
 	_, err := io.CopyN(io.Discard, r, n)
 	return err
-}
-
-// namedEnds are ends of which a flow must have one to be selected; nil: it may have any.
-func namedEnds(s *netcase.Selection) []netcase.Endpoint {
-	switch {
-	case len(s.Prefixes) > 0:
-		return nil
-	case len(s.Peers) > 0:
-		return s.Peers
-	}
-	return s.Hosts
-}
-
-// wantedEnds tells of a flow by its ends whether a wish may name it; nil: any may.
-func wantedEnds(wants []cube.Want) func(src, dst netcase.Endpoint) bool {
-	ends := map[netcase.Endpoint]bool{}
-	for i := range wants {
-		s := &wants[i].Selection
-		if wants[i].Of != cube.Flows {
-			continue
-		}
-		named := namedEnds(s)
-		if named == nil {
-			return nil
-		}
-		for _, e := range named {
-			ends[e] = true
-		}
-	}
-	return func(src, dst netcase.Endpoint) bool { return ends[src.Key()] || ends[dst.Key()] }
 }
 
 // Close gives up temporary files. No question may be asked after it.

@@ -3,11 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math/bits"
-	"slices"
 	"sync"
 
 	"netcase"
@@ -176,68 +176,99 @@ const bloomBits = 10 // for each endpoint
 type seen struct {
 	any         bool
 	first, last netcase.Time
-	hashes      []uint64 // with repeats, but for neighbours
-	full        bool     // more than are worth remembering
+	ends        []uint64 // a set of hashes: open addressing, zero is free
+	count       int
+	near        [2]uint64 // those of the flow before
+	full        bool      // more than are worth remembering
 	holds       holds
 }
 
-// maxSeen bounds the ends remembered of one part.
-const maxSeen = 1 << 19
+const (
+	// maxSeen bounds the ends remembered of one part.
+	maxSeen = 1 << 19
+	// firstSeen is room for the ends of most parts.
+	firstSeen = 1 << 12
+)
 
 func (s *seen) flow(f *netcase.Flow) {
 	if !s.any || f.Start < s.first {
 		s.first = f.Start
 	}
 	s.any, s.last = true, max(s.last, f.Start)
-	for _, e := range [2]*netcase.Endpoint{&f.Src, &f.Dst} {
-		h := endHash(e)
-		if n := len(s.hashes); s.full || n > 1 && (s.hashes[n-1] == h || s.hashes[n-2] == h) {
-			continue
+	if s.full {
+		return
+	}
+	src, dst := endHash(&f.Src), endHash(&f.Dst)
+	if src != s.near[0] {
+		s.end(src)
+	}
+	if dst != s.near[1] {
+		s.end(dst)
+	}
+	s.near = [2]uint64{src, dst}
+}
+
+// end adds the hash of an end to the set.
+func (s *seen) end(h uint64) {
+	if 2*s.count >= len(s.ends) {
+		s.grow()
+	}
+	at := h & uint64(len(s.ends)-1)
+	for s.ends[at] != 0 {
+		if s.ends[at] == h {
+			return
 		}
-		if s.hashes = append(s.hashes, h); len(s.hashes) >= 2*maxSeen {
-			s.tidy()
-			s.full = len(s.hashes) >= maxSeen
+		at = (at + 1) & uint64(len(s.ends)-1)
+	}
+	s.ends[at] = h
+	s.count++
+	s.full = s.count >= maxSeen
+}
+
+func (s *seen) grow() {
+	old := s.ends
+	s.ends, s.count = make([]uint64, max(2*len(old), firstSeen)), 0
+	for _, h := range old {
+		if h != 0 {
+			s.end(h)
 		}
 	}
 }
 
-// tidy drops repeats.
-func (s *seen) tidy() {
-	slices.Sort(s.hashes)
-	s.hashes = slices.Compact(s.hashes)
+// reset makes it ready for another part; it keeps its memory.
+func (s *seen) reset() {
+	clear(s.ends)
+	*s = seen{ends: s.ends}
 }
 
+// endHash is never zero.
 func endHash(e *netcase.Endpoint) uint64 {
-	var h uint64 = 0xcbf29ce484222325
-	mix := func(x uint64) {
-		hi, lo := bits.Mul64(h^x, 0x9e3779b97f4a7c15)
-		h = hi ^ lo
-	}
+	h := uint64(0xcbf29ce484222325)
 	if e.Addr.IsValid() {
 		b := e.Addr.As16()
-		for i := 0; i < 16; i += 8 {
-			var x uint64
-			for _, c := range b[i : i+8] {
-				x = x<<8 | uint64(c)
-			}
-			mix(x)
-		}
-		return h
+		h = mixed(mixed(h, binary.BigEndian.Uint64(b[:8])), binary.BigEndian.Uint64(b[8:]))
+		return max(h, 1)
 	}
 	for i := range len(e.Name) {
-		mix(uint64(e.Name[i]) + 1)
+		h = mixed(h, uint64(e.Name[i])+1)
 	}
-	return h
+	return max(h, 1)
+}
+
+func mixed(h, x uint64) uint64 {
+	hi, lo := bits.Mul64(h^x, 0x9e3779b97f4a7c15)
+	return hi ^ lo
 }
 
 func (s *seen) bloom() bloom {
 	if s.full {
 		return nil
 	}
-	s.tidy()
-	b := make(bloom, len(s.hashes)*bloomBits/64+1)
-	for _, h := range s.hashes {
-		b.each(h, func(word int, bit uint64) bool { b[word] |= bit; return true })
+	b := make(bloom, s.count*bloomBits/64+1)
+	for _, h := range s.ends {
+		if h != 0 {
+			b.each(h, func(word int, bit uint64) bool { b[word] |= bit; return true })
+		}
 	}
 	return b
 }
@@ -263,6 +294,11 @@ func (b bloom) mayHold(h uint64) bool {
 	return all
 }
 
+// meets tells whether a flow of the part may have begun in a span.
+func (n *partNote) meets(s netcase.Span) bool {
+	return (!s.End.Known() || n.first < s.End) && (!s.Start.Known() || n.last >= s.Start)
+}
+
 // mayHold tells whether a wish may be met in the part.
 func (n *partNote) mayHold(wants []cube.Want) bool {
 	for i := range wants {
@@ -273,7 +309,7 @@ func (n *partNote) mayHold(wants []cube.Want) bool {
 		if wants[i].Of != cube.Flows {
 			return true
 		}
-		if s.Span.End.Known() && n.first >= s.Span.End || s.Span.Start.Known() && n.last < s.Span.Start {
+		if !n.meets(s.Span) {
 			continue
 		}
 		named := namedEnds(s)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"netcase"
+	"netcase/cube"
 	"netcase/source"
 )
 
@@ -76,6 +77,9 @@ func apart(t testing.TB, f source.Format, split *source.Split, text []byte, size
 		n++
 		in := &source.Input{Name: "x", Report: &netcase.InputReport{}, Raw: true}
 		length += int64(len(p.body))
+		if split.Begin != nil {
+			split.Begin(in)
+		}
 		if err := decodePart(context.Background(), f, p, in, o.sink); err != nil {
 			t.Fatal(err)
 		}
@@ -83,6 +87,9 @@ func apart(t testing.TB, f source.Format, split *source.Split, text []byte, size
 	}
 	if parts.err != nil {
 		t.Fatal(parts.err)
+	}
+	if split.Whole != nil && split.Whole(all) {
+		return whole(t, f, text), n
 	}
 	if f.Join != nil {
 		f.Join(all)
@@ -161,6 +168,45 @@ func TestPartReader(t *testing.T) {
 		}
 		if got.String() != text[5:] {
 			t.Fatalf("%q became %q", text, got.String())
+		}
+	}
+}
+
+// TestDayFirst folds tables whose first dates fit both orders of day and month, in
+// parts and as a whole; the last row may show that the day stands first.
+func TestDayFirst(t *testing.T) {
+	table := func(last string) source.Found {
+		var b strings.Builder
+		b.WriteString("\"TimeGenerated [UTC]\",\"FlowStartTime_t [UTC]\",SrcIP_s,DestIP_s,DestPort_d,L4Protocol_s,FlowDirection_s,FlowStatus_s,NSGRule_s,AllowedInFlows_d\n")
+		for i := range 2000 {
+			date := "3/4/2025"
+			if i == 1990 {
+				date = last
+			}
+			fmt.Fprintf(&b, "\"%s, 1:%02d:00.000 AM\",\"%s, 1:%02d:00.000 AM\",8.8.8.%d,10.0.0.1,22,T,I,A,rule,1\n", date, i%60, date, i%60, i%200)
+		}
+		return source.Found{Streams: []source.Stream{{Name: "t.csv", Size: int64(b.Len()), Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(b.String())), nil
+		}}}}
+	}
+	for last, month := range map[string]string{"3/4/2025": "2025-03", "4/13/2025": "2025-03", "13/4/2025": "2025-04", "4/3/2025": "2025-03"} {
+		var told []string
+		for _, part := range []int{4 << 10, 1 << 30} {
+			m, err := Fold(context.Background(), Config{Workers: 3, part: part}, &netcase.Site{}, table(last))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(m.inputs[0].parts); (n > 1) != (part == 4<<10 && last != "13/4/2025") {
+				t.Errorf("last date %s: %d parts of %d bytes", last, n, part)
+			}
+			rows := gather(t, m.Rows(context.Background(), cube.Question{}))
+			if got := rows[0].First.String(); !strings.HasPrefix(got, month) {
+				t.Errorf("last date %s: the first row began %s", last, got)
+			}
+			told = append(told, fmt.Sprintf("%+v\n%+v", rows, m.Coverage()))
+		}
+		if told[0] != told[1] {
+			t.Errorf("last date %s: in parts\n%.2000s\nas a whole\n%.2000s", last, told[0][len(told[0])-1500:], told[1][len(told[1])-1500:])
 		}
 	}
 }

@@ -9,13 +9,21 @@ import (
 // table is a hash table from cells to their rows: open addressing, the rows in one
 // growing slice, the slots beside it. One goroutine uses it.
 type table struct {
-	slots []uint32 // index of a row plus one; zero: free
-	tags  []uint8  // seven bits of the hash beside each slot, so that few misses touch a row
+	slots []uint32 // index of a row plus one, above it a tag; zero: free
 	rows  []packed
 	shift uint // 64 - log2(len(slots))
 }
 
-const firstSlots = 256
+const (
+	firstSlots = 256
+	// indexBits of a slot are room for what tableRows gives, and more; the others are
+	// of the hash, so that few misses touch a row.
+	indexBits = 20
+	indexMask = 1<<indexBits - 1
+)
+
+// slotOf is what stands in the slot of a row with a hash.
+func slotOf(h uint64, index int) uint32 { return uint32(h)<<indexBits | uint32(index+1) }
 
 func newTable() *table {
 	t := &table{}
@@ -24,7 +32,7 @@ func newTable() *table {
 }
 
 func (t *table) resize(n int) {
-	t.slots, t.tags = make([]uint32, n), make([]uint8, n)
+	t.slots = make([]uint32, n)
 	t.shift = uint(64 - bits.TrailingZeros(uint(n)))
 	for i := range t.rows {
 		h := hashOf(&t.rows[i].cell)
@@ -32,7 +40,7 @@ func (t *table) resize(n int) {
 		for t.slots[at] != 0 {
 			at = (at + 1) & uint64(n-1)
 		}
-		t.slots[at], t.tags[at] = uint32(i)+1, uint8(h)
+		t.slots[at] = slotOf(h, i)
 	}
 }
 
@@ -49,20 +57,22 @@ func hashOf(c *cell) uint64 {
 // The pointer is valid until the next call.
 func (t *table) find(c *cell) (p *packed, made bool) {
 	h := hashOf(c)
-	mask := uint64(len(t.slots) - 1)
+	mask, tag := uint64(len(t.slots)-1), uint32(h)<<indexBits
 	at := h >> t.shift
 	for {
-		i := t.slots[at]
-		if i == 0 {
+		slot := t.slots[at]
+		if slot == 0 {
 			break
 		}
-		if t.tags[at] == uint8(h) && t.rows[i-1].cell == *c {
-			return &t.rows[i-1], false
+		if slot&^indexMask == tag {
+			if p := &t.rows[slot&indexMask-1]; p.cell == *c {
+				return p, false
+			}
 		}
 		at = (at + 1) & mask
 	}
+	t.slots[at] = slotOf(h, len(t.rows))
 	t.rows = append(t.rows, packed{cell: *c})
-	t.slots[at], t.tags[at] = uint32(len(t.rows)), uint8(h)
 	if 3*len(t.rows) > 2*len(t.slots) {
 		t.resize(2 * len(t.slots))
 	}

@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			e.Setenv("XDG_DATA_HOME", filepath.Join(e.WorkDir, "data"))
 			return nil
 		},
 	})
@@ -85,7 +86,7 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c commands
-	p, err := newParser(&c, streams{out: &bytes.Buffer{}, err: &bytes.Buffer{}})
+	p, err := newParser(&c, streams{out: &bytes.Buffer{}, err: &bytes.Buffer{}}, new(configuredFeeds))
 	if err != nil {
 		t.Fatal(err)
 	}

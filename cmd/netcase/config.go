@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 	"net/netip"
@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"netcase"
+	"netcase/intel/database"
 )
 
 // settingsFiles are where settings are looked for when --config is not given.
@@ -29,14 +30,49 @@ func settingsFiles() []string {
 	return files
 }
 
-// settings reads a settings file: flag names, at the top or below a command's
-// name. A key that no flag has is an error.
-func settings(r io.Reader) (kong.Resolver, error) {
-	var values map[string]any
-	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("netcase.yaml: %w", err)
+// feedsKey is the key of a settings file that no flag has: the user's own feeds.
+const feedsKey = "feeds"
+
+// settings reads settings files: flag names, at the top or below a command's name,
+// and the feeds, which it adds to own. A key that no flag has is an error.
+func settings(own *configuredFeeds) kong.ConfigurationLoader {
+	return func(r io.Reader) (kong.Resolver, error) {
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return nil, err
+		}
+		var values map[string]any
+		if err := yaml.Unmarshal(text, &values); err != nil {
+			return nil, fmt.Errorf("netcase.yaml: %w", err)
+		}
+		if _, ok := values[feedsKey]; ok {
+			delete(values, feedsKey)
+			var said struct{ Feeds configuredFeeds }
+			if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&said); err != nil {
+				return nil, fmt.Errorf("netcase.yaml: %w", err)
+			}
+			*own = append(*own, said.Feeds...)
+		}
+		return resolver{values}, nil
 	}
-	return resolver{values}, nil
+}
+
+// configuredFeeds are the feeds of the settings files.
+type configuredFeeds []database.Configured
+
+// all are the public feeds and the user's own, and the URLs of the latter. One of the
+// user's own takes the place of a public one of the same name.
+func (own configuredFeeds) all() (feeds []database.Feed, urls []string, err error) {
+	feeds = database.Feeds()
+	for _, c := range own {
+		f, err := c.Feed()
+		if err != nil {
+			return nil, nil, usagef("docs/intel.md tells what a feed in netcase.yaml holds", "netcase.yaml: %v", err)
+		}
+		feeds = slices.DeleteFunc(feeds, func(o database.Feed) bool { return o.Name == f.Name })
+		feeds, urls = append(feeds, f), append(urls, f.URL)
+	}
+	return feeds, urls, nil
 }
 
 // resolver answers for flags from a settings file.

@@ -27,6 +27,7 @@ type investigateCmd struct {
 	Paths []string `arg:"" name:"path" help:"Telemetry: files, folders, patterns, archives, or - for standard input."`
 
 	Intel    []string `help:"Lists, STIX, MISP or provider exports: a file or folder, with @DATE for when it was learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
+	IntelDB  string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
 	Site     string   `help:"What the owner says of the own network (docs/site.md)." placeholder:"FILE"`
 	From     string   `help:"Start of the investigated span; what lies before it feeds the baselines." placeholder:"TIME"`
 	To       string   `help:"End of the investigated span." placeholder:"TIME"`
@@ -114,6 +115,9 @@ func (c *investigateCmd) config() (hunt.Config, error) {
 	cfg.Paths, cfg.Focus, cfg.Workers = c.Paths, c.Focus, c.Workers
 	var err error
 	if cfg.Intel, err = intelPaths(c.Intel); err != nil {
+		return cfg, err
+	}
+	if cfg.IntelDB, err = useDatabase(c.IntelDB); err != nil {
 		return cfg, err
 	}
 	if c.Site != "" {

@@ -21,12 +21,13 @@ import (
 )
 
 type lookupCmd struct {
-	What  []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
-	Intel []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." required:"" placeholder:"PATH[@DATE]" sep:"none"`
-	AsOf  string   `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
-	JSON  bool     `name:"json" help:"Print one JSON object a line."`
-	Hits  bool     `help:"Only addresses that some list knows."`
-	Lines bool     `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
+	What    []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
+	Intel   []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
+	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
+	AsOf    string   `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
+	JSON    bool     `name:"json" help:"Print one JSON object a line."`
+	Hits    bool     `help:"Only addresses that some list knows."`
+	Lines   bool     `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
 }
 
 // Help gives examples.
@@ -44,7 +45,14 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	set, err := hunt.LoadIntel(ctx, paths)
+	db, err := useDatabase(c.IntelDB)
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 && db == "" {
+		return usagef("--intel lists/ reads files; netcase intel update fills a database", "there is no intelligence to look into: neither --intel nor a database")
+	}
+	set, err := hunt.LoadIntel(ctx, paths, db, asOf)
 	if err != nil {
 		return runError(err)
 	}

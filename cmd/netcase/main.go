@@ -37,12 +37,14 @@ type commands struct {
 	Investigate investigateCmd `cmd:"" help:"Read telemetry and intelligence, write a case. The main job."`
 	Demo        demoCmd        `cmd:"" help:"The whole river on a simulated incident, in seconds."`
 	Lookup      lookupCmd      `cmd:"" help:"The intel card of an address, from files."`
+	Intel       intelCmd       `cmd:"" help:"Feeds, and the local database of what they said."`
 	Queries     queriesCmd     `cmd:"" help:"The exact KQL that exports each table in slices below its cap."`
 	Site        siteCmd        `cmd:"" help:"What the tool should know of the own network."`
 	Respond     respondCmd     `cmd:"" help:"(Re)write the response files of a case."`
 	Report      reportCmd      `cmd:"" help:"(Re)write the report of a case."`
 	Verify      verifyCmd      `cmd:"" help:"Recompute every hash of a case."`
 	Simulate    simulateCmd    `cmd:"" help:"Write labelled telemetry of a simulated incident."`
+	Evaluate    evaluateCmd    `cmd:"" help:"Precision, recall and calibration on labelled data."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Completion  completionCmd  `cmd:"" help:"Print the completion script of a shell."`
 }
@@ -57,7 +59,8 @@ func main() {
 // run is the command line without the process around it.
 func run(ctx context.Context, args []string, std streams) int {
 	var c commands
-	parser, err := newParser(&c, std)
+	var own configuredFeeds
+	parser, err := newParser(&c, std, &own)
 	if err != nil { // a settings file that cannot be read
 		return complain(std.err, &exitError{code: exitUsage, err: err, hint: "docs/cli.md tells what a settings file may hold"})
 	}
@@ -79,10 +82,11 @@ func run(ctx context.Context, args []string, std streams) int {
 	call.BindTo(ctx, (*context.Context)(nil))
 	call.Bind(std)
 	call.Bind(parser)
+	call.Bind(own)
 	return complain(std.err, call.Run())
 }
 
-func newParser(c *commands, std streams) (*kong.Kong, error) {
+func newParser(c *commands, std streams, own *configuredFeeds) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("netcase"),
 		kong.Description("From a spike on a network chart to a closed case.\n\nFirst time here: netcase demo"),
@@ -90,7 +94,7 @@ func newParser(c *commands, std streams) (*kong.Kong, error) {
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.DefaultEnvars("NETCASE"),
-		kong.Configuration(settings, settingsFiles()...),
+		kong.Configuration(settings(own), settingsFiles()...),
 		kong.Vars{"version": versionText()},
 	)
 }

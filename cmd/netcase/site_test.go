@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -115,4 +116,25 @@ func asJSON(t *testing.T, text string) any {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// TestStorySite: the site.yaml of a story says what the story's owner says.
+func TestStorySite(t *testing.T) {
+	for _, name := range []string{"breach-denied-by-owner", "stale-password", "sweep"} {
+		told, err := simulate.Tell(name, 2, simulate.Ground{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "site.yaml")
+		if err := os.WriteFile(path, told.Files["site.yaml"], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readSite(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("%+v", told.Site); fmt.Sprintf("%+v", got) != want {
+			t.Errorf("%s:\n%+v, want\n%s", name, got, want)
+		}
+	}
 }

@@ -165,7 +165,7 @@ func TestQuarantine(t *testing.T) {
 		{name: "JSON where text was", before: list(50), after: `[{"ip":"62.1.2.3"},{"ip":"62.1.2.4"}]`, why: "was written as list"},
 		{name: "not as the feed is known", after: list(50), formats: []string{"spamhaus-drop"}, why: "is written as list"},
 		{name: "cut JSON", after: `[{"ip_address":"62.1.2.3"},{"ip_addr`, why: "cannot be read to its end"},
-		{name: "only our own", before: list(50), after: "10.0.0.0/8\n192.168.0.0/16\n0.0.0.0/0\n", why: "none of its 3 entries"},
+		{name: "only our own", before: list(50), after: "10.0.0.0/8\n192.168.0.0/16\n0.0.0.0/0\n", why: "now has none"},
 		{name: "a wide network", before: list(50), after: list(50) + "80.0.0.0/12\n", why: "now accuses"},
 		{name: "one entry of poison", before: list(50), after: list(50) + "0.0.0.0/0\n127.0.0.1\n224.0.0.1\n8.0.0.0/8\n"},
 	} {
@@ -297,6 +297,28 @@ func TestUpheld(t *testing.T) {
 	}
 	card := set.Card(intel.CardQuery{Address: netip.MustParseAddr("62.1.1.1"), First: at("2026-08-02"), Direction: netcase.Inbound})
 	if !card.Known || card.Listings[0].AgeDays != 1 {
+		t.Errorf("%+v", card)
+	}
+}
+
+// TestByHand: a file of an old day that is added today was not handed out since.
+func TestByHand(t *testing.T) {
+	db := fresh(t)
+	d := doc("list", "2026-08-20", "62.1.1.1\n")
+	d.Name, d.ByHand = "list-2025-10-20.txt", true
+	if s := keep(t, db, d).Snapshot; s.Learned != at("2025-10-20") || s.Upheld != at("2025-10-20") {
+		t.Errorf("learned %s, upheld %s", s.Learned, s.Upheld)
+	}
+	d.Body, d.Name = []byte("<html>"), "page.html"
+	if out := keep(t, db, d); out.State != NoList {
+		t.Errorf("%+v", out)
+	}
+	set, err := db.Load(context.Background(), Window{First: at("2026-08-21")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	card := set.Card(intel.CardQuery{Address: netip.MustParseAddr("62.1.1.1"), First: at("2026-08-21")})
+	if len(card.Listings) != 1 || card.Listings[0].Timing != netcase.Expired {
 		t.Errorf("%+v", card)
 	}
 }

@@ -42,6 +42,25 @@ var migrations = []string{
 		at      INTEGER NOT NULL, -- when the feed was last asked
 		error   TEXT NOT NULL     -- why that gave nothing; empty: it answered
 	) STRICT, WITHOUT ROWID;`,
+
+	`CREATE TABLE answer (
+		provider   TEXT NOT NULL,
+		observable TEXT NOT NULL,
+		retrieved  INTEGER NOT NULL,
+		status     INTEGER NOT NULL,
+		sha256     TEXT NOT NULL,    -- of the body
+		redacted   INTEGER NOT NULL,
+		body       BLOB NOT NULL,    -- zstd
+		PRIMARY KEY (provider, observable, retrieved)
+	) STRICT;
+	CREATE TABLE spent (
+		account TEXT NOT NULL,
+		day     TEXT NOT NULL,       -- of UTC
+		asked   INTEGER NOT NULL,
+		until   INTEGER NOT NULL,    -- the service said no until then
+		why     TEXT NOT NULL,
+		PRIMARY KEY (account, day)
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // migrate brings the schema up to date.

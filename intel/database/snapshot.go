@@ -15,8 +15,8 @@ import (
 	"netcase/intel"
 )
 
-// maxDocument bounds the bytes of one document.
-const maxDocument = 256 << 20
+// MaxDocument bounds the bytes of one document.
+const MaxDocument = 256 << 20
 
 // Document is what a feed handed out, or a file that was added.
 type Document struct {
@@ -32,6 +32,7 @@ type Document struct {
 	TLP       string
 	Formats   []string // the formats that the feed is known to have; nil: any
 	Accept    bool     // use it whatever the guards say
+	ByHand    bool     // added by the user: what is no list of addresses is not kept
 }
 
 // Snapshot is a document as it stands in the catalogue.
@@ -64,6 +65,7 @@ const (
 	Stored      State = "stored"
 	Unchanged   State = "unchanged"
 	Quarantined State = "quarantined"
+	NoList      State = "no list" // added by hand, and not kept
 )
 
 // Outcome is what Store did.
@@ -78,12 +80,15 @@ type Outcome struct {
 //
 // Errors: a document that is too large, and those of the disk.
 func (db *DB) Store(ctx context.Context, d Document) (Outcome, error) {
-	if len(d.Body) > maxDocument {
-		return Outcome{}, fmt.Errorf("%s: larger than %d bytes", d.Feed, maxDocument)
+	if len(d.Body) > MaxDocument {
+		return Outcome{}, fmt.Errorf("%s: larger than %d bytes", d.Feed, MaxDocument)
 	}
 	now, err := db.read(ctx, &d)
 	if err != nil {
 		return Outcome{}, err
+	}
+	if d.ByHand && now.Report.Format == "" {
+		return Outcome{State: NoList, Snapshot: now}, nil
 	}
 	packed := db.pack.EncodeAll(d.Body, nil)
 	var out Outcome
@@ -111,9 +116,8 @@ func (db *DB) Store(ctx context.Context, d Document) (Outcome, error) {
 
 // read parses the document as it would be used.
 func (db *DB) read(ctx context.Context, d *Document) (Snapshot, error) {
-	sum := sha256.Sum256(d.Body)
 	s := Snapshot{
-		Feed: d.Feed, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(d.Body)), Name: d.Name, Source: d.Source,
+		Feed: d.Feed, SHA256: digest(d.Body), Size: int64(len(d.Body)), Name: d.Name, Source: d.Source,
 		Given: d.Given, Retrieved: d.Retrieved, ETag: d.ETag, Modified: d.Modified, Licence: d.Licence, TLP: d.TLP,
 	}
 	if !s.Given.Known() {
@@ -125,9 +129,18 @@ func (db *DB) read(ctx context.Context, d *Document) (Snapshot, error) {
 	}
 	s.Report = set.Feeds()[0]
 	s.Learned, s.LearnedBy = s.Report.Learned, s.Report.LearnedBy
-	s.Upheld = max(s.Learned, s.Given)
+	s.Upheld = max(s.Learned, d.handedOut())
 	s.Covered = set.Reaches()[0].Covered
 	return s, nil
+}
+
+// handedOut is when the document was certainly still handed out. A file that was
+// added by hand may be of any age.
+func (d *Document) handedOut() netcase.Time {
+	if d.ByHand {
+		return d.Given
+	}
+	return max(d.Given, d.Retrieved)
 }
 
 // file is the snapshot as an input of package intel.
@@ -260,14 +273,28 @@ func (db *DB) Body(ctx context.Context, sha string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("document %s: %w", sha, err)
 	}
-	body, err := db.open.DecodeAll(packed, nil)
+	body, err := db.unpack(packed, sha)
 	if err != nil {
 		return nil, fmt.Errorf("document %s: %w", sha, err)
 	}
-	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != sha {
-		return nil, fmt.Errorf("document %s: its bytes have changed", sha)
+	return body, nil
+}
+
+// unpack is what was packed, if it still has that digest.
+func (db *DB) unpack(packed []byte, sha string) ([]byte, error) {
+	body, err := db.open.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, err
+	}
+	if digest(body) != sha {
+		return nil, errors.New("its bytes have changed")
 	}
 	return body, nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Accept lets the newest snapshot of a feed be used although it was quarantined.

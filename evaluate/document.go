@@ -1,0 +1,256 @@
+package evaluate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Document is the report as Markdown.
+func (r *Report) Document() []byte {
+	var b strings.Builder
+	w := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	w("# Evaluation\n\n")
+	w("What `netcase evaluate` measured. Every number here is written by it; nothing was tuned to it.\n\n")
+	r.protocol(w)
+	r.goalTable(w)
+	r.byStory(w)
+	r.calibrations(w)
+	r.mistakeTable(w)
+	r.ablationTable(w)
+	r.realTable(w)
+	r.peerTables(w)
+	r.left(w)
+	return []byte(b.String())
+}
+
+type writer func(format string, args ...any)
+
+func (r *Report) protocol(w writer) {
+	w("netcase %s, weights %s. %d cases as raw telemetry through the whole river: %s of each story, ", r.Version, r.Weights, r.Cases, plural(r.Seeds, "seed"))
+	w("%d of them beside real benign traffic. Seeds from %d on; those below %d were used while stories and detectors were written. ", r.Injected, r.First, FirstSeed)
+	w("The thresholds are those of the default configuration, frozen before the run:\n\n")
+	for i, k := range settingsOf(r.Settings) {
+		if i > 0 {
+			w(", ")
+		}
+		w("`%s` %s", k, r.Settings[k])
+	}
+	w("\n\nUnits: a source in a story for scans, a pair of machines for cadences, a labelled run of attempts for logins, a case for the judgement. ")
+	w("Proportions carry Wilson intervals of 95 %%. False alarms are counted on the stories that stand alone, over the hours in which sources outside were at work, ")
+	w("or the days on which a machine called out. Where a story can be told in several formats, the seed draws one.\n\n")
+	w("The stories are simulated, by people who know what detectors look for; the machines, people and rates of the office are drawn, and its visitors and desks are Poisson. ")
+	w("A recall of 1 here says that the definition is met, not that nothing escapes in the wild; the real data below is the better guide to that.\n\n")
+	if len(r.Grounds) > 0 {
+		w("Real traffic beside which stories were told: the story takes place on its days and, where it names them, its machines.\n\n")
+		for _, g := range r.Grounds {
+			w("- %s\n", g)
+		}
+		w("\n")
+	}
+	for _, a := range r.Absent {
+		w("**Not measured:** %s.\n\n", a)
+	}
+	if len(r.Failed) > 0 {
+		w("**%s could not be run** and counted as wrong:\n\n", plural(len(r.Failed), "case"))
+		for _, f := range r.Failed[:min(len(r.Failed), 20)] {
+			w("- %s\n", cell(f))
+		}
+		w("\n")
+	}
+	w("A judgement is right where the claim of harm that is true, and has its minimum evidence in the telemetry, is at least likely (%.2f); where that evidence is not there, ", likelyFrom)
+	w("where the claim stands open (not ruled out, not below %.2f) and a finding names the pair or the run; where the group with the labelled sources leads with the right explanation; ", unlikelyBelow)
+	w("where harmless things are not called guessing, reconnaissance, a flood or harm; and where an aggregated export is named as such and no cadence is read from it. ")
+	w("No claim of harm that is not true may be likely. \"Open to confirmation\" asks whether a person's recorded approval would make the case a confirmed incident; the tool never takes that step.\n\n")
+}
+
+func settingsOf(m map[string]string) (out []string) {
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (r *Report) goalTable(w writer) {
+	w("## Goals\n\n| what | goal | measured | |\n|---|---|---|---|\n")
+	for _, g := range r.Goals {
+		state := string(g.State)
+		if g.State == NotMet {
+			state = "**not met**"
+		}
+		w("| %s | %s | %s | %s |\n", g.Item, g.Goal, g.Result, state)
+	}
+	w("\n")
+}
+
+// shownRatios are the further ratios that are printed, with what they say.
+var shownRatios = []struct{ key, text string }{
+	{"run.detectors", "detectors that ran to their end"},
+	{"scan.precision", "scan: flagged sources that are scanners, stories alone"},
+	{"scan.of-flood", "floods of which sources are called scanners (fewer is better)"},
+	{"login.flows.recall", "guessing seen in flows alone, no login log: found as a finding"},
+	{"beacon.recall.jittery", "beacon: found, jitter of 70 and 90 %"},
+	{"upload.recall", "upload: found"},
+	{"upload.precision", "upload: findings that are right"},
+	{"flood.recall", "flood: found"},
+	{"flood.precision", "flood: findings that are right"},
+	{"lateral.recall", "lateral: found"},
+	{"lateral.precision", "lateral: findings that are right"},
+	{"persistence.recall", "persistence: found"},
+	{"persistence.precision", "persistence: odd findings that are on the right machine"},
+	{"process.precision", "process: findings with a weight that are on the right machine"},
+	{"spike.recall", "spike: found"},
+	{"spike.outage", "a sensor's silence and what follows it called a spike (fewer is better)"},
+	{"judgement.top1.office", "judgement right, stories alone"},
+	{"judgement.top1.beside", "judgement right, beside real traffic"},
+	{"judgement.severity", "severity within the range that is right, stories alone"},
+	{"claim.assessed", "claims of harm that were assessed, not left open or gated out"},
+	{"claim.likely.all.compromise", "all true compromises that reach likely, without minimum evidence too"},
+	{"claim.likely.all.c2", "all true C2 that reaches likely, a pattern alone included"},
+	{"claim.likely.all.exfiltration", "all true exfiltration that reaches likely"},
+	{"claim.likely.exfiltration", "true exfiltration with its minimum evidence that reaches likely"},
+	{"claim.confirmed.exfiltration", "of that, open to confirmation"},
+	{"claim.false-likely", "claims that are not true and reach likely (fewer is better)"},
+}
+
+func (r *Report) byStory(w writer) {
+	w("## More of it\n\n| what | measured |\n|---|---|\n")
+	for _, s := range shownRatios {
+		if n := r.Ratios[s.key]; n.Of > 0 {
+			w("| %s | %s |\n", s.text, n)
+		}
+	}
+	if r.Edges.N > 0 {
+		w("| spike: error of the bounds, median and worst, in bins | %.1f, %.1f |\n", r.Edges.Median, r.Edges.Worst)
+	}
+	w("\n### By hypothesis\n\n| hypothesis | judgement right |\n|---|---|\n")
+	for _, h := range []string{"BG", "REC", "BFA", "BFS", "C2", "DOS", "EXF", "BSC", "MIS", "ART"} {
+		w("| %s | %s |\n", h, r.Ratios["judgement.top1."+h])
+	}
+	w("\n### By story\n\nParts that are not wholly right; what is not listed is.\n\n| what | story | measured |\n|---|---|---|\n")
+	for _, k := range settingsOf(keysWith(r.Ratios, "/")) {
+		n := r.Ratios[k]
+		what, story, _ := strings.Cut(k, "/")
+		bad := strings.Contains(what, ".false") || strings.Contains(what, "null")
+		if !bad && n.Hit < n.Of || bad && n.Hit > 0 {
+			text := n.String()
+			if bad {
+				text = fmt.Sprint(n.Hit)
+			}
+			w("| %s | %s | %s |\n", what, story, text)
+		}
+	}
+	w("\n")
+}
+
+func keysWith(m map[string]Ratio, part string) map[string]string {
+	out := map[string]string{}
+	for k := range m {
+		if strings.Contains(k, part) {
+			out[k] = ""
+		}
+	}
+	return out
+}
+
+func (r *Report) calibrations(w writer) {
+	w("## Calibration\n\nThe weights are set by experts and not fitted. Claims that are not determinable state no probability and are not counted.\n\n")
+	for _, f := range r.Frames {
+		w("Frame %s: n %d, Brier %.4f (of the base rate %.4f), expected calibration error %.3f.\n\n", f.Frame, f.N, f.Brier, f.BaseRate, f.ECE)
+		if f.N == 0 {
+			continue
+		}
+		w("| stated | n | mean stated | came true |\n|---|---|---|---|\n")
+		for _, b := range f.Bins {
+			w("| %.1f–%.1f | %d | %.3f | %.3f |\n", b.Low, b.High, b.N, b.Stated, b.True)
+		}
+		w("\n")
+	}
+}
+
+func (r *Report) mistakeTable(w writer) {
+	w("## What was judged wrong\n\n")
+	if len(r.Mistakes) == 0 {
+		w("Nothing.\n\n")
+		return
+	}
+	w("| story | truth | judged as | cases | of | for example |\n|---|---|---|---|---|---|\n")
+	for _, m := range r.Mistakes {
+		w("| %s | %s | %s | %d | %d | %s |\n", m.Story, m.Expected, cell(m.Got), m.Times, m.Of, cell(m.Where[0]))
+	}
+	w("\n")
+}
+
+func (r *Report) ablationTable(w writer) {
+	w("## Without one item of evidence\n\nThe groups that the stories are about, and the claims, judged again from the printed weights without the item.\n\n")
+	w("| item | true in | right before, wrong without | wrong before, right without | lead or likelihood changes |\n|---|---|---|---|---|\n")
+	for _, a := range r.Ablation {
+		w("| %s | %d | %d | %d | %d |\n", a.Item, a.Stood, a.Lost, a.Mended, a.Changed)
+	}
+	w("\n")
+}
+
+func (r *Report) realTable(w writer) {
+	w("## Real data with labels\n\n")
+	if len(r.Real) == 0 {
+		w("No folder of data was given.\n\n")
+		return
+	}
+	w("As it is; nothing was tuned to it.\n\n| set | asked | result | right |\n|---|---|---|---|\n")
+	for _, x := range r.Real {
+		w("| %s | %s | %s | %s |\n", cell(x.Set), cell(x.Asked), cell(x.Result), x.Right)
+	}
+	w("\n")
+}
+
+func (r *Report) peerTables(w writer) {
+	w("## Beside the published rules of others\n\nEach rule is run as it is described on the records of the stories that stand alone. netcase stands in the first row.\n\n")
+	w("**Scans.** Sources found, and innocent outside sources that are flagged.\n\n| rule | what it is | its own assertions | found | innocent sources flagged |\n|---|---|---|---|---|\n")
+	w("| netcase | docs/architecture.md | – | %s | %.2g a source-hour |\n", r.Ratios["scan.recall"], r.Ratios["scan.false"].Value())
+	for _, p := range r.asked(asksScan) {
+		w("| %s | %s | %s | %s | %s |\n", p.Name, cell(p.Rule), p.Asserts, p.Recall, p.False)
+	}
+	w("\n**Beacons.** Found with jitter up to 50 %%, found beyond it, streams without a cadence that are flagged, streams of an aggregator that are flagged, and other pairs flagged a host-day (harmless clockwork included).\n\n")
+	w("| rule | what it is | found | jittery | without a cadence | aggregated | a host-day |\n|---|---|---|---|---|---|---|\n")
+	w("| netcase | – | %s | %s | %s | %s | %.2g |\n", r.Ratios["beacon.recall"], r.Ratios["beacon.recall.jittery"], r.Ratios["cadence.random"], r.Ratios["cadence.aggregated"], r.Ratios["beacon.false"].Value())
+	for _, p := range r.asked(asksBeacon) {
+		w("| %s | %s | %s | %s | %s | %s | %.2g |\n", p.Name, cell(p.Rule), p.Recall, p.Jittery, p.Random, p.Blurred, p.False.Value())
+	}
+	w("\n**Guessing.** Labelled runs found, and flagged sources that did guess. A rule for sshd alone is asked about machines with sshd alone; Sentinel's success rule only speaks where a login follows.\n\n")
+	w("| rule | what it is | its own assertions | found | flagged rightly |\n|---|---|---|---|---|\n")
+	w("| netcase | – | – | %s | %s |\n", r.Ratios["login.recall"], r.Ratios["login.precision"])
+	for _, p := range r.asked(asksGuessing) {
+		w("| %s | %s | %s | %s | %s |\n", p.Name, cell(p.Rule), p.Asserts, p.Recall, p.Precision)
+	}
+	w("\n")
+}
+
+func (r *Report) asked(question string) (out []PeerResult) {
+	for _, p := range r.Peers {
+		if p.Question == question {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (r *Report) left(w writer) {
+	w("## What this does not show\n\n")
+	w("- Stories are told one at a time; two attackers at once are not among them.\n")
+	w("- The real benign traffic is small: days of single machines, no estate of hundreds.\n")
+	w("- Calibration on simulated cases says nothing about base rates elsewhere; the priors are for those who opened a case.\n")
+	w("- Rules of others are run from their descriptions, not on their engines; what they publish of assertions is in the tests, or named as not run.\n")
+}
+
+// cell is text inside a table.
+func cell(s string) string {
+	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(s)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,122 @@
+package evaluate
+
+import "fmt"
+
+// Goal is one line of what is to be reached.
+type Goal struct {
+	Item   string `json:"item"`
+	Goal   string `json:"goal"`
+	Result string `json:"result"`
+	State  State  `json:"state"`
+}
+
+// State tells whether a goal is reached.
+type State string
+
+// The states.
+const (
+	Met        State = "met"
+	NotMet     State = "not met"
+	Unmeasured State = "not measured"
+)
+
+// The goals. Source: the method that the detectors follow, its section on evaluation;
+// they are set before anything is measured.
+const (
+	goalScanRecall    = .98
+	goalScanFalse     = 1e-3 // a source-hour
+	goalContacts      = 6
+	goalLoginRecall   = .97
+	goalLoginRight    = .95
+	goalSuccessRight  = .99
+	goalBeaconRecall  = .95
+	goalBeaconFalse   = 1e-3 // a host-day
+	goalRandom        = .01
+	goalArtefact      = .99
+	goalArtefactFalse = .02
+	goalEdges         = .90
+	goalSpikeNull     = .02
+	goalOneCause      = .95
+	goalTwoCauses     = .85
+	goalECE           = .05
+	goalTopOne        = .90
+	goalLikely        = .80
+	goalConfirmed     = .60
+	goalBrier         = .50 // of the base rate's
+)
+
+// goals compares what was measured with what is to be reached.
+func goals(r *Report) (out []Goal) {
+	least := func(item, key string, want float64) {
+		n := r.Ratios[key]
+		out = append(out, Goal{item, fmt.Sprintf("at least %g", want), n.String(), stateOf(n.Of, n.Value() >= want)})
+	}
+	most := func(item, key, unit string, want float64) {
+		n := r.Ratios[key]
+		text := fmt.Sprintf("%.2g (%d of %d)", n.Value(), n.Hit, n.Of)
+		if n.Of == 0 {
+			text = "–"
+		}
+		out = append(out, Goal{item, fmt.Sprintf("at most %g %s", want, unit), text, stateOf(n.Of, n.Value() <= want)})
+	}
+	least("scan: labelled sources found", "scan.recall", goalScanRecall)
+	most("scan: innocent sources flagged", "scan.false", "a source-hour", goalScanFalse)
+	least("logins: runs of guessing, spraying, enumeration and logins after them found", "login.recall", goalLoginRecall)
+	least("logins: findings that are right", "login.precision", goalLoginRight)
+	least("logins: successes of grade A that are right", "login.success-a.precision", goalSuccessRight)
+	least("beacon: found, jitter up to 50 %, 30 starts or more", "beacon.recall", goalBeaconRecall)
+	most("beacon: other pairs called periodic", "beacon.false", "a host-day", goalBeaconFalse)
+	most("beacon: streams without a cadence called periodic", "cadence.random", "of the streams", goalRandom)
+	most("beacon: streams of an aggregator called periodic", "cadence.aggregated", "of the streams", goalRandom)
+	least("artefact: aggregated exports named as such", "artefact.recall", goalArtefact)
+	most("artefact: raw exports called aggregated", "artefact.false", "of the cases", goalArtefactFalse)
+	edges := Ratio{r.Edges.Within, r.Edges.N}
+	out = append(out, Goal{"spike: bounds within one bin", fmt.Sprintf("at least %g", goalEdges), edges.String(), stateOf(edges.Of, edges.Value() >= goalEdges)})
+	most("spike: quiet cases with a spike", "spike.null", "of the cases", goalSpikeNull)
+	least("attribution: exactly the one source", "attribution.one", goalOneCause)
+	least("attribution: exactly the two sources", "attribution.two", goalTwoCauses)
+	for _, f := range r.Frames {
+		out = append(out,
+			Goal{"calibration, frame " + f.Frame[:1] + ": expected calibration error", fmt.Sprintf("at most %g", goalECE), fmt.Sprintf("%.3f (n %d)", f.ECE, f.N), stateOf(f.N, f.ECE <= goalECE)},
+			Goal{"calibration, frame " + f.Frame[:1] + ": Brier score over that of the base rate", fmt.Sprintf("at most %g", goalBrier), brierText(f), stateOf(int(one(f.BaseRate > 0))*f.N, f.Brier <= goalBrier*f.BaseRate)},
+		)
+	}
+	least("judgement: right about what happened", "judgement.top1", goalTopOne)
+	n := r.Ratios["claim.false-confirmed"]
+	out = append(out, Goal{"judgement: harm that could be confirmed and was not there, or not proven", "none", falseText(n), stateOf(n.Of, n.Hit == 0)})
+	least("judgement: true compromises with the minimum evidence that reach \"likely\"", "claim.likely.compromise", goalLikely)
+	least("judgement: true C2 with the minimum evidence that reaches \"likely\"", "claim.likely.c2", goalLikely)
+	least("judgement: of those compromises, open to confirmation by a person", "claim.confirmed.compromise", goalConfirmed)
+	least("judgement: of that C2, open to confirmation by a person", "claim.confirmed.c2", goalConfirmed)
+	out = append(out,
+		Goal{"scan: first contacts until a source is flagged, median", fmt.Sprintf("at most %d", goalContacts), r.Contacts.String(), stateOf(r.Contacts.N, r.Contacts.Median <= goalContacts)},
+		Goal{"judgement: ranges of 90 % that cover the truth", "85 to 95 %", "– (no such ranges are printed)", Unmeasured},
+	)
+	return out
+}
+
+func stateOf(n int, ok bool) State {
+	switch {
+	case n == 0:
+		return Unmeasured
+	case ok:
+		return Met
+	}
+	return NotMet
+}
+
+func brierText(f Calibration) string {
+	if f.N == 0 || f.BaseRate <= 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f (%.4f over %.4f)", f.Brier/f.BaseRate, f.Brier, f.BaseRate)
+}
+
+// falseText is a count of what must not be, with the bound that its absence allows.
+func falseText(n Ratio) string {
+	if n.Of == 0 {
+		return "–"
+	}
+	_, high := n.Wilson()
+	return fmt.Sprintf("%d of %d claims (95 %% upper bound %.2g)", n.Hit, n.Of, high)
+}

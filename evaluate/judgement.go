@@ -1,0 +1,277 @@
+package evaluate
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"netcase"
+	"netcase/simulate"
+)
+
+// Posteriors at which a claim is spoken for.
+const (
+	likelyFrom    = 0.55
+	unlikelyBelow = 0.45
+	confirmedFrom = 0.95
+)
+
+// claimIDs are the claims of harm.
+var claimIDs = []string{"compromise", "c2", "exfiltration"}
+
+// claimsOf are the hypotheses that they stand for.
+var claimsOf = map[string]string{"compromise": simulate.Breach, "c2": simulate.Control, "exfiltration": simulate.Exfiltration}
+
+// claim is one claim of a case; ok: it is there.
+func claim(c *netcase.Case, id string) (netcase.Claim, bool) {
+	for i := range c.Claims {
+		if c.Claims[i].ID == id {
+			return c.Claims[i], true
+		}
+	}
+	return netcase.Claim{}, false
+}
+
+// likely tells whether a claim is assessed and at least likely.
+func likely(c *netcase.Case, id string) bool {
+	k, ok := claim(c, id)
+	return ok && k.Standing == netcase.Assessed && k.Posterior >= likelyFrom
+}
+
+// confirmable tells whether the last step is open to a person for a claim: the tool
+// itself never takes it, a recorded approval does. Asked is therefore whether the case
+// would be a confirmed incident with that approval.
+func confirmable(c *netcase.Case, id string) bool {
+	k, ok := claim(c, id)
+	if !ok || k.Standing != netcase.Assessed || k.Posterior < confirmedFrom {
+		return false
+	}
+	return c.Status == netcase.StatusConfirmed || c.Status == netcase.StatusSuspected && strings.Contains(c.StatusWhy, "person")
+}
+
+// answer is what a case says happened, as one of the ten hypotheses: the most probable
+// claim of harm that is at least likely, else the explanation of the sources that the
+// story is about, else of the first group. Empty: it says nothing of anybody.
+func answer(c *netcase.Case, sources map[netip.Addr]bool) (string, *netcase.Group) {
+	best, posterior := "", 0.0
+	for _, id := range claimIDs {
+		if k, _ := claim(c, id); likely(c, id) && k.Posterior > posterior {
+			best, posterior = claimsOf[id], k.Posterior
+		}
+	}
+	g := groupOf(c, sources)
+	switch {
+	case best != "":
+		return best, g
+	case g != nil:
+		return g.Lead().ID, g
+	case len(sources) == 0 && len(c.Groups) > 0:
+		return c.Groups[0].Lead().ID, nil
+	}
+	return "", nil
+}
+
+// groupOf is the first group with one of the sources; a group that only counts what is
+// not told does not say who is in it.
+func groupOf(c *netcase.Case, sources map[netip.Addr]bool) *netcase.Group {
+	for i := range c.Groups {
+		for _, p := range c.Groups[i].Sources {
+			if sources[p.Peer.Addr] && len(c.Groups[i].Hypotheses) > 0 {
+				return &c.Groups[i]
+			}
+		}
+	}
+	return nil
+}
+
+// measureJudgement compares the case as a whole.
+func measureJudgement(o *outcome, c *netcase.Case, told simulate.Told) {
+	l := told.Truth.Labels
+	sources := subjects(told)
+	got, group := answer(c, sources)
+	wrong := verdict(c, told, got, group)
+	o.expected, o.mistake = l.Hypothesis, wrong
+	part := "office"
+	if o.beside != nil {
+		part = "beside"
+	}
+	o.count("judgement.top1", wrong == "")
+	o.count("judgement.top1."+part, wrong == "")
+	o.count("judgement.top1."+l.Hypothesis, wrong == "")
+	o.count(o.stratum("judgement.top1"), wrong == "")
+	if o.beside == nil {
+		o.count("judgement.severity", withinSeverity(c.Severity, l.Severity))
+		o.count(o.stratum("judgement.severity"), withinSeverity(c.Severity, l.Severity))
+	}
+	o.claims(c, l)
+	o.ablate(c, l, group)
+	if group != nil && len(l.Lead) > 0 {
+		lead := group.Lead()
+		o.frameA = append(o.frameA, prediction{lead.Posterior, slices.Contains(l.Lead, lead.ID)})
+	}
+}
+
+// subjects are the outside addresses that a story is about: those that stand out of
+// what its office sees every day.
+func subjects(told simulate.Told) map[netip.Addr]bool {
+	out := map[netip.Addr]bool{}
+	list := told.Truth.Labels.Activities
+	if len(list) > 1 && told.Truth.Office {
+		list = list[1:] // the first label is of the scanners that are always there
+	} else if told.Truth.Office {
+		list = nil
+	}
+	for _, a := range list {
+		for _, s := range a.Sources {
+			if !told.Site.Owns(s) {
+				out[s] = true
+			}
+		}
+	}
+	return out
+}
+
+// claims compares the claims of harm: what was assessed, what reached "likely", and
+// what a person could confirm.
+func (o *outcome) claims(c *netcase.Case, l *simulate.Labels) {
+	for _, id := range claimIDs {
+		truth, proven := slices.Contains(l.Claims, id), slices.Contains(l.Proven, id)
+		k, ok := claim(c, id)
+		if ok && k.Standing == netcase.Assessed {
+			o.frameB = append(o.frameB, prediction{k.Posterior, truth})
+		}
+		o.count("claim.assessed", ok && k.Standing == netcase.Assessed)
+		if truth {
+			o.count("claim.likely.all."+id, likely(c, id))
+			o.count(o.stratum("claim.likely"), likely(c, id))
+		}
+		if proven {
+			o.count("claim.likely."+id, likely(c, id))
+			o.count("claim.confirmed."+id, confirmable(c, id))
+			o.count(o.stratum("claim.confirmed"), confirmable(c, id))
+		}
+		if !truth || !proven {
+			o.count("claim.false-confirmed", confirmable(c, id))
+			if confirmable(c, id) {
+				o.count(o.stratum("claim.false-confirmed"), true)
+			}
+		}
+		if !truth {
+			o.count("claim.false-likely", likely(c, id))
+			if likely(c, id) {
+				o.count(o.stratum("claim.false-likely")+"/"+id, true)
+			}
+		}
+	}
+}
+
+// verdict says what is wrong with the answer to a story, and nothing where it is right.
+func verdict(c *netcase.Case, told simulate.Told, got string, group *netcase.Group) string {
+	l := told.Truth.Labels
+	for _, id := range claimIDs {
+		if likely(c, id) && !slices.Contains(l.Claims, id) {
+			return claimsOf[id] + " said to be likely"
+		}
+	}
+	switch l.Hypothesis {
+	case simulate.Breach, simulate.Control, simulate.Exfiltration:
+		return harm(c, told)
+	case simulate.Artefact:
+		return artefact(c, told)
+	case simulate.Misconfigured:
+		if len(l.Lead) == 0 && slices.Contains([]string{simulate.Guessing, simulate.Reconnaissance, simulate.Flood}, got) {
+			return got
+		}
+		if len(l.Lead) > 0 && !slices.Contains(l.Lead, got) {
+			return said(got)
+		}
+		return ""
+	}
+	if group == nil || !slices.Contains(l.Lead, got) {
+		return said(got)
+	}
+	return ""
+}
+
+func said(got string) string {
+	if got == "" {
+		return "the sources are not told of"
+	}
+	return got
+}
+
+// harm judges a story of harm. With the minimum evidence the claim must be likely;
+// without it nobody can know, and the claim must stand open, neither ruled out nor
+// called unlikely, while the detector names who it is about.
+func harm(c *netcase.Case, told simulate.Told) string {
+	l := told.Truth.Labels
+	for _, id := range l.Claims {
+		k, ok := claim(c, id)
+		switch {
+		case likely(c, id):
+		case slices.Contains(l.Proven, id):
+			return fmt.Sprintf("%s not likely: %s %.3f", id, k.Standing, k.Posterior)
+		case !ok || k.Standing == netcase.Gated || k.Standing == netcase.Assessed && k.Posterior < unlikelyBelow:
+			return fmt.Sprintf("%s ruled out: %s %.3f", id, k.Standing, k.Posterior)
+		case !named(c, told):
+			return "no finding names it"
+		}
+	}
+	return ""
+}
+
+// named tells whether a finding of the right kind is about the labelled pair or run.
+func named(c *netcase.Case, told simulate.Told) bool {
+	for _, a := range told.Truth.Labels.Activities {
+		for i := range c.Findings {
+			f := &c.Findings[i]
+			switch a.Kind {
+			case simulate.ActBeacon:
+				if f.Beacon != nil && f.Beacon.Verdict == netcase.CadencePeriodic && addressOf(f.Beacon.Host, &told.Site) == a.Sources[0] && f.Beacon.Peer.Addr == a.Hosts[0] {
+					return true
+				}
+				if f.Long != nil && addressOf(f.Long.Host, &told.Site) == a.Sources[0] && f.Long.Peer.Addr == a.Hosts[0] {
+					return true
+				}
+			case simulate.ActUpload:
+				if f.Upload != nil && addressOf(f.Upload.Host, &told.Site) == a.Sources[0] && f.Upload.Peer.Addr == a.Hosts[0] {
+					return true
+				}
+			case simulate.ActSuccess:
+				if f.Auth != nil && f.Auth.Pattern == netcase.PatternSuccess && concerns(f.Auth, a) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// artefact judges a story of the logging: it must be named, and no cadence claimed.
+func artefact(c *netcase.Case, told simulate.Told) string {
+	for i := range c.Findings {
+		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic && ownAddresses(told)[addressOf(b.Host, &told.Site)] {
+			return "a cadence read from intervals"
+		}
+	}
+	if told.Truth.Scenario == "outage" {
+		for i := range c.Findings {
+			if s := c.Findings[i].Spike; s != nil && !s.Described {
+				return "a spike made of a sensor's silence"
+			}
+		}
+		return ""
+	}
+	if c.Artefact == nil || c.Artefact.Verdict != "likely" {
+		return "the logging interval is not named"
+	}
+	return ""
+}
+
+// withinSeverity tells whether the range of a case lies within the one that is right.
+func withinSeverity(s netcase.Severity, want [2]string) bool {
+	low, errLow := netcase.ParseLevel(want[0])
+	high, errHigh := netcase.ParseLevel(want[1])
+	return errLow == nil && errHigh == nil && s.Low >= low && s.High <= high
+}
