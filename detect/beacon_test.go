@@ -20,6 +20,7 @@ type office struct {
 	site       netcase.Site
 	listed     []string
 	resolution netcase.Resolution
+	span       netcase.Span // the investigated one; zero: all
 }
 
 const (
@@ -62,7 +63,7 @@ func browse(o *office, seed uint64, machines, bursts int) {
 func (o *office) find(t *testing.T, d Detector) []netcase.Finding {
 	t.Helper()
 	r, err := Run(context.Background(), Request{
-		Config: DefaultConfig(), Site: &o.site, Intel: listOf(t, o.listed), Answerer: cube.Of(o.site, "in-1", o.batch), Detectors: []Detector{d},
+		Config: DefaultConfig(), Site: &o.site, Span: o.span, Intel: listOf(t, o.listed), Answerer: cube.Of(o.site, "in-1", o.batch), Detectors: []Detector{d},
 	})
 	if err != nil || !r.Runs[0].OK {
 		t.Fatal(err, r.Runs)
