@@ -53,8 +53,19 @@ func (t *tested) facts() *netcase.BeaconFacts {
 	f.CV, f.CVLimit = round(t.cv, 4), t.limit
 	f.SpectralPeriod, f.SpectralP = span(netcase.Time(t.spectral)), round(t.p, 4)
 	f.PhaseR, f.PhaseP, f.Clock = round(t.r, 3), t.phaseP, t.clock
+	f.Times = thinned(t.times)
 	f.SizeCV, f.SameSizes, f.Rank = round(t.sizeCV(), 4), round(t.same, 3), round(t.rank, 3)
 	return f
+}
+
+// thinned is the starts that a figure shows.
+func thinned(times []netcase.Time) []netcase.Time {
+	n := min(len(times), netcase.CadenceTimes)
+	out := make([]netcase.Time, n)
+	for i := range out {
+		out[i] = times[i*len(times)/n]
+	}
+	return out
 }
 
 func span(t netcase.Time) time.Duration { return time.Duration(t) * time.Millisecond }

@@ -9,6 +9,26 @@ import (
 	"netcase/chart"
 )
 
+// cadenceBlocks is what the start times of a stream show; the first such finding carries
+// the figure of all of them.
+func cadenceBlocks(c *netcase.Case, f *netcase.Finding) []Block {
+	blocks := []Block{cadenceFacts(c, f.Beacon)}
+	var shown []*netcase.BeaconFacts
+	for i := range c.Findings {
+		if b := c.Findings[i].Beacon; b != nil && len(b.Times) > 0 {
+			if len(shown) == 0 && &c.Findings[i] != f {
+				return blocks
+			}
+			shown = append(shown, b)
+		}
+	}
+	if len(shown) == 0 {
+		return blocks
+	}
+	return append(blocks, Figure{chart.Cadence("cadence", shown),
+		"Starts of connections over time, a row for each stream, and beside it the place of every start in the period, the first start on top. A clock makes a column, a sleep a band that wanders."})
+}
+
 // cadenceFacts is what the start times of one stream of connections show.
 func cadenceFacts(c *netcase.Case, b *netcase.BeaconFacts) Facts {
 	to := named(c, b.Peer)

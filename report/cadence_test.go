@@ -62,3 +62,17 @@ func TestFactsOfLongUploadLateral(t *testing.T) {
 	l.History = 0
 	requireAll(t, factsText(lateralFacts(c, l)), "there is no history")
 }
+
+// One figure for all streams, beside the first of them.
+func TestCadenceFigure(t *testing.T) {
+	c := fixtures()["seed"]
+	b := func(times ...netcase.Time) netcase.Finding {
+		return netcase.Finding{Beacon: &netcase.BeaconFacts{Verdict: netcase.CadencePeriodic, Times: times}}
+	}
+	c.Findings = []netcase.Finding{b(), b(1000, 2000), b(3000)}
+	for i, want := range []int{1, 2, 1} {
+		if got := cadenceBlocks(c, &c.Findings[i]); len(got) != want {
+			t.Errorf("finding %d: %d blocks, want %d", i, len(got), want)
+		}
+	}
+}

@@ -131,7 +131,7 @@ func particulars(c *netcase.Case, f *netcase.Finding) []Block {
 	case f.Flood != nil:
 		return []Block{floodFacts(c, f.Flood)}
 	case f.Beacon != nil:
-		return []Block{cadenceFacts(c, f.Beacon)}
+		return cadenceBlocks(c, f)
 	case f.Long != nil:
 		return []Block{longFacts(c, f.Long)}
 	case f.Upload != nil:
