@@ -309,7 +309,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 		issued = asOf
 	}
 	return judge.Input{
-		Settings: c.effective(), Outbound: outbound(answers),
+		Settings: c.effective(), Outbound: outbound(answers), Asked: askedAbout(&lists.said),
 		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
 		Findings: focused(found.Findings, c.Focus, names), Coverage: cov, Names: names, Queries: source.Queries,
 	}
