@@ -55,8 +55,8 @@ func controlListed(d *draft, s *scene) answer {
 			return yes(fmt.Sprintf("%s names %s", a.card.Listings[i].Indicator.Provider, a.profile.Peer), s.c.evidence...)
 		}
 	}
-	if len(d.in.Coverage.Feeds) == 0 {
-		return open("no intelligence list was given")
+	if !d.listsGiven() && !slices.ContainsFunc(s.c.sources, func(a *actor) bool { return d.in.Asked[a.profile.Peer.Addr.Unmap()] }) {
+		return open("no intelligence list was given, and no service was asked about it")
 	}
 	for _, a := range s.c.sources {
 		if a.card != nil && slices.ContainsFunc(a.card.Listings, func(l netcase.Listing) bool { return counts(&l) && l.Indicator.Claim == netcase.ClaimC2 }) {

@@ -49,12 +49,14 @@ type match struct {
 	peer     side
 	check    func(ours, peer []byte) error // whether both did the same work
 	ceiling  int64                         // what neither side may take beyond; 0: nothing is promised
+	aim      float64                       // how many times the peer's time ours may take, where the peer is a part of it; 0: it is not
 }
 
 // run is one measured process.
 type run struct {
 	seconds float64
-	peak    int64 // bytes
+	cpu     float64 // seconds of processor time, which tell more where others use the machine
+	peak    int64   // bytes
 	out     []byte
 }
 
@@ -189,7 +191,7 @@ func (b *bench) measure(s side) (run, error) {
 	if err != nil {
 		return run{}, fmt.Errorf("%s: %w\n%s", s.name, err, stderr.Bytes())
 	}
-	r := run{seconds: took, out: out}
+	r := run{seconds: took, out: out, cpu: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		r.peak = int64(u.Maxrss) * 1024
 		if runtime.GOOS == "darwin" {
