@@ -66,6 +66,8 @@ func actorsOf(findings []netcase.Finding) []*actor {
 			}
 		case f.Auth != nil && f.Auth.Source != nil && f.Auth.Source.Direction == netcase.Inbound:
 			get(i, f.Auth.Source, false).seeLogins(*f.Auth.Source)
+		case f.Beacon != nil, f.Upload != nil, f.Lateral != nil:
+			collectCalls(f, func(p *netcase.Profile, internal bool) *actor { return get(i, p, internal) })
 		case f.Auth != nil:
 			for j := range f.Auth.Sources {
 				if s := &f.Auth.Sources[j]; s.Direction == netcase.Inbound {

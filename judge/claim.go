@@ -240,17 +240,28 @@ func (d *draft) spokenOf(c *cluster, h netcase.Endpoint) bool {
 	return slices.ContainsFunc(d.particular, same)
 }
 
-// particularHosts are the hosts that findings of process and login logs name.
+// particularHosts are the hosts that findings name in particular: of process and login
+// logs, and of calls and uploads.
 func particularHosts(findings []netcase.Finding) (out []netcase.Endpoint) {
 	for i := range findings {
-		if o := findings[i].Owner; o != nil {
-			out = append(out, o.Host)
-		}
-		if a := findings[i].Auth; a != nil {
-			out = append(out, a.Host)
+		switch f := &findings[i]; {
+		case f.Owner != nil:
+			out = append(out, f.Owner.Host)
+		case f.Auth != nil:
+			out = append(append(out, f.Auth.Host), f.Auth.Hosts...)
+		case f.Process != nil:
+			out = append(out, f.Process.Host)
+		case f.Persistence != nil:
+			out = append(out, f.Persistence.Host)
+		case f.Beacon != nil:
+			out = append(out, f.Beacon.Host)
+		case f.Upload != nil:
+			out = append(out, f.Upload.Host)
+		case f.Lateral != nil:
+			out = append(out, f.Lateral.From)
 		}
 	}
-	return union(out, nil)
+	return slices.DeleteFunc(union(out, nil), func(e netcase.Endpoint) bool { return !e.Known() })
 }
 
 // judgeClaims answers the claims for the whole case.
@@ -329,15 +340,23 @@ func (d *draft) unjudged() int64 {
 	return max(seen.Total()-seen[netcase.ReachDenied]-(held.Total()-held[netcase.ReachDenied]), 0)
 }
 
-// lonelyHosts are hosts with an unusual process that no group touched.
+// lonelyHosts are hosts that findings of process or login logs speak of, and that no
+// group touched.
 func (d *draft) lonelyHosts() (out []netcase.Endpoint) {
 	for i := range d.findings {
-		o := d.findings[i].Owner
-		if o == nil || o.Decibans <= 0 {
-			continue
+		var host netcase.Endpoint
+		switch f := &d.findings[i]; {
+		case f.Owner != nil && f.Owner.Decibans > 0:
+			host = f.Owner.Host
+		case f.Process != nil && f.Process.Decibans > 0:
+			host = f.Process.Host
+		case f.Persistence != nil && (f.Persistence.Odd != "" || f.Persistence.AfterLogin != nil):
+			host = f.Persistence.Host
+		case f.Auth != nil && f.Auth.Pattern == netcase.PatternSuccess && !f.Auth.FromFlows:
+			host = f.Auth.Host
 		}
-		if !slices.ContainsFunc(d.clusters, func(c *cluster) bool { return slices.ContainsFunc(c.hosts, d.sameHost(o.Host)) }) {
-			out = union(out, []netcase.Endpoint{o.Host})
+		if host.Known() && !slices.ContainsFunc(d.clusters, func(c *cluster) bool { return slices.ContainsFunc(ownEnds(c), d.sameHost(host)) }) {
+			out = union(out, []netcase.Endpoint{host})
 		}
 	}
 	return out

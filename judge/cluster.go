@@ -351,7 +351,7 @@ func (c *cluster) describe() string {
 // do not list.
 func (d *draft) gather() {
 	actors := actorsOf(d.findings)
-	d.clusters = d.clustersOf(actors)
+	d.clusters = append(d.clustersOf(actors), d.floodClusters()...)
 	home := map[*actor]*cluster{}
 	for _, c := range d.clusters {
 		for _, a := range c.sources {

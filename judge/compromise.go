@@ -24,9 +24,9 @@ func compromise() Claim {
 			{id: "B-SAF-B", text: "login after failures: same account from another source", family: "login", ask: successGrade("B")},
 			{id: "B-SAF-C", text: "login of an account after the source failed on others", family: "login", ask: successGrade("C")},
 			{id: "B-OWNER", text: "the owner says the login was legitimate", family: "login", ask: ownerVouches},
-			{id: "B-POST", text: "new persistence or process after the login", ask: afterLogin,
+			{id: "B-POST", text: "new persistence or process after the login", ask: lastingChanges,
 				required: afterLoginMatters, decides: "process, service and registry records of the host after the contact"},
-			{id: "B-NEW", text: "source or account new to the host", family: "login", ask: newSource},
+			{id: "B-NEW", text: "source or account new to the host", family: "login", ask: unheardSource},
 			{id: "B-NOLOGIN", text: "complete login log, and no login from these sources", family: "login", ask: noLogin},
 			{id: "B-PROC", text: "an unusual process owns the socket", ask: unusualProcess,
 				required: always, decides: "process records with ActionType, LocalPort and operating system"},
@@ -166,20 +166,6 @@ func ownerVouches(d *draft, s *scene) answer {
 	return open("the owner was not asked")
 }
 
-func afterLogin(d *draft, s *scene) answer {
-	if !d.in.Coverage.Has("process") {
-		return open("no process records are among the inputs")
-	}
-	return open("no detector of this version compares processes before and after a login")
-}
-
-func newSource(d *draft, s *scene) answer {
-	if !d.in.Coverage.Has("login") {
-		return open("no login log is among the inputs")
-	}
-	return open("thirty days of logins are needed to call a source new")
-}
-
 func noLogin(d *draft, s *scene) answer {
 	for _, i := range d.authAt(s) {
 		if d.findings[i].Auth.Successes > 0 {
@@ -192,9 +178,12 @@ func noLogin(d *draft, s *scene) answer {
 	return open("no complete login log is among the inputs")
 }
 
-// unusualProcess takes over what the owner detector says of the host.
+// unusualProcess takes over what the process records say of the host.
 func unusualProcess(d *draft, s *scene) answer {
-	worst, expected, unusable, doubtful := -1, -1, -1, -1
+	if all := d.strangeAt(s); len(all) > 0 {
+		return d.strange(all)
+	}
+	expected, unusable, doubtful := -1, -1, -1
 	joint := -1 // records of several hosts from which nothing can be concluded
 	for i := range d.findings {
 		o := d.findings[i].Owner
@@ -205,25 +194,16 @@ func unusualProcess(d *draft, s *scene) answer {
 		if o == nil || s.host.Known() && !d.sameHost(o.Host)(s.host) {
 			continue
 		}
-		switch {
-		case o.Decibans > 0:
-			if worst < 0 || o.Decibans > d.findings[worst].Owner.Decibans {
-				worst = i
-			}
-		case o.Verdict == ownerExpected:
+		switch o.Verdict {
+		case ownerExpected:
 			expected = i
-		case o.Verdict == ownerCheck:
+		case ownerCheck:
 			doubtful = i
 		default:
 			unusable = i
 		}
 	}
 	switch {
-	case worst >= 0:
-		o := d.findings[worst].Owner
-		a := yes(fmt.Sprintf("%s on port %d: %s", o.Image, o.Port, o.Why), evidenceOf(&d.findings[worst])...)
-		a.decibans = o.Decibans
-		return a
 	case doubtful >= 0:
 		return open("to be checked on the host: " + d.findings[doubtful].Owner.Why)
 	case unusable >= 0:

@@ -17,10 +17,10 @@ func control() Claim {
 		Question: "whether a machine of ours takes commands from outside",
 		Gate:     notOutbound,
 		Items: []claimItem{
-			{id: "B-PERIOD", text: "periodic outbound traffic to a rare destination", ask: kindFound("beacon", "measures cadence"),
+			{id: "B-PERIOD", text: "periodic outbound traffic to a rare destination", ask: periodicCall,
 				required: always, decides: "outbound flows at their exact times"},
 			{id: "B-C2INTEL", text: "the destination is listed for command and control", ask: controlListed},
-			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: kindFound("rare", "measures how rare a destination is")},
+			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: rareDestination},
 			{id: "B-PROC", text: "an unusual process owns the socket", ask: unusualProcess,
 				required: always, decides: "the process that opened the connection"},
 		},
@@ -41,23 +41,6 @@ func notOutbound(d *draft, s *scene) string {
 	return ""
 }
 
-// kindFound asks for a finding of a detector about the sources of the group.
-func kindFound(detector, does string) func(*draft, *scene) answer {
-	return func(d *draft, s *scene) answer {
-		for i := range d.findings {
-			f := &d.findings[i]
-			if f.Detector != detector || s.c != nil && !s.c.names(f.Selection.Peers) {
-				continue
-			}
-			return yes(f.Title, evidenceOf(f)...)
-		}
-		if d.ran(detector) {
-			return no("nothing of the kind was found", d.coverage)
-		}
-		return open("no detector of this version " + does)
-	}
-}
-
 func controlListed(d *draft, s *scene) answer {
 	if s.c == nil {
 		return na("no destination to ask for")
@@ -66,12 +49,19 @@ func controlListed(d *draft, s *scene) answer {
 		if a.card == nil {
 			continue
 		}
-		if i := slices.IndexFunc(a.card.Listings, func(l netcase.Listing) bool { return counts(&l) && l.Indicator.Claim == netcase.ClaimC2 }); i >= 0 {
+		if i := slices.IndexFunc(a.card.Listings, func(l netcase.Listing) bool {
+			return counts(&l) && l.Indicator.Claim == netcase.ClaimC2 && (l.Indicator.Port == 0 || s.c.asked(l.Indicator.Port))
+		}); i >= 0 {
 			return yes(fmt.Sprintf("%s names %s", a.card.Listings[i].Indicator.Provider, a.profile.Peer), s.c.evidence...)
 		}
 	}
 	if len(d.in.Coverage.Feeds) == 0 {
 		return open("no intelligence list was given")
+	}
+	for _, a := range s.c.sources {
+		if a.card != nil && slices.ContainsFunc(a.card.Listings, func(l netcase.Listing) bool { return counts(&l) && l.Indicator.Claim == netcase.ClaimC2 }) {
+			return no("a list names it for command and control, but on another port than was called", s.c.evidence...)
+		}
 	}
 	return no("no list names it for command and control", d.coverage)
 }

@@ -22,7 +22,7 @@ func exfiltration() Claim {
 		Items: []claimItem{
 			{id: "B-BYTES", text: "more data left than was to be expected", ask: dataLeft,
 				required: always, decides: "octets that left, with a baseline for each host"},
-			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: kindFound("rare", "measures how rare a destination is"),
+			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: rareDestination,
 				required: always, decides: "how many of our hosts ever called the destination, over thirty days"},
 		},
 	}
@@ -46,8 +46,16 @@ func nothingLeft(d *draft, s *scene) string {
 
 // dataLeft compares what left with what matters at all.
 func dataLeft(d *draft, s *scene) answer {
-	a := kindFound("upload", "compares uploads with a baseline")(d, s)
-	if s.c == nil || a.state == netcase.True {
+	a, found := dataSent(d, s)
+	switch {
+	case found && a.state != netcase.Unknown:
+		return a
+	case !found && !d.ran("exfil"):
+		a = open("the detector of uploads did not run")
+	case !found:
+		a = open("no octets of what left are recorded, or no history to compare them with")
+	}
+	if s.c == nil {
 		return a
 	}
 	if s.c.reach.Total() > 0 && s.c.reach.Failed() == s.c.reach.Total() && d.assumed() == "" {
@@ -67,6 +75,9 @@ func dataLeft(d *draft, s *scene) answer {
 	}
 	if measured && left < smallUpload {
 		return no(fmt.Sprintf("%s octets left in all", thousands(left)), s.c.evidence...)
+	}
+	if measured && !found && d.ran("exfil") {
+		return no(fmt.Sprintf("%s octets left, not more than these hosts used to send", thousands(left)), s.c.evidence...)
 	}
 	return a
 }

@@ -60,7 +60,13 @@ const (
 // notFromOutside is why a question about sources that came to us is not put.
 const notFromOutside = "asked of sources from outside only"
 
+// notOfLoad is why a question about who chose which doors is not put to a load.
+const notOfLoad = "asked of sources that try doors: a load is on one service by definition"
+
 func massPorts(d *draft, c *cluster) answer {
+	if c.class == classFlood {
+		return na(notOfLoad)
+	}
 	if c.direction != netcase.Inbound {
 		return na(notFromOutside)
 	}
@@ -82,6 +88,9 @@ func massPorts(d *draft, c *cluster) answer {
 // samePorts reasons from the number of hosts by port, since a profile does not
 // keep which host was asked for which ports.
 func samePorts(d *draft, c *cluster) answer {
+	if c.class == classFlood {
+		return na(notOfLoad)
+	}
 	if c.hostCount < 2 {
 		return no("one host was asked", c.evidence...)
 	}
@@ -187,6 +196,9 @@ func scannerNamed(d *draft, c *cluster) answer {
 
 // mostlyFailed answers only where the open outcomes could not turn it.
 func mostlyFailed(d *draft, c *cluster) answer {
+	if c.class == classFlood {
+		return na("a service under load answers less, whoever asks")
+	}
 	if d.assumed() != "" {
 		return open("outcomes are assumed by the caller, not recorded")
 	}
@@ -206,6 +218,9 @@ func mostlyFailed(d *draft, c *cluster) answer {
 func manySessions(d *draft, c *cluster) answer {
 	if c.ownSide() {
 		return na(notFromOutside)
+	}
+	if c.class == classFlood {
+		return na("asked of one source and one host")
 	}
 	most, measured := int64(0), true
 	for _, a := range c.sources {
@@ -231,11 +246,11 @@ func manySessions(d *draft, c *cluster) answer {
 func failedLogins(d *draft, c *cluster) answer {
 	for i := range d.findings {
 		f := d.findings[i].Auth
-		if f == nil || !c.names(f.Peers) {
+		if f == nil || f.FromFlows || f.Misconfigured || !c.names(f.Peers) {
 			continue
 		}
 		switch f.Pattern {
-		case netcase.PatternGuessing, netcase.PatternSpray, netcase.PatternEnumeration, netcase.PatternSuccess:
+		case netcase.PatternGuessing, netcase.PatternSpray, netcase.PatternEnumeration, netcase.PatternDistributed, netcase.PatternLockouts, netcase.PatternSuccess:
 			return yes(fmt.Sprintf("%s (%s)", count(f.Failures, "failed login"), f.Pattern), evidenceOf(&d.findings[i])...)
 		}
 	}
@@ -301,6 +316,9 @@ func returns(p *netcase.Profile) bool {
 }
 
 func overload(d *draft, c *cluster) answer {
+	if c.class == classFlood {
+		return d.floodEffect(c)
+	}
 	ratio, judged := 0.0, false
 	for i := range d.findings {
 		s := d.findings[i].Spike
@@ -321,6 +339,19 @@ func overload(d *draft, c *cluster) answer {
 	return open("there is no baseline to compare the load with")
 }
 
+// floodEffect asks whether the service of a load suffered.
+func (d *draft) floodEffect(c *cluster) answer {
+	f := &d.findings[c.findings[0]]
+	text := fmt.Sprintf("the load is %.1f times the expected; %s", f.Flood.Ratio, f.Flood.Why)
+	switch {
+	case f.Flood.Ratio < overloadFrom || f.Flood.Suffers == netcase.False:
+		return no(text, c.evidence...)
+	case f.Flood.Suffers == netcase.True:
+		return yes(text, c.evidence...)
+	}
+	return open(text)
+}
+
 // listsKnew tells whether any list that was given was known by a time. A list that
 // was learned later, or that has no date, says nothing of who was unknown then.
 func (d *draft) listsKnew(at netcase.Time) bool {
@@ -337,6 +368,9 @@ func (d *draft) describedOnly() bool {
 // insideOrChange asks what the owner says. That a source is ours says by itself
 // neither that it was told to do this nor that it was not.
 func insideOrChange(d *draft, c *cluster) answer {
+	if a := d.evenPace(c); a.state == netcase.True {
+		return a
+	}
 	ours := c.internal || c.direction == netcase.Lateral
 	if ours || c.standing == standingWelcome {
 		if why := d.vouchedRole(c); why != "" {
@@ -355,6 +389,21 @@ func insideOrChange(d *draft, c *cluster) answer {
 		return open("no record of changes was given")
 	}
 	return no("it began outside the recorded changes", d.coverage)
+}
+
+// evenPace tells whether the login log shows one account of a source of ours that fails
+// at an even pace: a setting that nobody changed, not a person who guesses.
+func (d *draft) evenPace(c *cluster) answer {
+	for i := range d.findings {
+		f := d.findings[i].Auth
+		if f == nil || !f.Misconfigured || len(f.Peers) == 0 {
+			continue
+		}
+		if c.names(f.Peers) && len(c.sources) == 1 {
+			return yes(fmt.Sprintf("%s for one account from one source, every %s", count(f.Failures, "failed login"), periodText(f.Period)), evidenceOf(&d.findings[i])...)
+		}
+	}
+	return open("")
 }
 
 // answerActivity puts every item to a group.

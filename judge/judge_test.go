@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"netcase"
 )
@@ -212,7 +213,9 @@ func TestControl(t *testing.T) {
 		t.Errorf("block for %s", c.Actions[i].Expiry)
 	}
 
-	beacon := netcase.Finding{Detector: "beacon", Kind: "periodic", Title: "every 300 s", Direction: netcase.Outbound, Selection: netcase.Selection{Peers: []netcase.Endpoint{p.Peer}}}
+	beacon := netcase.Finding{Detector: "beacon", Kind: "periodic", Title: "every 300 s", Direction: netcase.Outbound, Selection: netcase.Selection{Peers: []netcase.Endpoint{p.Peer}},
+		Beacon: &netcase.BeaconFacts{Host: p.Hosts[0], Peer: p.Peer, Port: 80, Proto: netcase.TCP, Verdict: netcase.CadencePeriodic, Period: 5 * time.Minute, Starts: 288,
+			Rarity: netcase.Rarity{Hosts: 1, Estate: 40, Days: 7, Rare: true}}}
 	owner := netcase.Finding{Detector: "owner", Kind: "mismatch", Title: "rundll32.exe calls out", Owner: &netcase.OwnerFacts{Host: p.Hosts[0], Image: "rundll32.exe", Port: 80, Verdict: "mismatch", Why: "calls a public address", Decibans: 14}}
 	in.Findings = numbered(sight, beacon)
 	near(t, "and periodic", claimOf(judged(t, in).Groups[0].Claims, claimControl).Posterior, .167, .0006)

@@ -63,7 +63,7 @@ func sayOwnSide(c *netcase.Case, g *netcase.Group) string {
 
 // internalGroup tells whether the sources of a group are machines of ours.
 func internalGroup(g *netcase.Group) bool {
-	return g.Direction == netcase.Lateral || g.Direction == netcase.Outbound && g.Class != classContact && g.Class != classSessions
+	return g.Direction == netcase.Lateral || g.Direction == netcase.Outbound && !destinations(g.Class)
 }
 
 // askOwnSide asks about what our side began, one action for each told group: the

@@ -417,9 +417,46 @@ func (d *draft) caseSeverity() netcase.Severity {
 			raiseToLow(&out, "6b", "an excess over the baseline that no group accounts for alone", f)
 		case f.Owner != nil && f.Owner.Decibans > 0:
 			raiseToLow(&out, "6b", "an unusual process owns a listening socket", f)
+		case f.Process != nil && f.Process.Decibans > 0:
+			raiseToLow(&out, "6b", "a process is not as it should be", f)
+		case f.Flood != nil && f.Flood.Outbound && f.Kind == "flood":
+			raiseToLow(&out, "6b", "our side sends a load that is hardly answered", f)
+		case f.Persistence != nil && f.Persistence.Odd != "":
+			raiseToLow(&out, "6b", "something that outlives a restart is unusual", f)
 		}
 	}
+	d.raiseByClaims(&out)
 	return out
+}
+
+// raiseByClaims applies the rules on claims to hosts that no group touched: a claim does
+// not need traffic to be grave.
+func (d *draft) raiseByClaims(s *netcase.Severity) {
+	for i := range d.claims {
+		c := &d.claims[i]
+		if c.Standing != netcase.Assessed || c.Posterior < highClaim || s.Low >= netcase.High {
+			continue
+		}
+		crit := netcase.UnknownCriticality
+		for k, h := range c.Hosts {
+			l, _ := d.site.Criticality(d.named(h))
+			if crit = max(crit, l); k == 0 {
+				crit = l
+			}
+		}
+		r := decideRow(facts{claim: c.Name, crit: crit}, outcome{})
+		if r.number != "2" {
+			continue
+		}
+		s.Low, s.RuleLow, s.WhyLow = r.level, r.number, r.why
+		if s.High < r.level {
+			s.High, s.RuleHigh, s.WhyHigh = r.level, r.number, r.why
+		}
+		s.Evidence = unique(append(slices.Clone(s.Evidence), c.Evidence...))
+		if s.Low == s.High {
+			s.Decides = ""
+		}
+	}
 }
 
 func raiseToLow(s *netcase.Severity, number, why string, f *netcase.Finding) {
