@@ -201,6 +201,8 @@ type Sighting struct {
 	Outcome Outcome `json:"outcome"`
 	Refused int64   `json:"refused_logins,omitempty"` // failed logins by the login log
 	Logins  int64   `json:"logins,omitempty"`         // logins by the login log
+	// FromLogins: no flow tells of it. Each attempt then stands for a flow that was answered.
+	FromLogins bool `json:"from_logins,omitempty"`
 }
 
 // SightingFacts are the listed addresses with one outcome.

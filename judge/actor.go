@@ -15,8 +15,9 @@ type actor struct {
 	card     *netcase.Card
 	class    string
 	internal bool
-	byLogins bool  // only the login log tells of it
-	findings []int // index of the findings that name it, ascending
+	byLogins bool             // only the login log tells of it
+	logged   *netcase.Profile // what a sighting took from the login log
+	findings []int            // index of the findings that name it, ascending
 }
 
 type actorKey struct {
@@ -57,8 +58,11 @@ func actorsOf(findings []netcase.Finding) []*actor {
 			for j := range f.Sighting.Sightings {
 				s := &f.Sighting.Sightings[j]
 				a := get(i, &s.Profile, false)
-				a.see(s.Profile)
-				a.card = &s.Card
+				if a.card = &s.Card; s.FromLogins {
+					a.logged = &s.Profile
+				} else {
+					a.see(s.Profile)
+				}
 			}
 		case f.Exposure != nil:
 			for j := range f.Exposure.Sources {
@@ -166,6 +170,9 @@ func (a *actor) seeLogins(p netcase.Profile) {
 }
 
 func (a *actor) settle() {
+	if a.profile.Flows == 0 && a.logged != nil {
+		a.seeLogins(*a.logged)
+	}
 	a.findings = slices.Compact(a.findings)
 	if a.class != "" {
 		return

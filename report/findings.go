@@ -296,15 +296,28 @@ func sourceTable(c *netcase.Case, sources []netcase.Profile, total int) Table {
 
 func sightingTable(c *netcase.Case, s *netcase.SightingFacts) Table {
 	var rows [][]Cell
+	head := []string{"Address", "Listings", "Their words", "Ports", "Flows", "How far they got", "Known"}
+	logged := slices.ContainsFunc(s.Sightings, func(x netcase.Sighting) bool { return x.Refused+x.Logins > 0 })
+	if logged {
+		head = append(head, "Logins refused", "Logins")
+	}
 	for i := range s.Sightings {
 		x := &s.Sightings[i]
-		rows = append(rows, []Cell{
+		flows, reach := num(x.Profile.Flows), plain(reachText(x.Profile.Reach))
+		if x.FromLogins {
+			flows, reach = plain("none on record"), plain("by the login log alone")
+		}
+		row := []Cell{
 			quoted(named(c, netcase.At(x.Card.Address))), plain(chart.ListingsText(&x.Card)), quoted(categories(&x.Card, 4)),
-			plain(doorsText(&x.Profile)), num(x.Profile.Flows), plain(reachText(x.Profile.Reach)), quoted(knownText(&x.Card)),
-		})
+			plain(doorsText(&x.Profile)), flows, reach, quoted(knownText(&x.Card)),
+		}
+		if logged {
+			row = append(row, num(x.Refused), num(x.Logins))
+		}
+		rows = append(rows, row)
 	}
 	t := table(fmt.Sprintf("Listed addresses in this traffic, outcome “%s”. %s of %s indicators were usable for matching.", s.Outcome, count(s.Usable), count(s.Total)),
-		[]string{"Address", "Listings", "Their words", "Ports", "Flows", "How far they got", "Known"}, rows, sourceRows)
+		head, rows, sourceRows)
 	if rest := s.Count - len(t.Rows); rest > 0 {
 		t.More, t.Where = rest, inCase
 	}

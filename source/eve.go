@@ -31,6 +31,11 @@ type eveReader struct {
 	names names
 	row   eveRow
 	hosts map[string]string // host -> sensor
+
+	object zeekObject
+	cells  [eveCells][]byte // of the record that quick takes
+	day    eveDay
+	slow   bool // without quick: its twin
 }
 
 // eveRow is one record: its members, and objects whole.
@@ -107,7 +112,16 @@ func detectEVE(head []byte) (bool, string) {
 }
 
 func decodeEVE(ctx context.Context, in *Input, out Sink) error {
+	return newEVEReader(in, out).decode(ctx)
+}
+
+func newEVEReader(in *Input, out Sink) *eveReader {
 	r := &eveReader{in: in, out: out, lines: in.lines(), names: names{}, hosts: map[string]string{}}
+	r.object.book = newKeyBook(eveBookField)
+	return r
+}
+
+func (r *eveReader) decode(ctx context.Context) error {
 	for r.lines.Next() {
 		r.line()
 		if r.batch.Len() >= BatchSize {
@@ -151,7 +165,7 @@ func (r *eveReader) line() {
 		r.reject("", "longer than 16 MB")
 		return
 	}
-	if len(bytes.TrimSpace(line)) == 0 {
+	if len(bytes.TrimSpace(line)) == 0 || !r.slow && r.quick(line) {
 		return
 	}
 	r.row = eveRow{}
@@ -325,6 +339,11 @@ func (r *eveReader) flow() (field, reason string) {
 	if reason := r.members(r.row.tcp, x.tcpField); reason != "" {
 		return "tcp", reason
 	}
+	return r.flowOf(&x)
+}
+
+// flowOf hands over a flow by its members.
+func (r *eveReader) flowOf(x *eveFlow) (field, reason string) {
 	src, dst, ports, proto, field, reason := r.ends()
 	if reason != "" {
 		return field, reason
@@ -358,7 +377,7 @@ func (r *eveReader) flow() (field, reason string) {
 			return c.name, "not a count"
 		}
 	}
-	f.Reach, f.Continued = eveReach(f, &x)
+	f.Reach, f.Continued = eveReach(f, x)
 	f.Resolution, f.Sensor = netcase.ResolutionRaw, r.sensor()
 	if r.row.flowID != nil {
 		f.Key = newDigest(eveSensor).bytes(r.row.flowID).number(uint64(start)).addr(src.Addr).addr(dst.Addr).key()
@@ -693,6 +712,11 @@ func (r *eveReader) kept() []byte {
 
 // time reads 2017-04-07T22:24:37.251547+0100: the offset has no colon.
 func (r *eveReader) time(b []byte) (netcase.Time, bool) {
+	if !r.slow {
+		if at, ok := r.quickTime(b); ok {
+			return at, true
+		}
+	}
 	if len(b) < 20 || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' {
 		return 0, false
 	}
@@ -709,7 +733,9 @@ func (r *eveReader) time(b []byte) (netcase.Time, bool) {
 	if y < 0 || mo < 1 || mo > 12 || d < 1 || d > daysIn(int(y), int(mo)) || h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 60 {
 		return 0, false
 	}
-	ms := (daysSince1970(y, mo, d)*86400 + h*3600 + m*60 + s) * 1000
+	day := daysSince1970(y, mo, d) * 86400
+	r.day = eveDay{text: [len(r.day.text)]byte(b), at: netcase.Time(day) * netcase.Second}
+	ms := (day + h*3600 + m*60 + s) * 1000
 	i := 19
 	if b[i] == '.' {
 		scale := int64(100)

@@ -77,6 +77,51 @@ func TestEVETwin(t *testing.T) {
 	}
 }
 
+// TestEVEQuick compares the one walk with its slow twin on records that are odd in
+// every way, and makes sure that it takes ordinary ones.
+func TestEVEQuick(t *testing.T) {
+	decode := func(text []byte, slow bool) string {
+		report := &netcase.InputReport{}
+		in := &Input{Name: "eve.json", R: bytes.NewReader(text), Report: report}
+		var told []byte
+		r := newEVEReader(in, func(b *netcase.Batch) error { told = fmt.Appendf(told, "%+v\n", *b); return nil })
+		r.slow = slow
+		if err := r.decode(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%s%+v", told, *report)
+	}
+	const ordinary = `{"timestamp":"2025-10-20T23:59:59.500000+0000","flow_id":7,"in_iface":"eth0","event_type":"flow","src_ip":"93.184.1.2","src_port":1024,"dest_ip":"10.40.0.1","dest_port":443,"proto":"TCP","flow":{"pkts_toserver":12,"pkts_toclient":9,"bytes_toserver":1830,"bytes_toclient":9132,"start":"2025-10-20T14:02:03.100000+0000","end":"2025-10-21T00:00:00.000000+0000","age":0,"state":"closed","reason":"timeout","alerted":false},"tcp":{"tcp_flags":"1b","tcp_flags_ts":"1b","tcp_flags_tc":"1b","syn":true,"state":"closed"},"host":"sensor-1"}`
+	r := newEVEReader(&Input{Report: &netcase.InputReport{}, R: bytes.NewReader(nil)}, nil)
+	if !r.quick([]byte(ordinary)) {
+		t.Error("an ordinary record is left to the slow twin")
+	}
+	rng := rand.New(rand.NewPCG(7, 7))
+	pieces := []string{`"flow":{"start":"2025-10-20T14:02:03.100000+0000"},`, `"flow":null,`, `"host":{"a":1},`, `"tcp":[],`, `{`, `}`, `,`, `"`, `\`, `:`, ` `, `"src_ip":"1.2.3.4",`,
+		`[]`, `null`, `"event_type":"alert",`, `"event_type":"flow",`, "\u00e9", "\x01", `0`, `-`, `60`, `2025-10-20T14:02:60.000001+0200`, `"src_port":{},`, `\u0031`}
+	for range 30_000 {
+		var text []byte
+		for range 1 + rng.IntN(3) {
+			line := []byte(ordinary)
+			for range rng.IntN(3) {
+				at, piece := rng.IntN(len(line)), pieces[rng.IntN(len(pieces))]
+				cut := at + min(rng.IntN(2)*rng.IntN(30), len(line)-at)
+				if rng.IntN(2) == 0 { // between two members
+					if i := bytes.IndexByte(line[at:], ','); i >= 0 {
+						at += i + 1
+						cut = at
+					}
+				}
+				line = append(append(append([]byte{}, line[:at]...), piece...), line[cut:]...)
+			}
+			text = append(append(text, line...), '\n')
+		}
+		if got, want := decode(text, false), decode(text, true); got != want {
+			t.Fatalf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
 func mustJSON(t *testing.T, v any) []byte {
 	t.Helper()
 	b, err := json.Marshal(v)
