@@ -122,14 +122,24 @@ func withoutContained(ws []netcase.Weight) []netcase.Weight {
 	return slices.DeleteFunc(ws, func(w netcase.Weight) bool { return drop[w.Item] })
 }
 
-// sumWeights adds decibans, those of one mechanism up to a bound.
+// sumWeights adds decibans. Items of one mechanism are one voice with an echo: the
+// weightiest in full, a further one at rho of the one before it, together up to a bound.
 func sumWeights(ws []netcase.Weight, family map[string]string, bound float64) (total float64) {
-	groups := map[string]float64{}
+	groups := map[string][]netcase.Weight{}
 	for _, w := range ws {
-		groups[family[w.Item]] += w.Decibans
+		groups[family[w.Item]] = append(groups[family[w.Item]], w)
 	}
 	for _, k := range sortedKeys(groups) {
-		total += math.Copysign(min(math.Abs(groups[k]), bound), groups[k])
+		g := groups[k]
+		slices.SortFunc(g, func(a, b netcase.Weight) int {
+			return cmp.Or(cmp.Compare(math.Abs(b.Decibans), math.Abs(a.Decibans)), strings.Compare(a.Item, b.Item))
+		})
+		sum, factor := 0.0, 1.0
+		for _, w := range g {
+			sum += w.Decibans * factor
+			factor *= copyDiscount
+		}
+		total += math.Copysign(min(math.Abs(sum), bound), sum)
 	}
 	return total
 }
@@ -287,6 +297,7 @@ func (d *draft) judgeClaims() {
 		if best.Standing == netcase.Gated {
 			best.Why = gatedEverywhere(all)
 		}
+		d.propose(&best)
 		d.claims = append(d.claims, best)
 	}
 }

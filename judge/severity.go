@@ -221,7 +221,7 @@ func (d *draft) openLogin(c *cluster) bool {
 
 // vouched tells whether the owner spoke of the source.
 func (d *draft) vouched(a *actor) bool {
-	return slices.ContainsFunc(d.site.Statements, func(s netcase.Statement) bool { return s.Peer != "" && s.Peer == a.profile.Peer.String() })
+	return slices.ContainsFunc(d.site.Statements, func(s netcase.Statement) bool { return !s.Denied && s.Peer != "" && s.Peer == a.profile.Peer.String() })
 }
 
 // worstCriticality is the highest criticality of the hosts of a group; where one

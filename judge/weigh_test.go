@@ -120,10 +120,10 @@ func TestWord(t *testing.T) {
 
 func TestParseWeights(t *testing.T) {
 	w := mustWeights(t)
-	if !strings.HasPrefix(w.String(), "weights v1 sha256:") || len(w.String()) < 70 {
+	if !strings.HasPrefix(w.String(), "weights v2 sha256:") || len(w.String()) < 70 {
 		t.Errorf("weights are named %q", w.String())
 	}
-	good := string(weightsV1)
+	good := string(weightsV2)
 	for name, bad := range map[string]string{
 		"not JSON":             "{",
 		"priors off one":       strings.Replace(good, `"BG": 0.50`, `"BG": 0.40`, 1),
