@@ -62,7 +62,10 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 	var missing []string
 	family := map[string]string{}
 	for _, item := range rule.Items {
-		a := item.ask(d, s)
+		a := silenceItem()
+		if !d.leftOut[item.id] {
+			a = item.ask(d, s)
+		}
 		out.Items = append(out.Items, netcase.Item{ID: item.id, Text: item.text, State: a.state, Why: a.why, Evidence: unique(a.evidence)})
 		family[item.id] = cmp.Or(item.family, item.id)
 		if a.state == netcase.True {

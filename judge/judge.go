@@ -71,6 +71,11 @@ type Input struct {
 	// not known, unless a finding is about such traffic.
 	Outbound netcase.State
 
+	// Without names what is left out: items, evidence ids, providers, detectors.
+	Without []string
+	// Allowed are prefixes among the site's approved ones that only this run allows.
+	Allowed []netip.Prefix
+
 	// Queries are the export queries for a span; nil: none are added.
 	Queries func(netcase.Span) []netcase.QueryText
 }
@@ -112,21 +117,36 @@ type draft struct {
 	crowd      []*cluster // all groups, before those beyond the bound were joined
 	claims     []netcase.Claim
 	level      netcase.Severity
-	coverage   string // id of the evidence on what was looked at
+	coverage   string          // id of the evidence on what was looked at
+	leftOut    map[string]bool // items that the caller left out
 }
 
 // Draft judges findings. Block actions still name every candidate: the caller
-// screens them and then calls Close.
+// screens them and then calls Close. Where the caller supposed something, the case
+// tells what that moved.
 func Draft(in Input) (*netcase.Case, error) {
-	d, err := newDraft(in)
+	c, d, err := draftOnce(in)
 	if err != nil {
 		return nil, err
+	}
+	if c.WhatIf, err = whatIf(in, c); err != nil {
+		return nil, err
+	}
+	d.finish(c)
+	return c, check(c)
+}
+
+// draftOnce judges findings as they are given.
+func draftOnce(in Input) (*netcase.Case, *draft, error) {
+	d, err := newDraft(in)
+	if err != nil {
+		return nil, nil, err
 	}
 	d.judgeGroups()
 	d.judgeClaims()
 	c := d.assemble()
 	d.conclude(c)
-	return c, check(c)
+	return c, d, nil
 }
 
 // Close finishes a case after its actions were screened: actions that have nothing
@@ -143,7 +163,11 @@ func newDraft(in Input) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &draft{in: in, config: in.Config.orDefault(), site: in.Site, weights: w}
+	leftOut, err := leaveOut(&in)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{in: in, config: in.Config.orDefault(), site: in.Site, weights: w, leftOut: leftOut}
 	if d.site == nil {
 		d.site = &netcase.Site{}
 	}
