@@ -40,8 +40,8 @@ type Config struct {
 	Assume   netcase.Reach
 	Allow    []netip.Prefix
 	Without  []string // items, evidence ids, providers and detectors that the judgement leaves out
-	Focus    string // an address, a host name or a port; empty: everything
-	Out      string // folder of the case; empty: it is not written
+	Focus    string   // an address, a host name or a port; empty: everything
+	Out      string   // folder of the case; empty: it is not written
 	Workers  int
 	Memory   int64 // bytes that the whole run may take; what was folded goes to Temp beyond its share; 0: DefaultMemory
 	Spool    int64

@@ -103,7 +103,7 @@ func adminAnswered(d *draft, s *scene) answer {
 func (d *draft) authAt(s *scene) (out []int) {
 	for i := range d.findings {
 		f := d.findings[i].Auth
-		if f == nil || s.host.Known() && f.Host.Known() && f.Host != s.host && !d.sameHost(f.Host)(s.host) {
+		if f == nil || f.FromFlows || s.host.Known() && f.Host.Known() && f.Host != s.host && !d.sameHost(f.Host)(s.host) {
 			continue
 		}
 		if s.c == nil || len(f.Peers) == 0 || s.c.names(f.Peers) {

@@ -16,7 +16,7 @@ func (d *draft) gaps() []netcase.Gap {
 	out := []netcase.Gap{}
 	for _, gap := range []func(scope) []netcase.Gap{
 		d.lostInputs, d.missingOutcome, d.missingLogins, d.missingOwner, d.missingCounters, d.missingOutbound, d.missingProcesses,
-		d.unreadKinds, d.missingRaw, d.missingIntel, d.missingBaseline, d.missingSite, d.missingColumns,
+		d.unreadKinds, d.missingRaw, d.missingIntel, d.missingBaseline, d.missingSite, d.missingColumns, d.missingApprovals,
 	} {
 		out = append(out, gap(s)...)
 	}
@@ -387,6 +387,15 @@ func (d *draft) missingColumns(scope) (out []netcase.Gap) {
 			out = append(out, netcase.Gap{Source: r.Name, Expected: "the full table", Present: "columns missing: " + strings.Join(rest, ", "),
 				Effect: "what only these columns say is unknown"})
 		}
+	}
+	return out
+}
+
+// missingApprovals are the approvals that count for nothing in this case, and why.
+func (d *draft) missingApprovals(scope) (out []netcase.Gap) {
+	for _, why := range d.strayApprovals() {
+		out = append(out, netcase.Gap{Source: "approvals", Expected: "the id of this case, a claim that the evidence carries, a name and a reason", Present: why,
+			Effect: "it counts for nothing here: read this case, and give its id"})
 	}
 	return out
 }
