@@ -7,7 +7,7 @@ NETCASE_DATA ?= ../shared/data
 # The tests that run such a program: in respond, in report, and in hunt the hostile incident.
 PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF)
 
-.PHONY: help build test race lint fmt fuzz golden kills bench worst gobench evaluate peers cross demo ci
+.PHONY: help build test race lint fmt fuzz golden kills lists bench worst gobench evaluate peers cross demo ci
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ golden: ## rewrite the expected outputs; then read the diff
 
 kills: ## 200 updates of the intelligence database stopped by SIGKILL at random moments
 	NETCASE_KILLS=200 $(GO) test ./cmd/netcase -run UpdateKilled -count 1 -v
+
+lists: ## every real list at hand into an intelligence database: time, size, what is refused
+	NETCASE_ALL_LISTS=1 $(GO) test ./intel/database -run RealLists -count 1 -v
 
 bench: ## one table: ours against DuckDB, nfdump, grepcidr, awk and Suricata, taken in turn (NETCASE_ROWS rows)
 	cd scripts/bench && if command -v npm >/dev/null; then npm ci --no-audit --no-fund --silent; fi

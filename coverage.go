@@ -2,6 +2,7 @@ package netcase
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -108,14 +109,37 @@ type Run struct {
 	Found int    `json:"found"`
 }
 
+// LookupReport is what a live service was asked about single addresses, and what it
+// was not asked. It is the same whether the answers came now or lay in the case.
+type LookupReport struct {
+	Service  string    `json:"service"`  // the look-up: "abuseipdb", "otx"
+	Provider string    `json:"provider"` // who answers: "AbuseIPDB"
+	Answers  int       `json:"answers"`  // of addresses and networks
+	First    Time      `json:"first"`    // when the first of them was retrieved
+	Last     Time      `json:"last"`
+	Unasked  []Unasked `json:"unasked,omitempty"`
+	Error    string    `json:"error,omitempty"` // why it could not be asked at all, or no further
+}
+
+// Unasked is addresses that would have been asked, for one reason why they were not.
+type Unasked struct {
+	Why       string       `json:"why"`
+	Count     int          `json:"count"`
+	Addresses []netip.Addr `json:"addresses"` // at most MaxUnasked, those first that could change most
+}
+
+// MaxUnasked bounds the addresses of an Unasked.
+const MaxUnasked = 10
+
 // Coverage is what was read, refused, missing and not run.
 type Coverage struct {
-	Inputs    []InputReport `json:"inputs"`
-	Feeds     []FeedReport  `json:"feeds"`
-	Detectors []Run         `json:"detectors"`
-	Site      string        `json:"site"`     // where the own network is known from
-	Families  []string      `json:"families"` // flow, login, process, query, alert: the telemetry that is present
-	Notes     []string      `json:"notes,omitempty"`
+	Inputs    []InputReport  `json:"inputs"`
+	Feeds     []FeedReport   `json:"feeds"`
+	Lookups   []LookupReport `json:"lookups,omitempty"` // services that were to be asked about single addresses
+	Detectors []Run          `json:"detectors"`
+	Site      string         `json:"site"`     // where the own network is known from
+	Families  []string       `json:"families"` // flow, login, process, query, alert: the telemetry that is present
+	Notes     []string       `json:"notes,omitempty"`
 }
 
 // Sound tells whether everything was looked at properly, and if not, why.
@@ -128,6 +152,11 @@ func (c *Coverage) Sound() (ok bool, why []string) {
 	for _, f := range c.Feeds {
 		if f.Error != "" {
 			why = append(why, f.Name+": "+f.Error)
+		}
+	}
+	for _, l := range c.Lookups {
+		if l.Error != "" {
+			why = append(why, "look-up "+l.Service+": "+l.Error)
 		}
 	}
 	for _, d := range c.Detectors {

@@ -159,3 +159,20 @@ func TestRangesOfIPv4(t *testing.T) {
 		}
 	}
 }
+
+// TestNamed: the owner's names stand for addresses that telemetry does not name, and
+// only for those.
+func TestNamed(t *testing.T) {
+	a, b, c := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")
+	s := netcase.Site{Assets: []netcase.Asset{
+		{Name: "term01", Addresses: []netip.Addr{a, netip.MustParseAddr("::ffff:10.0.0.2")}},
+		{Addresses: []netip.Addr{c}},
+	}}
+	got := s.Named(map[netip.Addr]string{a: "rg-prod/term01"})
+	if len(got) != 2 || got[a] != "rg-prod/term01" || got[b] != "term01" {
+		t.Errorf("%v", got)
+	}
+	if empty := (&netcase.Site{}).Named(nil); len(empty) != 0 {
+		t.Errorf("of nobody: %v", empty)
+	}
+}

@@ -1,6 +1,7 @@
 package netcase
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -175,6 +176,24 @@ func (s *Site) Criticality(e Endpoint) (level int, stated bool) {
 func (s *Site) Tagged(e Endpoint, tag string) bool {
 	a, ok := s.AssetOf(e)
 	return ok && slices.ContainsFunc(a.Tags, func(t string) bool { return strings.EqualFold(t, tag) })
+}
+
+// Named are the names of machines by address: those that telemetry gives, and for
+// addresses that it does not name, those that the owner gives. With them a record that
+// knows a machine by name meets one that knows its address.
+//
+// Owner: the map is read, not changed.
+func (s *Site) Named(names map[netip.Addr]string) map[netip.Addr]string {
+	out := make(map[netip.Addr]string, len(names)+len(s.Assets))
+	for _, a := range s.Assets {
+		for _, addr := range a.Addresses {
+			if a.Name != "" {
+				out[addr.Unmap()] = a.Name
+			}
+		}
+	}
+	maps.Copy(out, names)
+	return out
 }
 
 // DirectionOf says who began a flow, relative to the site. Where the site is

@@ -14,10 +14,10 @@ import (
 // second time. What it keeps does not depend on the order of reading.
 type Collector struct {
 	wants  []Want
-	byPeer map[netcase.Endpoint][]wish // wishes that name their peers
-	byHost map[netcase.Endpoint][]wish // of the others, those that name their hosts
-	other  []wish                      // those that name neither
-	events []int                       // wishes for events that are no flows
+	byPeer endIndex // wishes that name their peers
+	byHost endIndex // of the others, those that name their hosts
+	other  []wish   // those that name neither
+	events []int    // wishes for events that are no flows
 	starts map[Pair][]Start
 	cut    map[Pair]int64
 	notes  []string
@@ -37,8 +37,7 @@ const busiestOnly = "exact times were kept for the 2,000 busiest pairs only"
 // NewCollector prepares for the wishes.
 func NewCollector(wants []Want) *Collector {
 	c := &Collector{
-		wants: wants, byPeer: map[netcase.Endpoint][]wish{}, byHost: map[netcase.Endpoint][]wish{}, starts: map[Pair][]Start{},
-		cut: map[Pair]int64{}, kept: map[string]*sample{},
+		wants: wants, byPeer: newEndIndex(), byHost: newEndIndex(), starts: map[Pair][]Start{}, cut: map[Pair]int64{}, kept: map[string]*sample{},
 	}
 	for i := range wants {
 		s := &wants[i].Selection
@@ -52,9 +51,9 @@ func NewCollector(wants []Want) *Collector {
 		w := wishOf(i, s)
 		switch {
 		case len(s.Peers) > 0 && len(s.Prefixes) == 0:
-			index(c.byPeer, s.Peers, w)
+			c.byPeer.add(s.Peers, w)
 		case len(s.Peers) == 0 && len(s.Prefixes) == 0 && len(s.Hosts) > 0:
-			index(c.byHost, s.Hosts, w)
+			c.byHost.add(s.Hosts, w)
 		default:
 			w.ends = s
 			c.other = append(c.other, w)
@@ -63,14 +62,78 @@ func NewCollector(wants []Want) *Collector {
 	return c
 }
 
-// index notes a wish under each of some ends, once even if an end is named twice.
-func index(by map[netcase.Endpoint][]wish, ends []netcase.Endpoint, w wish) {
-	for _, e := range ends {
-		if list := by[e]; len(list) == 0 || list[len(list)-1].want != w.want {
-			by[e] = append(list, w)
+// StartWishes is the wishes for starts, to be put to rows instead of flows.
+type StartWishes struct{ *Collector }
+
+// NewStartWishes is the wishes for starts among some wishes; nil: there are none.
+func NewStartWishes(wants []Want) *StartWishes {
+	var own []Want
+	for i := range wants {
+		if wants[i].Starts && wants[i].Of == Flows {
+			own = append(own, Want{Selection: wants[i].Selection, Starts: true})
 		}
 	}
+	if len(own) == 0 {
+		return nil
+	}
+	return &StartWishes{NewCollector(own)}
 }
+
+// Asked tells whether any row of a peer may be wished for.
+func (s *StartWishes) Asked(peer netcase.Endpoint) bool {
+	return len(s.other) > 0 || !s.byHost.empty() || len(s.byPeer.of(&peer)) > 0
+}
+
+// Holds tells whether a flow of the row may be wished for.
+func (s *StartWishes) Holds(r *Row) bool {
+	active := netcase.Span{Start: r.First, End: r.Last + 1}
+	for _, list := range [3][]wish{s.byPeer.of(&r.Peer), s.byHost.of(&r.Host), s.other} {
+		for i := range list {
+			w := &list[i]
+			if (!w.span.End.Known() || w.span.Overlaps(active)) && w.matches(&r.Key, max(r.First, w.span.Start)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// endIndex finds wishes by an end that they name. Most ends are IPv4 addresses.
+type endIndex struct {
+	v4     map[[4]byte][]wish
+	others map[netcase.Endpoint][]wish
+}
+
+func newEndIndex() endIndex {
+	return endIndex{v4: map[[4]byte][]wish{}, others: map[netcase.Endpoint][]wish{}}
+}
+
+func (x *endIndex) of(e *netcase.Endpoint) []wish {
+	switch {
+	case e.Addr.Is4():
+		return x.v4[e.Addr.As4()]
+	case len(x.others) == 0:
+		return nil
+	}
+	return x.others[*e]
+}
+
+// add notes a wish under each of some ends, once even if an end is named twice.
+func (x *endIndex) add(ends []netcase.Endpoint, w wish) {
+	for i := range ends {
+		e := &ends[i]
+		if list := x.of(e); len(list) > 0 && list[len(list)-1].want == w.want {
+			continue
+		}
+		if e.Addr.Is4() && e.Name == "" {
+			x.v4[e.Addr.As4()] = append(x.v4[e.Addr.As4()], w)
+			continue
+		}
+		x.others[*e] = append(x.others[*e], w)
+	}
+}
+
+func (x *endIndex) empty() bool { return len(x.v4)+len(x.others) == 0 }
 
 // wish is a wish made ready: what the index over peers or hosts has answered already
 // is not asked again.
@@ -117,13 +180,13 @@ func (w *wish) matches(k *Key, at netcase.Time) bool {
 
 // Wanted tells whether any wish may match the ends of a flow; a cheap test before Add.
 func (c *Collector) Wanted(peer, host netcase.Endpoint) bool {
-	return len(c.other) > 0 || len(c.byPeer[peer]) > 0 || len(c.byHost[host]) > 0
+	return len(c.other) > 0 || len(c.byPeer.of(&peer)) > 0 || len(c.byHost.of(&host)) > 0
 }
 
 // Add offers one flow.
 func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 	started := false
-	for _, list := range [3][]wish{c.byPeer[k.Peer], c.byHost[k.Host], c.other} {
+	for _, list := range [3][]wish{c.byPeer.of(&k.Peer), c.byHost.of(&k.Host), c.other} {
 		for i := range list {
 			if !list[i].matches(k, f.Start) {
 				continue

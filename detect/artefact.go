@@ -162,7 +162,7 @@ func tallies(in *Input) (enough, busiest []*tally) {
 			}
 		}
 	}
-	for r := range in.Rows(0) {
+	for r := range in.EachRow(0) {
 		if !span.Contains(netcase.Time(r.Hour) * netcase.Hour) {
 			continue
 		}
@@ -170,7 +170,7 @@ func tallies(in *Input) (enough, busiest []*tally) {
 			end()
 			now = &tally{peer: r.Peer, tuples: map[tuple]int64{}}
 		}
-		now.add(&r)
+		now.add(r)
 	}
 	end()
 	return mostRecords(enough, keptPeers), mostRecords(busiest, shownPeers)

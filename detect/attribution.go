@@ -173,14 +173,6 @@ type breakdown struct {
 	expected float64
 }
 
-// attribute reads the rows of the direction once for the elements, and once more
-// for the cells and the bins of the contributors.
-func attribute(in *Input, s *seriesSet, r *rise) *attribution {
-	b := newBreakdown(in, s, r)
-	b.secondReading()
-	return b.out
-}
-
 // newBreakdown is the breakdown after the first reading.
 func newBreakdown(in *Input, s *seriesSet, r *rise) *breakdown {
 	b := &breakdown{
@@ -207,6 +199,7 @@ func newBreakdown(in *Input, s *seriesSet, r *rise) *breakdown {
 		b.out.rankings = append(b.out.rankings, rest(b, bySystem, b.systems, systemName))
 	}
 	b.finish()
+	b.hosts, b.ports, b.reaches, b.sensors, b.systems = nil, nil, nil, nil, nil // ranked: what is left of them stays
 	return b
 }
 
@@ -266,9 +259,9 @@ func (b *breakdown) eachRow(visit func(row *cube.Row, bin int)) {
 	if k < 0 {
 		return
 	}
-	for row := range b.in.Rows(k) {
-		if i, ok := b.g.bin(netcase.Time(row.Hour) * netcase.Hour); ok && b.r.line.holds(&row) {
-			visit(&row, i)
+	for row := range b.in.EachRow(k) {
+		if i, ok := b.g.bin(netcase.Time(row.Hour) * netcase.Hour); ok && b.r.line.holds(row) {
+			visit(row, i)
 		}
 	}
 }

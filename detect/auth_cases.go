@@ -110,12 +110,15 @@ func (r *authReader) bySource() []*authCase {
 func (c *authCase) take(k *authTrack, v *authView) {
 	c.hosts = append(c.hosts, k.hosts...)
 	c.hostCount++
-	for _, a := range slices.Sorted(maps.Keys(v.accounts.of)) {
+	for _, a := range v.names() {
 		if !slices.Contains(c.accounts, a) {
 			if c.named++; len(c.accounts) < listedAccounts {
 				c.accounts = append(c.accounts, a)
 			}
 		}
+	}
+	if v.accounts != nil && v.accounts.forgot > 0 || v.only == several && v.accounts == nil {
+		c.limits = append(c.limits, "there were more accounts than are kept: their number is a lower bound")
 	}
 	c.fails, c.absent, c.locked, c.logins = c.fails+v.fails, c.absent+v.absent, c.locked+v.locked, c.logins+v.logins
 	c.span = c.span.Join(v.span)
@@ -139,7 +142,7 @@ func (r *authReader) classify(p authPair, k *authTrack, v *authView) (netcase.Pa
 		return ok
 	})
 	switch {
-	case r.inside(p.peer) && v.only != "\x00" && (v.full > 0 || v.pressed > 0) && v.pace(c) > 0:
+	case r.inside(p.peer) && v.only != several && (v.full > 0 || v.pressed > 0) && v.pace(c) > 0:
 		return netcase.PatternStale, ""
 	case v.fails >= int64(c.EnumerationFails) && float64(v.absent) >= c.EnumerationShare*float64(v.fails) && (v.full > 0 || v.recent.within(c.EnumerationFails, v.levels.last, netcase.Day)):
 		return netcase.PatternEnumeration, ""

@@ -61,7 +61,7 @@ func sessionRuns(in *Input, told []*authCase) *sessionRunSet {
 		}
 		clear(open)
 	}
-	for r := range unicast(in.Rows(0)) {
+	for r := range eachUnicast(in.EachRow(0)) {
 		if r.Peer != peer {
 			flush()
 			peer = r.Peer
@@ -78,7 +78,7 @@ func sessionRuns(in *Input, told []*authCase) *sessionRunSet {
 			b = &runBuilder{pair: k}
 			open[k] = b
 		}
-		b.add(&r)
+		b.add(r)
 	}
 	flush()
 	slices.SortFunc(out.runs, compareRuns)

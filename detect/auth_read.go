@@ -21,7 +21,6 @@ type authReader struct {
 	locks    remembered[string, *lockState]
 	window   *lastHour
 	held     int // accounts over all tracks
-	dropped  int64
 	lost     authLost
 	after    map[string]*authCase
 	typos    authTypos
@@ -305,14 +304,12 @@ func (r *authReader) fail(l *netcase.Login, lent bool) {
 			v.locked += n
 			v.pressed = cmp.Or(v.pressed, pressed)
 		}
-		r.onlyOf(v, account)
+		r.held += v.meet(r.config, account)
 		return
 	}
 	wrong := l.Outcome == netcase.LoginWrongPassword || l.Outcome == netcase.LoginFailed
 	full := v.levels.add(r.config, l.Time, n)
-	r.remember(v, account, l, n)
-	v.recent.add(l.Time, n, wrong)
-	r.onlyOf(v, account)
+	r.remember(v, account, l.Time, n, l.Outcome == netcase.LoginWrongPassword)
 	if inSpan {
 		v.fails += n
 		v.absent += n * int64(b2i(l.Outcome == netcase.LoginNoAccount))
@@ -329,29 +326,15 @@ func (r *authReader) fail(l *netcase.Login, lent bool) {
 	}
 }
 
-// onlyOf notes whether a source fails with one account only.
-func (r *authReader) onlyOf(v *authView, account string) {
-	switch v.only {
-	case "":
-		v.only = account
-	case account:
-	default:
-		v.only, v.beats = "\x00", nil
-	}
-}
-
 // remember keeps when an account failed from a source.
-func (r *authReader) remember(v *authView, account string, l *netcase.Login, n int64) {
-	a, ok := v.accounts.get(account)
-	if !ok {
-		before := len(v.accounts.of)
-		a = newLately(r.config.AccountFails)
-		v.accounts.set(account, a)
-		if r.held += len(v.accounts.of) - before; r.held > mostAuthAccounts {
-			r.thin()
-		}
+func (r *authReader) remember(v *authView, account string, t netcase.Time, n int64, wrong bool) {
+	if r.held += v.meet(r.config, account); r.held > mostAuthAccounts {
+		r.thin()
 	}
-	a.add(l.Time, n, l.Outcome == netcase.LoginWrongPassword)
+	if a := v.of(account); a != nil && a != v.recent {
+		a.add(t, n, wrong)
+	}
+	v.recent.add(t, n, wrong)
 }
 
 // thin forgets the accounts of those tracks that have been silent longest.
@@ -366,10 +349,12 @@ func (r *authReader) thin() {
 	r.held = 0
 	for i := len(oldest) - 1; i >= 0; i-- {
 		for _, v := range r.tracks.of[oldest[i]].views {
+			if v.accounts == nil {
+				continue
+			}
 			if r.held += len(v.accounts.of); r.held > mostAuthAccounts/2 {
 				r.held -= len(v.accounts.of)
-				r.dropped += int64(len(v.accounts.of))
-				v.accounts.of = nil
+				v.accounts = nil
 			}
 		}
 	}
@@ -441,7 +426,7 @@ func (r *authReader) before(l *netcase.Login, p authPair, account string) (grade
 			break
 		}
 		for _, v := range k.views {
-			a := v.accounts.of[account]
+			a := v.of(account)
 			if a.within(c.AccountFails, l.Time, long) || a.within(1, l.Time, long) && v.recent.within(c.SourceFails, l.Time, long) {
 				grade, fails, full = "A", max(fails, v.recent.n), full || v.full > 0
 			}
@@ -527,9 +512,9 @@ func (r *authReader) settleIn(l *netcase.Login, p authPair, k *authTrack, accoun
 	var fails int64
 	if k != nil {
 		for _, v := range k.views {
-			if a := v.accounts.of[account]; a.within(1, l.Time, netcase.Hour) {
+			if a := v.of(account); a.within(1, l.Time, netcase.Hour) {
 				fails = max(fails, a.n)
-				v.accounts.of[account] = newLately(r.config.AccountFails)
+				v.forgive(account)
 			}
 		}
 	}
@@ -570,7 +555,7 @@ func (r *authReader) blocked(l *netcase.Login, lent bool) {
 	if says(maybePassword) {
 		if k, ok := r.tracks.get(p); ok {
 			known = slices.ContainsFunc(k.views, func(v *authView) bool {
-				a := v.accounts.of[account]
+				a := v.of(account)
 				return a != nil && a.wrong >= int64(manyWrongFirst)
 			})
 		}

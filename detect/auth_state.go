@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -9,13 +10,13 @@ import (
 
 // Bounds on what is kept of login logs. Beyond them the smallest is forgotten first.
 const (
-	mostAuthTracks     = 1 << 16 // pairs of source and host
-	mostAuthAccounts   = 1 << 17 // accounts of one source on one host, over all pairs
+	mostAuthTracks     = 1 << 15 // pairs of source and host
+	mostAuthAccounts   = 1 << 16 // accounts of one source on one host, over all pairs
 	mostTrackAccounts  = 1 << 10 // accounts of one source on one host
-	mostAuthTargets    = 1 << 16 // accounts, over all sources
+	mostAuthTargets    = 1 << 15 // accounts, over all sources
 	mostAuthKnown      = 1 << 17 // accounts and the networks that they come from
 	mostAuthHosts      = 1 << 14
-	mostAuthWindow     = 1 << 17 // failures of the last hour
+	mostAuthWindow     = 1 << 16 // failures of the last hour
 	mostTargetNetworks = 256     // networks of the sources of one account
 	mostViews          = 4       // sensors that tell of one source and host
 	mostBeats          = 64      // times kept to measure a pace
@@ -50,23 +51,23 @@ func (l *levels) add(c *AuthConfig, t netcase.Time, n int64) int {
 	return full
 }
 
+// mostLately is how many failures are told apart by their times.
+const mostLately = 10
+
 // lately keeps the times of the last failures.
 type lately struct {
-	at    []netcase.Time // a ring
+	at    [mostLately]netcase.Time // a ring of size
+	size  int
 	next  int
 	n     int64
 	wrong int64 // of them with a wrong password for an account that exists
 }
 
-func newLately(size int) *lately { return &lately{at: make([]netcase.Time, 0, size)} }
+func newLately(size int) *lately { return &lately{size: min(max(size, 1), mostLately)} }
 
 func (l *lately) add(t netcase.Time, n int64, wrong bool) {
-	for range min(n, int64(cap(l.at))) {
-		if len(l.at) < cap(l.at) {
-			l.at = append(l.at, t)
-		} else {
-			l.at[l.next%cap(l.at)] = t
-		}
+	for range min(n, int64(l.size)) {
+		l.at[l.next%l.size] = t
 		l.next++
 	}
 	l.n += n
@@ -75,10 +76,13 @@ func (l *lately) add(t netcase.Time, n int64, wrong bool) {
 	}
 }
 
+// known is how many times are kept.
+func (l *lately) known() int { return min(l.next, l.size) }
+
 // drop forgets the last k failures: they were typing errors.
 func (l *lately) drop(k int) {
-	for j := range min(k, len(l.at)) {
-		l.at[(l.next-1-j)%cap(l.at)] = longAgo
+	for j := range min(k, l.known()) {
+		l.at[(l.next-1-j)%l.size] = longAgo
 	}
 }
 
@@ -90,15 +94,15 @@ func (l *lately) latest() netcase.Time {
 	if l.next == 0 {
 		return 0
 	}
-	return l.at[(l.next-1)%cap(l.at)]
+	return l.at[(l.next-1)%l.size]
 }
 
 // within tells whether the k-th last failure lies at most so long before t.
 func (l *lately) within(k int, t, long netcase.Time) bool {
-	if l == nil || k > len(l.at) || k < 1 {
+	if l == nil || k > l.known() || k < 1 {
 		return false
 	}
-	at := l.at[(l.next-k)%cap(l.at)]
+	at := l.at[(l.next-k)%l.size]
 	return at <= t && t-at <= long
 }
 
@@ -131,10 +135,10 @@ type authView struct {
 	full     int    // the first bucket that overflowed in the investigated span, counted from 1
 	pressed  int    // the same, of attempts
 	recent   *lately
-	accounts remembered[string, *lately]
-	fails    int64 // in the span, as are the next five
-	absent   int64 // for accounts that do not exist
-	locked   int64 // refused because the account was locked
+	accounts *remembered[string, *lately] // once there is a second
+	fails    int64                        // in the span, as are the next five
+	absent   int64                        // for accounts that do not exist
+	locked   int64                        // refused because the account was locked
 	logins   int64
 	lent     int64 // whose address is that of a Remote Desktop connection just before
 	span     netcase.Span
@@ -143,14 +147,14 @@ type authView struct {
 	who      string       // its account
 	session  string
 	service  string         // the first that was named
-	only     string         // the one account that failed; "\x00": several
+	only     string         // the one account that failed, or several
 	beats    []netcase.Time // of a source of ours, when failures began
 }
 
 // weight is by what a track is kept, and how recent it is.
 func (k *authTrack) weight() (n int64, last netcase.Time) {
 	for _, v := range k.views {
-		n = max(n, v.fails+v.locked, int64(len(v.recent.at)))
+		n = max(n, v.fails+v.locked, int64(v.recent.known()))
 		last = max(last, v.levels.last, v.attempts.last)
 	}
 	return n, last
@@ -166,12 +170,69 @@ func (k *authTrack) view(sensor string, c *AuthConfig) *authView {
 	if len(k.views) == mostViews {
 		return k.views[mostViews-1]
 	}
-	v := &authView{sensor: sensor, recent: newLately(c.SourceFails), accounts: remembered[string, *lately]{
-		most: mostTrackAccounts, compare: strings.Compare,
-		weigh: func(_ string, l *lately) (int64, netcase.Time) { return 0, l.latest() },
-	}}
+	v := &authView{sensor: sensor, recent: newLately(c.SourceFails)}
 	k.views = append(k.views, v)
 	return v
+}
+
+// several marks a view of more than one account.
+const several = "\x00"
+
+// of is the failures of an account; nil: there were none.
+func (v *authView) of(account string) *lately {
+	if v.accounts == nil {
+		if v.only == account {
+			return v.recent
+		}
+		return nil
+	}
+	return v.accounts.of[account]
+}
+
+// names is the accounts that failed.
+func (v *authView) names() []string {
+	switch {
+	case v.accounts != nil:
+		return slices.Sorted(maps.Keys(v.accounts.of))
+	case v.only != "" && v.only != several:
+		return []string{v.only}
+	}
+	return nil
+}
+
+// meet notes an account that failed, and answers with how many more are kept.
+func (v *authView) meet(c *AuthConfig, account string) (more int) {
+	switch v.only {
+	case "":
+		v.only = account
+		return 0
+	case account:
+		return 0
+	case several:
+	default:
+		first := *v.recent
+		v.accounts = &remembered[string, *lately]{most: mostTrackAccounts, compare: strings.Compare,
+			weigh: func(_ string, l *lately) (int64, netcase.Time) { return 0, l.latest() }}
+		v.accounts.set(v.only, &first)
+		v.only, v.beats = several, nil
+		more = 1
+	}
+	if v.accounts == nil {
+		return 0 // they were forgotten
+	}
+	if _, ok := v.accounts.get(account); !ok {
+		before := len(v.accounts.of)
+		v.accounts.set(account, newLately(c.AccountFails))
+		more += len(v.accounts.of) - before
+	}
+	return more
+}
+
+// forgive forgets the failures of an account.
+func (v *authView) forgive(account string) {
+	if l := v.of(account); l != nil {
+		*l = lately{size: l.size}
+	}
 }
 
 // best is the view of the sensor that tells of most failures, then of most logins.
@@ -255,7 +316,9 @@ type targetView struct {
 	family   string
 	recent   *lately
 	levels   levels
-	networks map[string]int64 // failures by network, at most mostTargetNetworks
+	one      string           // the one network, while there is one
+	networks map[string]int64 // failures by network once there are more, at most mostTargetNetworks
+	total    int64            // failures that have not leaked
 	other    int64            // of networks beyond
 	spans    netcase.Span     // in the span, while it was under way
 	full     int
@@ -263,9 +326,17 @@ type targetView struct {
 
 func (g *authTarget) weight() (n int64, last netcase.Time) {
 	for _, v := range g.families {
-		n, last = max(n, int64(len(v.networks))), max(last, v.recent.latest())
+		n, last = max(n, int64(v.spreadOver())), max(last, v.recent.latest())
 	}
 	return n, last
+}
+
+// spreadOver is over how many networks the failures are spread.
+func (v *targetView) spreadOver() int {
+	if v.networks != nil {
+		return len(v.networks)
+	}
+	return b2i(v.one != "")
 }
 
 func (g *authTarget) view(family string, c *AuthConfig) *targetView {
@@ -285,22 +356,21 @@ func (g *authTarget) view(family string, c *AuthConfig) *targetView {
 // spread counts failures from a network against the target.
 func (v *targetView) spread(c *AuthConfig, t netcase.Time, network string, n int64, inSpan bool) {
 	if v.levels.leak(c, t); v.levels.at[len(v.levels.at)-1] <= 0 {
-		v.networks, v.other = nil, 0 // all that was has leaked
-	}
-	if v.networks == nil {
-		v.networks = map[string]int64{}
+		v.one, v.networks, v.total = "", nil, 0 // all that was has leaked
 	}
 	full := v.levels.add(c, t, n)
-	if _, ok := v.networks[network]; ok || len(v.networks) < mostTargetNetworks {
-		v.networks[network] += n
-	} else {
-		v.other += n
+	switch {
+	case v.networks != nil:
+		if _, ok := v.networks[network]; ok || len(v.networks) < mostTargetNetworks {
+			v.networks[network] += n
+		}
+	case v.one == "":
+		v.one = network
+	case v.one != network:
+		v.networks = map[string]int64{v.one: v.total, network: n}
 	}
-	total := v.other
-	for _, k := range v.networks {
-		total += k
-	}
-	if full > 0 && len(v.networks) >= c.DistributedNetworks && float64(total) <= c.DistributedTries*float64(len(v.networks)) && inSpan {
+	v.total += n
+	if full > 0 && v.spreadOver() >= c.DistributedNetworks && float64(v.total) <= c.DistributedTries*float64(v.spreadOver()) && inSpan {
 		v.full = max(v.full, full)
 		v.spans = v.spans.Extend(t)
 	}
@@ -309,13 +379,17 @@ func (v *targetView) spread(c *AuthConfig, t netcase.Time, network string, n int
 // cleared takes back what a network contributed: the account came in from there, or the
 // source is told by itself.
 func (v *targetView) cleared(network string) {
-	n := float64(v.networks[network])
+	n := v.networks[network]
+	if v.networks == nil && v.one == network {
+		n, v.one = v.total, ""
+	}
 	if n == 0 {
 		return
 	}
 	delete(v.networks, network)
+	v.total -= n
 	for i := range v.levels.at {
-		v.levels.at[i] = max(0, v.levels.at[i]-n)
+		v.levels.at[i] = max(0, v.levels.at[i]-float64(n))
 	}
 }
 

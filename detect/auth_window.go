@@ -17,10 +17,11 @@ type tried struct {
 // hourOf is the last hour of one source, of one network, or of all sources together, as
 // one sensor or kind of sensors tells it.
 type hourOf struct {
-	key      hourKey
-	accounts map[string]*tried
-	total    int
-	few      int // accounts with at most the failures that a spray leaves each
+	key   hourKey
+	first tried             // the one account, while there is one
+	more  map[string]*tried // all of them once there are more
+	total int
+	few   int // accounts with at most the failures that a spray leaves each
 }
 
 type hourKey struct {
@@ -32,23 +33,44 @@ type hourKey struct {
 func (h *hourOf) turn(a *tried, by, few int) {
 	h.few += b2i(a.n+by > 0 && a.n+by <= few) - b2i(a.n > 0 && a.n <= few)
 	h.total += by
-	if a.n += by; a.n == 0 && h.accounts[a.name] == a {
-		delete(h.accounts, a.name)
+	if a.n += by; a.n == 0 && h.more[a.name] == a {
+		delete(h.more, a.name)
 	}
 }
 
+// account is the failures of one account, which are none yet where it is new.
 func (h *hourOf) account(name string) *tried {
-	a := h.accounts[name]
+	if h.more == nil {
+		if h.total == 0 && h.first.n == 0 && !h.first.cleared {
+			h.first.name = name
+		}
+		if h.first.name == name && !h.first.cleared {
+			return &h.first
+		}
+		h.more = map[string]*tried{}
+		if h.first.n > 0 {
+			h.more[h.first.name] = &h.first
+		}
+	}
+	a := h.more[name]
 	if a == nil {
 		a = &tried{name: name}
-		h.accounts[name] = a
+		h.more[name] = a
 	}
 	return a
 }
 
+// distinct is how many accounts failed.
+func (h *hourOf) distinct() int {
+	if h.more == nil {
+		return b2i(h.first.n > 0)
+	}
+	return len(h.more)
+}
+
 // sprays tells whether few tries were spread over many accounts.
 func (h *hourOf) sprays(c *AuthConfig) bool {
-	distinct := len(h.accounts)
+	distinct := h.distinct()
 	return distinct >= c.SprayAccounts && 2*h.few > distinct && float64(distinct) >= c.SprayShare*float64(h.total)
 }
 
@@ -78,7 +100,7 @@ func newLastHour(c *AuthConfig) *lastHour {
 func (w *lastHour) part(k hourKey) *hourOf {
 	h := w.of[k]
 	if h == nil {
-		h = &hourOf{key: k, accounts: map[string]*tried{}}
+		h = &hourOf{key: k}
 		w.of[k] = h
 	}
 	return h
@@ -96,7 +118,7 @@ func (w *lastHour) advance(t netcase.Time) {
 			if !e.names[i].cleared {
 				h.turn(e.names[i], -1, w.few(h))
 			}
-			if len(h.accounts) == 0 && w.of[h.key] == h {
+			if h.distinct() == 0 && w.of[h.key] == h {
 				delete(w.of, h.key)
 			}
 		}
@@ -157,7 +179,11 @@ func (w *lastHour) cleared(account, sensor string) {
 	if h == nil {
 		return
 	}
-	if a := h.accounts[account]; a != nil {
+	a := h.more[account]
+	if h.more == nil && h.first.name == account {
+		a = &h.first
+	}
+	if a != nil && a.n > 0 {
 		h.turn(a, -a.n, w.config.SpreadTries)
 		a.cleared = true
 	}

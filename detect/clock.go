@@ -115,7 +115,7 @@ func sharedPairs(in *Input) []sharedPair {
 		}
 		clear(open)
 	}
-	for r := range unicast(in.Rows(0)) {
+	for r := range eachUnicast(in.EachRow(0)) {
 		if r.Peer != peer {
 			settle()
 			peer = r.Peer

@@ -34,7 +34,7 @@ const maxContacts = 1 << 20
 
 // contacts groups rows, which come sorted by source, into sources. A source is good until
 // the next one is asked for: its memory is used again, since a flood has millions.
-func contacts(rows iter.Seq[cube.Row], kind cube.Kind) iter.Seq[*source] {
+func contacts(rows iter.Seq[*cube.Row], kind cube.Kind) iter.Seq[*source] {
 	return func(yield func(*source) bool) {
 		var open, spare []*source
 		flush := func() bool {
@@ -63,7 +63,7 @@ func contacts(rows iter.Seq[cube.Row], kind cube.Kind) iter.Seq[*source] {
 			s.begin(from, d)
 			return s
 		}
-		for r := range unicast(rows) {
+		for r := range eachUnicast(rows) {
 			from, to := r.Peer, r.Host
 			if kind == cube.Hosts {
 				from, to = to, from
@@ -76,7 +76,7 @@ func contacts(rows iter.Seq[cube.Row], kind cube.Kind) iter.Seq[*source] {
 				i = len(open)
 				open = append(open, begin(from, r.Direction))
 			}
-			open[i].add(&r, to)
+			open[i].add(r, to)
 		}
 		flush()
 	}
@@ -119,6 +119,17 @@ func (s *source) add(r *cube.Row, target netcase.Endpoint) {
 // cannot be told from a host without its mask.
 func toMany(e netcase.Endpoint) bool {
 	return e.Addr.IsMulticast() || e.Addr == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
+
+// eachUnicast is unicast without copies: a row is valid until the next one.
+func eachUnicast(rows iter.Seq[*cube.Row]) iter.Seq[*cube.Row] {
+	return func(yield func(*cube.Row) bool) {
+		for r := range rows {
+			if !toMany(r.Peer) && !toMany(r.Host) && !yield(r) {
+				return
+			}
+		}
+	}
 }
 
 // unicast leaves out the rows of which an end stands for many.

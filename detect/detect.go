@@ -285,7 +285,7 @@ func sideBySide(ctx context.Context, answerer cube.Answerer, n int, work func(i 
 func newInput(ctx context.Context, req Request, coverage *netcase.Coverage) *Input {
 	in := &Input{
 		Config: req.Config, Site: req.Site, Span: req.Span, Intel: req.Intel, Coverage: coverage,
-		Names: req.Answerer.Names(), answerer: req.Answerer, ctx: ctx,
+		Names: req.Site.Named(req.Answerer.Names()), answerer: req.Answerer, ctx: ctx,
 	}
 	for i := range coverage.Inputs {
 		in.History = in.History.Join(coverage.Inputs[i].Span)

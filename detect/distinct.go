@@ -16,7 +16,7 @@ func (s *seriesSet) readSources(in *Input) {
 	l := &line{direction: netcase.Inbound, by: cube.ByTotal, distinct: true, x: make([]float64, s.g.bins())}
 	var peer netcase.Endpoint
 	last := -1
-	for r := range in.Rows(k) {
+	for r := range in.EachRow(k) {
 		if r.Peer != peer {
 			peer, last = r.Peer, -1
 		}

@@ -90,8 +90,8 @@ func loads(in *Input, question int, dir netcase.Direction, visit func(service, i
 		return r.Host, r.Peer
 	}
 	hour := hourOfLoads{loads: map[portKey]*load{}}
-	for r := range unicast(in.Rows(question)) {
-		to, from := target(&r)
+	for r := range eachUnicast(in.EachRow(question)) {
+		to, from := target(r)
 		if dir == netcase.Inbound && welcome(in.Site, from) {
 			continue
 		}
@@ -99,7 +99,7 @@ func loads(in *Input, question int, dir netcase.Direction, visit func(service, i
 			hour.end(dir, visit)
 			hour.host, hour.hour, hour.any = to, r.Hour, true
 		}
-		hour.add(&r, from)
+		hour.add(r, from)
 	}
 	hour.end(dir, visit)
 }

@@ -84,8 +84,8 @@ func (d *door) selection() netcase.Selection {
 // most flows first.
 func openDoors(in *Input) []*door {
 	doors := map[doorKey]*door{}
-	for r := range unicast(in.Rows(0)) {
-		if !opens(in, &r) {
+	for r := range eachUnicast(in.EachRow(0)) {
+		if !opens(in, r) {
 			continue
 		}
 		k := doorKey{r.Host, portKey{r.Port, r.Proto}}
@@ -127,9 +127,9 @@ func knockers(in *Input, doors []*door) {
 		clear(open)
 	}
 	var peer netcase.Endpoint
-	for r := range unicast(in.Rows(0)) {
+	for r := range eachUnicast(in.EachRow(0)) {
 		d := wanted[doorKey{r.Host, portKey{r.Port, r.Proto}}]
-		if d == nil || !opens(in, &r) {
+		if d == nil || !opens(in, r) {
 			continue
 		}
 		if r.Peer != peer {
@@ -139,7 +139,7 @@ func knockers(in *Input, doors []*door) {
 		if open[d] == nil {
 			open[d] = newProfiler(r.Peer, netcase.Inbound)
 		}
-		open[d].add(&r, r.Host)
+		open[d].add(r, r.Host)
 	}
 	flush()
 	for _, d := range doors {

@@ -207,7 +207,7 @@ func comparePorts(a, b netcase.PortCount) int {
 // byPeer groups rows, which come sorted by peer, into one profiler for each peer
 // and direction. The rows of a peer are streamed into it, never collected; peers that
 // are not wanted are passed over.
-func byPeer(rows iter.Seq[cube.Row], wanted func(netcase.Endpoint) bool) iter.Seq[*profiler] {
+func byPeer(rows iter.Seq[*cube.Row], wanted func(netcase.Endpoint) bool) iter.Seq[*profiler] {
 	return func(yield func(*profiler) bool) {
 		var open []*profiler // of the current peer, one a direction
 		flush := func() bool {
@@ -237,7 +237,7 @@ func byPeer(rows iter.Seq[cube.Row], wanted func(netcase.Endpoint) bool) iter.Se
 				i = len(open)
 				open = append(open, newProfiler(r.Peer, r.Direction))
 			}
-			open[i].add(&r, r.Host)
+			open[i].add(r, r.Host)
 		}
 		flush()
 	}

@@ -100,7 +100,7 @@ func scanGroups(in *Input) []*scanGroup {
 	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts, estate: estate}
 	found := newGrouping(walk)
 	together := newCrowd(in, outside, found.add)
-	for s := range contacts(in.Rows(0), cube.Peers) {
+	for s := range contacts(in.EachRow(0), cube.Peers) {
 		if s.profiler.p.Direction == netcase.Lateral {
 			if c, ok := s.classify(in, inside); ok {
 				found.add(c)
@@ -126,7 +126,7 @@ func scanGroups(in *Input) []*scanGroup {
 		found.addCluster(k)
 	}
 	found.overflow = together.overflow
-	for s := range contacts(in.Rows(1), cube.Hosts) {
+	for s := range contacts(in.EachRow(1), cube.Hosts) {
 		if c, ok := s.classify(in, inside); ok {
 			found.add(c)
 		}
@@ -146,7 +146,7 @@ func lookAround(in *Input) (estate int, walk *learned) {
 		}
 		known, answered = false, false
 	}
-	for r := range unicast(in.Rows(2)) {
+	for r := range eachUnicast(in.EachRow(2)) {
 		if !any || r.Host != host {
 			estate++
 		}
@@ -336,11 +336,15 @@ func classOf(counted map[portKey]bitset, t thresholds) string {
 // shortest is the first horizon in which the class already shows; the longest
 // where it only shows over the whole span.
 func (s *source) shortest(horizons []time.Duration, counted map[portKey]bitset, t thresholds, class string) time.Duration {
+	var w *windows
 	for _, h := range horizons {
 		if s.coarsest > h {
 			continue // rows of an hour cannot show what happened within five minutes
 		}
-		if slides(s.events, h, counted, t) {
+		if w == nil {
+			w = newWindows(s.events, counted)
+		}
+		if w.slides(h, t) {
 			return h
 		}
 	}
@@ -348,78 +352,6 @@ func (s *source) shortest(horizons []time.Duration, counted map[portKey]bitset, 
 		return 0
 	}
 	return horizons[len(horizons)-1]
-}
-
-// slides tells whether any class shows in a sliding window of length h.
-// Events come by time.
-func slides(events []contact, h time.Duration, counted map[portKey]bitset, t thresholds) bool {
-	width := netcase.Time(h.Milliseconds())
-	live := map[portKey]*windowPort{}
-	depth := map[int]int{}
-	start := 0
-	for _, e := range events {
-		if !counted[e.port].has(e.host) {
-			continue
-		}
-		for ; events[start].at <= e.at-width; start++ {
-			drop(live, depth, events[start], counted)
-		}
-		add(live, depth, e)
-		if shows(live, depth, e, t) {
-			return true
-		}
-	}
-	return false
-}
-
-// windowPort counts contacts with each host on one port inside the window.
-type windowPort struct{ hosts map[int]int }
-
-func add(live map[portKey]*windowPort, depth map[int]int, e contact) {
-	w := live[e.port]
-	if w == nil {
-		w = &windowPort{hosts: map[int]int{}}
-		live[e.port] = w
-	}
-	if w.hosts[e.host]++; w.hosts[e.host] == 1 {
-		depth[e.host]++
-	}
-}
-
-func drop(live map[portKey]*windowPort, depth map[int]int, e contact, counted map[portKey]bitset) {
-	if !counted[e.port].has(e.host) {
-		return
-	}
-	w := live[e.port]
-	if w.hosts[e.host]--; w.hosts[e.host] > 0 {
-		return
-	}
-	delete(w.hosts, e.host)
-	if depth[e.host]--; depth[e.host] == 0 {
-		delete(depth, e.host)
-	}
-	if len(w.hosts) == 0 {
-		delete(live, e.port)
-	}
-}
-
-func shows(live map[portKey]*windowPort, depth map[int]int, e contact, t thresholds) bool {
-	if len(live[e.port].hosts) >= t.hosts || depth[e.host] >= t.ports {
-		return true
-	}
-	if len(depth) >= t.hosts && len(live) <= fewPorts {
-		return true
-	}
-	if len(live) < 2 || len(live) > strobePorts || len(live[e.port].hosts) < t.strobe {
-		return false
-	}
-	n := 0
-	for _, w := range live {
-		if len(w.hosts) >= t.strobe {
-			n++
-		}
-	}
-	return n >= 2
 }
 
 // scanGroup is a set of scanners that did the same. One flood has a million of them:

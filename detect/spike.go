@@ -82,28 +82,40 @@ type rise struct {
 	why      string
 }
 
+// told is what Refine keeps for Find.
+type told struct {
+	set        *seriesSet
+	rises      []rise
+	breakdowns []*breakdown // of each rise, after the first reading
+}
+
 func refineSpike(in *Input) []cube.Want {
+	in.Memo = told{}
 	s := newSeriesSet(in)
 	if s == nil {
 		return nil
 	}
+	t := told{set: s, rises: s.rises(in)}
 	var wants []cube.Want
-	for _, r := range s.rises(in) {
+	for i := range t.rises {
+		r := &t.rises[i]
+		b := newBreakdown(in, s, r)
+		t.breakdowns = append(t.breakdowns, b)
 		sel := r.selection(s)
-		sel.Peers = newBreakdown(in, s, &r).out.peersToCite()
+		sel.Peers = b.out.peersToCite()
 		wants = append(wants, cube.Want{Tag: r.tag, Selection: sel, Records: spikeRecords})
 	}
+	in.Memo = t
 	return wants
 }
 
 func findSpikes(in *Input) []netcase.Finding {
-	s := newSeriesSet(in)
-	if s == nil {
-		return nil
-	}
 	var out []netcase.Finding
-	for _, r := range s.rises(in) {
-		out = append(out, r.finding(in, s))
+	t := in.Memo.(told)
+	for i := range t.rises {
+		t.breakdowns[i].secondReading()
+		out = append(out, t.rises[i].finding(in, t.set, t.breakdowns[i].out))
+		t.breakdowns[i] = nil
 	}
 	return out
 }

@@ -11,8 +11,7 @@ import (
 )
 
 // finding turns a rise into a finding with its evidence.
-func (r *rise) finding(in *Input, s *seriesSet) netcase.Finding {
-	a := attribute(in, s, r)
+func (r *rise) finding(in *Input, s *seriesSet, a *attribution) netcase.Finding {
 	unit := "flow"
 	if a.unknown && a.flows == a.records && a.flows > 0 {
 		unit = "record"

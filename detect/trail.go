@@ -29,7 +29,6 @@ type trailLogin struct {
 
 const (
 	trailLogins = 16          // on one host, the latest
-	trailFails  = 16          // of one source on one host that are told apart
 	afterWithin = netcase.Day // a change belongs to a login before it
 )
 
@@ -69,7 +68,7 @@ func (t *trail) see(l *netcase.Login) {
 		k := authPair{l.Peer.Key(), host}
 		f, ok := t.fails.get(k)
 		if !ok {
-			f = newLately(trailFails)
+			f = newLately(mostLately)
 			t.fails.set(k, f)
 		}
 		f.add(l.Time, max(l.Count, 1), false)
@@ -85,7 +84,7 @@ func (t *trail) see(l *netcase.Login) {
 	}
 	ref := netcase.LoginRef{At: l.Time, Host: l.Host.Key(), Account: l.Account, Peer: l.Peer.Key(), Outside: l.Peer.Addr.IsValid() && !t.in.Site.Owns(l.Peer.Addr) && !welcome(t.in.Site, l.Peer)}
 	if f, ok := t.fails.get(authPair{l.Peer.Key(), host}); ok {
-		for _, at := range f.at {
+		for _, at := range f.at[:f.known()] {
 			ref.Failures += int64(b2i(at <= l.Time && l.Time-at <= afterWithin))
 		}
 	}

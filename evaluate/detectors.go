@@ -62,11 +62,9 @@ func floods(told simulate.Told) bool {
 	return len(activities(told.Truth.Labels, simulate.ActFlood)) > 0
 }
 
-// patterns are what a labelled run of attempts may rightly be called. Guessing that is
-// spread over sources may be called a spray by many, and the other way round where an
-// account is tried once.
+// patterns are what a labelled run of attempts may rightly be called.
 var patterns = map[string][]netcase.Pattern{
-	simulate.ActGuess:     {netcase.PatternGuessing},
+	simulate.ActGuess:     {netcase.PatternGuessing, netcase.PatternDistributed},
 	simulate.ActSpray:     {netcase.PatternSpray},
 	simulate.ActEnumerate: {netcase.PatternEnumeration},
 	simulate.ActSuccess:   {netcase.PatternSuccess},
@@ -109,6 +107,7 @@ func measureLogins(o *outcome, c *netcase.Case, told simulate.Told) {
 func benignPattern(a *netcase.AuthFacts) bool {
 	return !slices.Contains([]netcase.Pattern{
 		netcase.PatternGuessing, netcase.PatternSpray, netcase.PatternEnumeration, netcase.PatternSuccess, netcase.PatternKnown,
+		netcase.PatternDistributed, netcase.PatternSession,
 	}, a.Pattern)
 }
 

@@ -21,6 +21,7 @@ import (
 	"netcase/detect"
 	"netcase/intel"
 	"netcase/intel/database"
+	"netcase/intel/service"
 	"netcase/judge"
 	"netcase/source"
 	"netcase/store"
@@ -50,6 +51,8 @@ type Config struct {
 	Mappings map[string]string // sha256 of the mapping files that Formats has, by the format's name: the case depends on them
 	Stdin    io.Reader
 	Progress func(store.Progress)
+	Asking   *service.Asking // the services that may be asked; nil: none
+	Warn     func(error)     // what went wrong on the way and is no part of the case; nil: nobody listens
 
 	Detect      detect.Config
 	Judge       judge.Config
@@ -89,10 +92,12 @@ func (c *Config) stage(what string) {
 // opened are inputs that were found.
 type opened struct {
 	founds []source.Found
-	found  source.Found // of telemetry: all together
-	files  []intel.File // of intelligence
-	db     *database.DB // of intelligence; nil: none is used
-	notes  []string     // what of the database is not used, and how old it is
+	found  source.Found   // of telemetry: all together
+	files  []intel.File   // of intelligence
+	db     *database.DB   // of intelligence; nil: none is used
+	notes  []string       // what of the database is not used, and how old it is
+	said   service.Result // what services answered, now or as --intel brings it
+	former service.Result // what the case that is written anew keeps of them
 }
 
 // Close removes what was made to read them.
@@ -158,7 +163,7 @@ func (c *Config) somethingToJudge(answers *store.Memory) error {
 	if c.Span.Start.Known() && c.Span.Start >= read.End || c.Span.End.Known() && c.Span.End <= read.Start {
 		return fmt.Errorf("no event lies in the investigated span: the inputs speak of %s", read)
 	}
-	if c.Focus != "" && !seen(answers, c.Focus) {
+	if c.Focus != "" && !seen(answers, c.Site.Named(answers.Names()), c.Focus) {
 		return fmt.Errorf("--focus %s: no flow has such an address, host name or port", c.Focus)
 	}
 	return nil
@@ -191,7 +196,15 @@ func openIntel(ctx context.Context, c Config) (*opened, error) {
 		}
 		o.db = db
 	}
+	c.readFormer(o)
 	for _, p := range c.Intel {
+		if service.IsKept(p.Path) {
+			if err := c.readKept(o, p.Path); err != nil {
+				o.Close()
+				return nil, err
+			}
+			continue
+		}
 		found, err := source.Find([]string{p.Path}, c.options())
 		if err != nil {
 			o.Close()
@@ -210,7 +223,7 @@ func openIntel(ctx context.Context, c Config) (*opened, error) {
 
 // load reads the lists, and of the database what bears on the traffic.
 func (o *opened) load(ctx context.Context, c *Config, w database.Window) (*intel.Set, error) {
-	cfg, files := c.IntelConfig, o.files
+	cfg, files := c.IntelConfig, slices.Concat(o.files, answerFiles(&o.said))
 	cfg.Own = append(slices.Clone(cfg.Own), c.Site.Own...)
 	if o.db != nil {
 		kept, err := o.db.Files(ctx, w)
@@ -255,7 +268,8 @@ func (c *Config) request(answers *store.Memory, known *intel.Set) detect.Request
 // coverage completes what the detectors report.
 func (c *Config) coverage(found detect.Result, known *intel.Set, lists *opened) netcase.Coverage {
 	cov := found.Coverage
-	cov.Feeds, cov.Detectors, cov.Notes = known.Feeds(), found.Runs, found.Notes
+	cov.Feeds, cov.Detectors, cov.Notes = gathered(known.Feeds(), &lists.said), found.Runs, found.Notes
+	cov.Lookups = lists.said.Reports()
 	cov.Site = c.SiteFrom
 	if cov.Site == "" {
 		cov.Site = "not stated: private ranges and the exporter's own side stand for the own network"
@@ -263,7 +277,7 @@ func (c *Config) coverage(found detect.Result, known *intel.Set, lists *opened) 
 	switch {
 	case c.IntelDB != "":
 		cov.Notes = append(cov.Notes, lists.notes...)
-	case len(c.Intel) == 0:
+	case len(c.Intel) == 0 && len(cov.Lookups) == 0:
 		cov.Notes = append(cov.Notes, "no intelligence was given: no address could be called listed")
 	}
 	if c.Assume != netcase.ReachUnknown {
@@ -275,6 +289,7 @@ func (c *Config) coverage(found detect.Result, known *intel.Set, lists *opened) 
 // question is what is judged.
 func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, answers *store.Memory) judge.Input {
 	cov := c.coverage(found, known, lists)
+	names := c.Site.Named(answers.Names())
 	span := c.Span
 	for i := range cov.Inputs {
 		if s := cov.Inputs[i].Span; s.Start.Known() {
@@ -297,7 +312,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 	return judge.Input{
 		Settings: c.effective(), Outbound: outbound(answers), Without: slices.Compact(slices.Sorted(slices.Values(c.Without))), Allowed: c.Allow,
 		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
-		Findings: focused(found.Findings, c.Focus, answers.Names()), Coverage: cov, Names: answers.Names(), Queries: source.Queries,
+		Findings: focused(found.Findings, c.Focus, names), Coverage: cov, Names: names, Queries: source.Queries,
 	}
 }
 

@@ -50,8 +50,8 @@ func concern(focus string, names map[netip.Addr]string) func(*netcase.Profile) b
 }
 
 // seen tells whether any flow has to do with the focus.
-func seen(answers *store.Memory, focus string) bool {
-	concerns := concern(focus, answers.Names())
+func seen(answers *store.Memory, names map[netip.Addr]string, focus string) bool {
+	concerns := concern(focus, names)
 	for r, err := range answers.Rows(context.Background(), cube.Question{}) {
 		if err != nil {
 			return false

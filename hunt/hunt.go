@@ -7,12 +7,12 @@ import (
 
 	"netcase"
 	"netcase/casebook"
-	"netcase/detect"
 	"netcase/judge"
 	"netcase/store"
 )
 
-// Run reads telemetry and intelligence, detects, judges, and writes the case.
+// Run reads telemetry and intelligence, detects, judges, at most once asks services
+// about what would change the judgement and judges again, and writes the case.
 // An error means that there is no case; what could not be read, was cut or did
 // not run is in the case's coverage instead.
 func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
@@ -38,35 +38,36 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 	if err := cfg.somethingToJudge(answers); err != nil {
 		return nil, err
 	}
-	known, err := lists.load(ctx, &cfg, cfg.window(answers))
+	w, err := cfg.weigh(ctx, answers, lists, nil)
 	if err != nil {
 		return nil, err
 	}
-	cfg.stage("asking the detectors")
-	found, err := detect.Run(ctx, cfg.request(answers, known))
+	asked, err := cfg.ask(ctx, w.question, lists)
 	if err != nil {
 		return nil, err
 	}
-	cfg.stage("weighing the evidence")
-	question := cfg.question(found, known, lists, answers)
-	draft, err := judge.Draft(question)
-	if err != nil {
-		return nil, err
+	if asked {
+		if w, err = cfg.weigh(ctx, answers, lists, w); err != nil {
+			return nil, err
+		}
 	}
-	for i := range draft.Cards {
-		draft.Cards[i].Neighbours = known.Neighbours(draft.Cards[i].Address)
+	for i := range w.draft.Cards {
+		w.draft.Cards[i].Neighbours = w.known.Neighbours(w.draft.Cards[i].Address)
 	}
-	screen(draft, cfg.guard(draft, known))
-	if err := judge.Close(draft, question); err != nil {
+	screen(w.draft, cfg.guard(w.draft, w.known))
+	if err := judge.Close(w.draft, w.question); err != nil {
 		return nil, err
 	}
 	if cfg.Out == "" {
-		return draft, nil
+		return w.draft, nil
 	}
 	cfg.stage("writing the report")
-	files, err := Render(draft, known, cfg.Rendering)
+	files, err := Render(w.draft, w.known, cfg.Rendering)
 	if err != nil {
 		return nil, err
 	}
-	return draft, casebook.Write(cfg.Out, casebook.Book{Case: draft, Records: found.Records, Files: files})
+	if err := keepAnswers(files, &lists.said); err != nil {
+		return nil, err
+	}
+	return w.draft, casebook.Write(cfg.Out, casebook.Book{Case: w.draft, Records: w.found.Records, Files: files})
 }

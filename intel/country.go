@@ -35,6 +35,9 @@ func countryCode(v string) string {
 	return ""
 }
 
+// isCountry tells whether ISO 3166-1 has the code.
+func isCountry(code string) bool { return strings.Contains(countries, "\n"+code+" ") }
+
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 // countries are the codes, three-letter codes and names of ISO 3166-1, with the

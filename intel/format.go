@@ -53,6 +53,7 @@ func Formats() []Format {
 		placeRanges(),
 		csvTable(),
 		plainList(),
+		placeAtlas(),
 	}
 }
 
@@ -233,11 +234,11 @@ func (h *head) hasAny(paths ...string) bool {
 }
 
 func recognise(h *head) (Format, bool) {
-	if h.binary || h.markup {
+	if h.markup {
 		return Format{}, false
 	}
 	for _, f := range Formats() {
-		if f.Detect(h) {
+		if (!h.binary || f.Name == placeAtlas().Name) && f.Detect(h) {
 			return f, true
 		}
 	}

@@ -85,8 +85,8 @@ func (f *front) holds(a uint32) bool {
 	return int(lo) < len(f.first) && f.first[lo] <= a && a <= f.last[lo]
 }
 
-// Holds tells whether any indicator's prefix holds the address: whether Match
-// finds something, at a fraction of the cost.
+// Holds tells whether any listed prefix holds the address, at a fraction of the cost
+// of Match. What only an atlas says of the place is not listed.
 func (s *Set) Holds(a netip.Addr) bool {
 	if s == nil || s.table == nil || !a.IsValid() {
 		return false

@@ -2,8 +2,10 @@ package intel
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"netcase"
@@ -136,6 +138,31 @@ func FuzzDate(f *testing.F) {
 		for _, read := range []func(string) (netcase.Time, bool){parseTime, dateInComment, dateInName} {
 			if v, ok := read(text); ok != v.Known() || ok && !plausible(v.Std()) {
 				t.Fatalf("%q: %s %v", text, v, ok)
+			}
+		}
+	})
+}
+
+// FuzzAtlas: a damaged atlas costs its answers, nothing else.
+func FuzzAtlas(f *testing.F) {
+	for _, a := range []string{cityAtlas(f), systemAtlas(f), flatAtlas(f), "\x00\x00\x00" + string(atlasMark)} {
+		f.Add(a)
+		f.Add(a[:len(a)-len(a)/5])
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		set, err := Load(context.Background(), []File{textFile("fuzz.mmdb", text)}, Config{MaxDocument: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd := set.Feeds()[0]
+		if fd.Read != fd.Usable+fd.Skipped+fd.Refused+fd.Duplicate || strings.HasPrefix(fd.Error, "the parser broke") {
+			t.Fatalf("%+v", fd)
+		}
+		for _, a := range []string{"62.4.5.6", "2a02:1::5", "255.255.255.255", "::"} {
+			for _, in := range set.Match(netip.MustParseAddr(a)) {
+				if in.Claim.Adverse() && fd.Format == "mmdb" || len(in.Geo.ASName) > maxCategory {
+					t.Fatalf("%+v", in)
+				}
 			}
 		}
 	})

@@ -22,8 +22,11 @@ type File struct {
 	// looked since it was learned. What it lists was then still listed.
 	Upheld netcase.Time
 	TLP    string // of entries that state none
-	// Absent is the service that was asked for the address in Name and has nothing on
-	// it, in whatever words; empty: the file speaks for itself.
+	// Asked is what a service was asked for; its answer may not repeat the question.
+	// Empty: it was not a question, or stands in Name.
+	Asked string
+	// Absent is the service that has nothing on what it was asked for, in whatever
+	// words; empty: the file speaks for itself.
 	Absent string
 	Open   func() (io.ReadCloser, error)
 }
@@ -98,6 +101,8 @@ type Set struct {
 	table *bart.Table[uint32] // prefix -> first of its records
 	front *front              // whether any IPv4 prefix holds an address
 
+	atlases []atlas // of places, asked address by address
+
 	counted  sync.Once // of bySystem
 	bySystem map[uint32]int
 }
@@ -119,14 +124,17 @@ func (s *Set) Feeds() []netcase.FeedReport {
 }
 
 // Match is every indicator whose prefix holds the address, whatever its time:
-// the longest prefix first, then by feed and line. ::ffff:a.b.c.d is a.b.c.d.
-// A nil set matches nothing.
+// the longest prefix first, then by feed and line; what atlases say of the place
+// comes last. ::ffff:a.b.c.d is a.b.c.d. A nil set matches nothing.
 func (s *Set) Match(a netip.Addr) []netcase.Indicator {
 	var out []netcase.Indicator
 	s.each(a, func(i uint32) bool {
 		out = append(out, s.indicator(i))
 		return true
 	})
+	if s != nil && len(s.atlases) > 0 && a.IsValid() {
+		out = s.atlasPlaces(out, a)
+	}
 	return out
 }
 

@@ -91,7 +91,7 @@ func (s *sink) parse(r io.Reader) error {
 	h := readHead(bytes.Clone(raw))
 	f, ok := recognise(h)
 	if !ok {
-		return s.pass(text, h.binary)
+		return s.pass(text)
 	}
 	s.rep.Format = f.Name
 	return f.Parse(s, text)
@@ -109,11 +109,7 @@ func (s *sink) absent() {
 const formatAbsent = "not known"
 
 // pass counts the lines of a file that lists nothing.
-func (s *sink) pass(r io.Reader, binary bool) error {
-	if binary {
-		s.skip(0, notIntelligence, "")
-		return nil
-	}
+func (s *sink) pass(r io.Reader) error {
 	lines := newLineReader(r, s.cfg.MaxLine)
 	for {
 		line, _, err := lines.next()
@@ -217,6 +213,10 @@ func merge(cfg *Config, sinks []*sink) *Set {
 	wordAt, timeAt := make(map[words]uint32), make(map[times]uint32)
 	for i, s := range sinks {
 		out.take(cfg, s, uint32(i), wordAt, timeAt)
+		if s.atlas != nil {
+			s.atlas.feed = uint32(i)
+			out.atlases = append(out.atlases, *s.atlas)
+		}
 		out.feeds = append(out.feeds, s.rep)
 		sinks[i] = nil
 	}
@@ -258,7 +258,8 @@ func intern[T comparable](values []T, all *[]T, at map[T]uint32) []uint32 {
 }
 
 // sameBytes lets inputs with equal bytes count once: equal bytes are one origin,
-// whatever the files are called. The one whose maker is known stays, then the
+// whatever the files are called, unless what they speak of stands in the name: two
+// services' "nothing known" of two addresses are two answers. The one whose maker is known stays, then the
 // one learned first, then the first by name.
 func sameBytes(sinks []*sink) {
 	best := make(map[string]*sink)
@@ -266,12 +267,12 @@ func sameBytes(sinks []*sink) {
 		if s.rep.SHA256 == "" {
 			continue
 		}
-		if b, ok := best[s.rep.SHA256]; !ok || s.betterThan(b) {
-			best[s.rep.SHA256] = s
+		if b, ok := best[s.said()]; !ok || s.betterThan(b) {
+			best[s.said()] = s
 		}
 	}
 	for _, s := range sinks {
-		b := best[s.rep.SHA256]
+		b := best[s.said()]
 		if b == nil || b == s || s.rep.Usable == 0 {
 			continue
 		}
@@ -279,8 +280,13 @@ func sameBytes(sinks []*sink) {
 		s.rep.Reasons["same bytes as "+b.file.Name] = s.rep.Usable
 		s.rep.Duplicate += s.rep.Usable
 		s.rep.Usable = 0
-		s.records = nil
+		s.records, s.atlas = nil, nil
 	}
+}
+
+// said tells what an input says, and of what.
+func (s *sink) said() string {
+	return s.rep.SHA256 + " " + s.named + " " + s.file.Absent
 }
 
 func (s *sink) betterThan(o *sink) bool {

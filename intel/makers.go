@@ -176,13 +176,15 @@ type identity struct {
 	claim            netcase.ClaimType
 	reliability      string
 	service          string
-	known            bool // a maker or a collection was recognised
+	country          string // where the path says that all its addresses are; empty: it does not
+	known            bool   // a maker or a collection was recognised
 }
 
 // identify tells who made a list from its path and its header comments. The
 // path is looked at from the file outwards; comments decide only where the path
 // says nothing.
-func identify(name string, comments []string) identity {
+func identify(name string, comments []string) (id identity) {
+	defer func() { id.country = countryInPath(name) }()
 	id, found := identifyPath(name)
 	if found {
 		return id
@@ -193,6 +195,22 @@ func identify(name string, comments []string) identity {
 		}
 	}
 	return id
+}
+
+// countryInPath is the country that a list is of, in a folder of lists by country:
+// "by-country/full-bg-aa.txt".
+func countryInPath(name string) string {
+	switch strings.ToLower(path.Base(path.Dir(name))) {
+	case "by-country", "by_country", "bycountry", "countries":
+	default:
+		return ""
+	}
+	for _, word := range strings.FieldsFunc(base(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }) {
+		if len(word) == 2 && isCountry(countryCode(word)) {
+			return countryCode(word)
+		}
+	}
+	return ""
 }
 
 // Provider is who made the list of that name, as far as the name tells; empty: it

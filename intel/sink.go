@@ -62,6 +62,8 @@ type sink struct {
 	claimFor  map[string]netcase.ClaimType // cache of claimOf
 	rated     map[string]string            // reliability of the makers
 	full      bool
+	atlas     *atlas // of places; nil: the input is a list
+	named     string // the address that the answers are about, where it stands in the name alone
 }
 
 func newSink(cfg *Config, f File) *sink {
@@ -142,7 +144,7 @@ func (s *sink) settle() {
 func (s *sink) by(provider, origin string, c netcase.ClaimType, reliability string) {
 	s.settle()
 	if !s.id.known {
-		s.id = identity{provider: provider, known: true}
+		s.id = identity{provider: provider, country: s.id.country, known: true}
 	}
 	s.id.origin, s.id.claim, s.id.reliability, s.id.service = origin, c, reliability, ""
 }
@@ -251,6 +253,9 @@ func (s *sink) wordsOf(c *claim) words {
 	}
 	if w.reliability == "" {
 		w.reliability = s.rated[w.origin]
+	}
+	if w.geo == (netcase.Geo{}) {
+		w.geo.Country = s.id.country
 	}
 	if w.tlp == "" {
 		w.tlp = clip(s.file.TLP, maxCategory)

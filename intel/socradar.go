@@ -137,6 +137,16 @@ func (s *sink) addressInName(texts ...string) string {
 			return t
 		}
 	}
+	s.named = s.questionInName()
+	return s.named
+}
+
+// questionInName is what a service was asked for, as the caller or the name of the
+// file says.
+func (s *sink) questionInName() string {
+	if s.file.Asked != "" {
+		return s.file.Asked
+	}
 	for _, w := range strings.FieldsFunc(s.file.Name, func(r rune) bool { return r == '/' || r == '\\' || r == ' ' || r == '_' || r == '@' }) {
 		for strings.ContainsRune(w, '.') {
 			if _, ok := parseTarget(w); ok {

@@ -180,3 +180,17 @@ func TestPattern(t *testing.T) {
 		t.Error("a deep pattern was read")
 	}
 }
+
+func TestCountryInPath(t *testing.T) {
+	for path, want := range map[string]string{
+		"malicious-ip/by-country/full-bg-aa.txt": "BG",
+		"by-country/uk.ipset":                    "GB",
+		"by-country/full-aa.txt":                 "",
+		"malicious-ip/full-bg-aa.txt":            "",
+		"countries/list_of_XX.txt":               "",
+	} {
+		if got := identify(path, nil).country; got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}

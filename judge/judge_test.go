@@ -560,7 +560,7 @@ func TestPlan(t *testing.T) {
 	in := w.decided(netcase.ReachDenied)
 	in.Findings = slices.DeleteFunc(in.Findings, func(f netcase.Finding) bool { return f.Sighting != nil })
 	got, err := Plan(in, 2)
-	if err != nil || len(got) != 2 || got[0].String() != "45.1.2.5" {
+	if err != nil || len(got) != 2 || got[0].Address.String() != "45.1.2.5" {
 		t.Errorf("plan %v %v: want the busiest two", got, err)
 	}
 	if got, _ := Plan(w.decided(netcase.ReachDenied), 5); len(got) != 0 {

@@ -10,44 +10,76 @@ import (
 	"netcase"
 )
 
-// Plan lists the addresses whose verdict would move the judgement most, best
-// first: sources that no list names, in groups whose leading explanation, its word
-// or whose severity would change if one did. The caller asks the services about
-// them within their quotas.
-func Plan(in Input, limit int) ([]netip.Addr, error) {
+// Wish is an address that nobody has been asked about, with what an answer could do.
+type Wish struct {
+	Address netip.Addr
+	Changes bool    // were it listed, the leading explanation, its word or a severity would change
+	Moved   float64 // … and the posterior of what leads now by so much
+	Traffic float64 // reach × volume × spread: what orders those that move nothing
+}
+
+// Plan is the addresses that services should be asked about, best first: sources
+// that no list names, in groups whose leading explanation, its word or whose severity
+// would change if one did; then the others by their traffic. The caller asks within
+// the quotas. At most limit; each address once.
+func Plan(in Input, limit int) ([]Wish, error) {
 	d, err := newDraft(in)
 	if err != nil {
 		return nil, err
 	}
 	d.judgeGroups()
-	type wish struct {
-		addr    netip.Addr
-		changes bool
-		moved   float64
-		flows   int64
-	}
-	var wishes []wish
+	at := map[netip.Addr]int{}
+	var wishes []Wish
 	for _, c := range d.clusters {
 		if c.standing != standingUnlisted && c.standing != standingUnasked {
 			continue
 		}
 		changes, moved := d.ifListed(c)
 		for _, a := range c.sources {
-			if netcase.Public(a.profile.Peer.Addr) {
-				wishes = append(wishes, wish{a.profile.Peer.Addr, changes, moved, a.profile.Flows})
+			w := Wish{a.profile.Peer.Addr.Unmap(), changes, moved, traffic(&a.profile)}
+			if !netcase.Public(w.Address) {
+				continue
+			}
+			if i, ok := at[w.Address]; !ok {
+				at[w.Address] = len(wishes)
+				wishes = append(wishes, w)
+			} else if compareWishes(w, wishes[i]) < 0 {
+				wishes[i] = w
 			}
 		}
 	}
-	slices.SortFunc(wishes, func(a, b wish) int {
-		return cmp.Or(cmp.Compare(rank(b.changes), rank(a.changes)), cmp.Compare(b.moved, a.moved), cmp.Compare(b.flows, a.flows), a.addr.Compare(b.addr))
-	})
-	out := []netip.Addr{}
-	for _, w := range wishes {
-		if len(out) < limit && !slices.Contains(out, w.addr) {
-			out = append(out, w.addr)
-		}
+	slices.SortFunc(wishes, compareWishes)
+	return wishes[:min(len(wishes), max(limit, 0))], nil
+}
+
+func compareWishes(a, b Wish) int {
+	return cmp.Or(cmp.Compare(rank(b.Changes), rank(a.Changes)), cmp.Compare(b.Moved, a.Moved), cmp.Compare(b.Traffic, a.Traffic), a.Address.Compare(b.Address))
+}
+
+// How much the outcome of traffic makes an answer about its source worth: a session
+// that went both ways first, a probe that a control refused last.
+const (
+	worthAnswered = 4.0
+	worthOpen     = 3.0
+	worthThrough  = 2.0
+	worthDenied   = 1.0
+)
+
+// traffic is reach × volume × spread. Volume and spread count by their magnitude: a
+// source with a thousand flows is not a thousand times as interesting as one with
+// one.
+func traffic(p *netcase.Profile) float64 {
+	reach := worthDenied
+	switch {
+	case p.Reach.Answered() > 0:
+		reach = worthAnswered
+	case p.Reach.Open() > 0:
+		reach = worthOpen
+	case p.Reach[netcase.ReachNoReply]+p.Reach[netcase.ReachRefused] > 0:
+		reach = worthThrough
 	}
-	return out, nil
+	spread := max(p.HostCount, len(p.Hosts), 1) * max(p.PortCount, len(p.Ports), 1)
+	return reach * (1 + math.Log2(1+float64(p.Flows))) * (1 + math.Log2(float64(spread)))
 }
 
 // ifListed tells what would move if a list named the sources of a group.

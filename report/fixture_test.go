@@ -224,6 +224,13 @@ func seedCoverage() netcase.Coverage {
 			{Name: "ioc.csv", Format: "csv", Provider: "SOCRadar", Learned: at(-24), LearnedBy: "name", Read: 19004, Usable: 18211, Skipped: 4, Refused: 700, Duplicate: 89, Reasons: map[string]int64{"domain, not an address": 700}},
 			{Name: "old.txt", Format: "", Error: "no format recognised"},
 		},
+		Lookups: []netcase.LookupReport{
+			{Service: "abuseipdb", Provider: "AbuseIPDB", Answers: 3, First: at(80), Last: at(81)},
+			{Service: "crowdsec", Provider: "CrowdSec", Error: "the service refused the key",
+				Unasked: []netcase.Unasked{{Why: "the service refused the key", Count: 12, Addresses: []netip.Addr{netip.MustParseAddr("203.0.113.103"), netip.MustParseAddr("2001:db8::7")}}}},
+			{Service: "opentip", Provider: "Kaspersky", Answers: 1, First: at(80), Last: at(80),
+				Unasked: []netcase.Unasked{{Why: "the budget of 1 question a day is spent", Count: 1, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.54")}}}},
+		},
 		Detectors: []netcase.Run{{Name: "scan", OK: true, Found: 1}, {Name: "spike", OK: true, Found: 1}, {Name: "auth", Why: "no login log was read"}},
 		Site:      "private ranges and the exporter's own side; no site.yaml was given", Families: []string{"flow", "process"},
 	}
@@ -254,6 +261,7 @@ func decidedCase() *netcase.Case {
 	c.Coverage.Inputs[0].Reaches = tally(netcase.ReachDenied, 14190)
 	c.Coverage.Feeds = c.Coverage.Feeds[:1]
 	c.Coverage.Detectors = c.Coverage.Detectors[:2]
+	c.Coverage.Lookups = nil
 	c.Summary = c.Summary[:2]
 	for i := range 60 {
 		card := *seedCard(fmt.Sprintf("198.51.100.%d", i+100), "DE", "DE")
@@ -348,6 +356,8 @@ func hostileCase() *netcase.Case {
 	in.Samples = []netcase.RowError{{Line: 1, Field: evil, Reason: evil, Sample: evil}}
 	c.Coverage.Inputs[1].Cut, c.Coverage.Inputs[1].CutQuery = evil, "```\n"+evil
 	c.Coverage.Feeds[0].Name, c.Coverage.Feeds[0].Reasons, c.Coverage.Feeds[1].Error = evil, map[string]int64{evil: 1}, long
+	l := &c.Coverage.Lookups[1]
+	l.Service, l.Provider, l.Error, l.Unasked[0].Why = evil, evil, evil, evil
 	c.Coverage.Detectors[2].Why, c.Coverage.Notes, c.Coverage.Site = evil, []string{evil}, evil
 	return c
 }

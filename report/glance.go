@@ -182,6 +182,11 @@ func warnings(c *netcase.Case) []string {
 			out = append(out, "feed "+f.Name+": "+f.Error)
 		}
 	}
+	for _, l := range c.Coverage.Lookups {
+		if l.Error != "" {
+			out = append(out, "look-up "+l.Service+": "+l.Error)
+		}
+	}
 	for _, d := range c.Coverage.Detectors {
 		if !d.OK {
 			out = append(out, "detector “"+d.Name+"” did not run: "+d.Why)

@@ -103,6 +103,46 @@ func impactText(c *netcase.Case, k *netcase.Claim) string {
 }
 
 func intelligence(c *netcase.Case) []Block {
+	return append(known(c), lookups(c)...)
+}
+
+// lookups is what services were asked, and what they were not and why: "nothing
+// found" and "did not look" must not look the same.
+func lookups(c *netcase.Case) []Block {
+	var rows [][]Cell
+	for _, l := range c.Coverage.Lookups {
+		when := "–"
+		if l.Answers > 0 {
+			when = l.First.Short()
+			if l.Last.Short() != when {
+				when += " to " + l.Last.Short()
+			}
+		}
+		var why []string
+		if !slices.ContainsFunc(l.Unasked, func(u netcase.Unasked) bool { return u.Why == l.Error }) && l.Error != "" {
+			why = append(why, upper(l.Error))
+		}
+		for _, u := range l.Unasked {
+			named := make([]string, len(u.Addresses))
+			for i, a := range u.Addresses {
+				named[i] = a.String()
+			}
+			if more := u.Count - len(named); more > 0 {
+				named = append(named, countOf(more)+" more")
+			}
+			why = append(why, fmt.Sprintf("%s: %s (%s)", plural(u.Count, "address", "addresses"), u.Why, strings.Join(named, ", ")))
+		}
+		rows = append(rows, []Cell{quoted(l.Service), quoted(l.Provider), num(int64(l.Answers)), plain(when), quoted(strings.Join(why, ". "))})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return []Block{table("Services that were asked about single addresses, those first whose answer could change the judgement most. What was not asked is not thereby clean. The answers stand in evidence/intel as they came.",
+		[]string{"Look-up", "Provider", "Answers", "Retrieved (UTC)", "Not asked, and why"}, rows, tableRows)}
+}
+
+// known are the cards of addresses that intelligence knows.
+func known(c *netcase.Case) []Block {
 	if len(c.Cards) == 0 {
 		return []Block{Note{noCards(c)}}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"iter"
 	"math"
 	"net/netip"
@@ -313,49 +314,95 @@ func (m *answers) pairs(ctx context.Context, q cube.Question) iter.Seq2[cube.Row
 // busiest are the pairs with the most records, of those whose starts are wished for,
 // where there are more than can be kept; nil where there are not.
 func (m *answers) busiest(ctx context.Context, wants []cube.Want) (map[cube.Pair]bool, error) {
-	wished := func(r *cube.Row) bool {
-		for i := range wants {
-			w := &wants[i]
-			hour := netcase.Span{Start: r.First, End: r.Last + 1}
-			if w.Starts && (!w.Selection.Span.End.Known() || w.Selection.Span.Overlaps(hour)) &&
-				w.Selection.Matches(r.Peer, r.Host, r.Port, r.Direction, r.Reach, r.Sensor, max(r.First, w.Selection.Span.Start)) {
-				return true
+	wished := cube.NewStartWishes(wants)
+	if wished == nil {
+		return nil, nil
+	}
+	d := m.keep.names.reader()
+	few := map[cube.Pair]bool{}
+	err := m.eachWished(ctx, wished, d, func(_ *packed, r *cube.Row) error {
+		if few[cube.PairOf(&r.Key)] = true; len(few) > cube.MaxPairs {
+			return errTooMany
+		}
+		return nil
+	})
+	if !errors.Is(err, errTooMany) {
+		return nil, err
+	}
+	by := d.pairsFirst()
+	sorted := m.keep.sorter(by)
+	if err := m.eachWished(ctx, wished, d, func(p *packed, _ *cube.Row) error { return sorted.add(p) }); err != nil {
+		return nil, err
+	}
+	runs, err := sorted.end(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, r := range runs {
+			r.release()
+		}
+	}()
+	return m.busiestOf(ctx, runs, by)
+}
+
+// errTooMany says that the pairs have to be chosen from.
+var errTooMany = errors.New("more pairs than can be kept")
+
+// eachWished visits the rows whose starts are wished for, packed and unpacked. Rows come by
+// peer, so that one that nobody asks for is passed over with all its rows.
+func (m *answers) eachWished(ctx context.Context, wished *cube.StartWishes, d *reader, visit func(*packed, *cube.Row) error) error {
+	var r cube.Row
+	var before packed
+	known, asked := false, false
+	for c := range m.chunks(ctx, m.rows, cube.Question{}) {
+		for i := range c.rows {
+			p := &c.rows[i]
+			if !known || d.comparePeers(p, &before) != 0 {
+				before, known = *p, true
+				asked = wished.Asked(d.end(p.peerKind(), p.peerHi, p.peerLo))
+			}
+			if !asked {
+				continue
+			}
+			if d.unpack(p, &r); !wished.Holds(&r) {
+				continue
+			}
+			if err := visit(p, &r); err != nil {
+				return err
 			}
 		}
-		return false
+		if c.err != nil {
+			return c.err
+		}
 	}
-	few, n := true, 0
-	for r, err := range m.Rows(ctx, cube.Question{Kind: cube.Peers}) {
+	return nil
+}
+
+// busiestOf are the busiest pairs of rows that come by pair.
+func (m *answers) busiestOf(ctx context.Context, runs []*run, by ordering) (map[cube.Pair]bool, error) {
+	in, err := mergeRuns(ctx, runs, by)
+	if err != nil {
+		return nil, err
+	}
+	d := m.keep.names.reader()
+	var top busyPairs
+	var open busyPair
+	for {
+		p, err := in.next()
 		if err != nil {
 			return nil, err
 		}
-		if wished(&r) {
-			if n++; n > cube.MaxPairs {
-				few = false
-				break
-			}
+		if p == nil {
+			break
 		}
-	}
-	if few {
-		return nil, nil
-	}
-	var top busyPairs
-	d := m.keep.names.reader()
-	var open busyPair
-	err := m.each(ctx, &m.byPair, (*reader).pairsFirst, func(p *packed) bool {
 		var r cube.Row
 		d.unpack(p, &r)
 		if pair := cube.PairOf(&r.Key); open.records == 0 || pair != open.Pair {
 			top.offer(open)
 			open = busyPair{Pair: pair}
 		}
-		if wished(&r) {
-			open.records += min(r.Records, r.Flows)
-		}
-		return true
-	})
-	if err != nil {
-		return nil, err
+		open.records += min(r.Records, r.Flows)
 	}
 	top.offer(open)
 	out := map[cube.Pair]bool{}

@@ -586,12 +586,12 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 		return err
 	}
 	defer func() { err = cmp.Or(err, r.Close()) }()
-	wanted := wantedEnds(wants)
+	wanted := newWanted(wants)
 	if f.parts[0].size == wholeStream {
 		ahead := readAhead(&counter{r: r, n: new(int64), meter: meter, name: f.report.Name, plain: true})
 		defer ahead.stop()
 		in := m.input(f, ahead, &netcase.InputReport{}, true)
-		in.Wanted = wanted
+		in.Wanted = wanted.within(&f.parts[0])
 		return m.wholly(ctx, f, in, sink)
 	}
 	var results []*decoded
@@ -620,7 +620,7 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 	}
 	err = m.side(ctx, read, last, sink, func(p *part, out source.Sink) *decoded {
 		in := m.partInput(f, true)
-		in.Wanted = wanted
+		in.Wanted = wanted.within(&f.parts[p.index])
 		return &decoded{err: decodePart(ctx, f.format, p, in, out)}
 	}, &results)
 	for _, d := range results {
@@ -642,36 +642,6 @@ func skip(r io.Reader, n int64) error {
 	}
 	_, err := io.CopyN(io.Discard, r, n)
 	return err
-}
-
-// namedEnds are ends of which a flow must have one to be selected; nil: it may have any.
-func namedEnds(s *netcase.Selection) []netcase.Endpoint {
-	switch {
-	case len(s.Prefixes) > 0:
-		return nil
-	case len(s.Peers) > 0:
-		return s.Peers
-	}
-	return s.Hosts
-}
-
-// wantedEnds tells of a flow by its ends whether a wish may name it; nil: any may.
-func wantedEnds(wants []cube.Want) func(src, dst netcase.Endpoint) bool {
-	ends := map[netcase.Endpoint]bool{}
-	for i := range wants {
-		s := &wants[i].Selection
-		if wants[i].Of != cube.Flows {
-			continue
-		}
-		named := namedEnds(s)
-		if named == nil {
-			return nil
-		}
-		for _, e := range named {
-			ends[e] = true
-		}
-	}
-	return func(src, dst netcase.Endpoint) bool { return ends[src.Key()] || ends[dst.Key()] }
 }
 
 // Close gives up temporary files. No question may be asked after it.

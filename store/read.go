@@ -294,6 +294,11 @@ func (b bloom) mayHold(h uint64) bool {
 	return all
 }
 
+// meets tells whether a flow of the part may have begun in a span.
+func (n *partNote) meets(s netcase.Span) bool {
+	return (!s.End.Known() || n.first < s.End) && (!s.Start.Known() || n.last >= s.Start)
+}
+
 // mayHold tells whether a wish may be met in the part.
 func (n *partNote) mayHold(wants []cube.Want) bool {
 	for i := range wants {
@@ -304,7 +309,7 @@ func (n *partNote) mayHold(wants []cube.Want) bool {
 		if wants[i].Of != cube.Flows {
 			return true
 		}
-		if s.Span.End.Known() && n.first >= s.Span.End || s.Span.Start.Known() && n.last < s.Span.Start {
+		if !n.meets(s.Span) {
 			continue
 		}
 		named := namedEnds(s)

@@ -90,7 +90,7 @@ func Open(ctx context.Context, dir string, cfg intel.Config) (*DB, error) {
 	if db.open, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(MaxDocument)); err != nil {
 		return nil, err
 	}
-	if db.sql, err = sql.Open("sqlite", source(path)); err != nil {
+	if db.sql, err = sql.Open("sqlite", dataSource(path)); err != nil {
 		return nil, err
 	}
 	if err := db.migrate(ctx); err != nil {
@@ -117,10 +117,10 @@ func private(path string) error {
 	return f.Close()
 }
 
-// source is the data source name. The write-ahead log lets readers go on beside
+// dataSource is the data source name. The write-ahead log lets readers go on beside
 // the writer; FULL makes a commit wait for the disk, so that what was reported as
 // stored is stored.
-func source(path string) string {
+func dataSource(path string) string {
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(20000)", "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
 	}, "_txlock": {"immediate"}}

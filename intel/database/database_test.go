@@ -165,7 +165,7 @@ func TestQuarantine(t *testing.T) {
 		{name: "JSON where text was", before: list(50), after: `[{"ip":"62.1.2.3"},{"ip":"62.1.2.4"}]`, why: "was written as list"},
 		{name: "not as the feed is known", after: list(50), formats: []string{"spamhaus-drop"}, why: "is written as list"},
 		{name: "cut JSON", after: `[{"ip_address":"62.1.2.3"},{"ip_addr`, why: "cannot be read to its end"},
-		{name: "only our own", before: list(50), after: "10.0.0.0/8\n192.168.0.0/16\n0.0.0.0/0\n", why: "none of its 3 entries"},
+		{name: "only our own", before: list(50), after: "10.0.0.0/8\n192.168.0.0/16\n0.0.0.0/0\n", why: "now has none"},
 		{name: "a wide network", before: list(50), after: list(50) + "80.0.0.0/12\n", why: "now accuses"},
 		{name: "one entry of poison", before: list(50), after: list(50) + "0.0.0.0/0\n127.0.0.1\n224.0.0.1\n8.0.0.0/8\n"},
 	} {

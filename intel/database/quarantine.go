@@ -28,8 +28,6 @@ func suspicion(last, now *Snapshot, formats []string) string {
 		return "it is no list of addresses"
 	case len(formats) > 0 && !slices.Contains(formats, f.Format):
 		return fmt.Sprintf("it is written as %s; the feed is known as %s", f.Format, strings.Join(formats, " or "))
-	case f.Usable == 0 && f.Refused > 0:
-		return fmt.Sprintf("none of its %d entries may be used", f.Refused)
 	case f.Refused > fewEntries && f.Refused > f.Usable*refusedShare:
 		return fmt.Sprintf("%d of its entries are refused, %d are usable", f.Refused, f.Usable)
 	case last == nil:

@@ -17,7 +17,7 @@ func abuseIPDB() Provider {
 	return Provider{
 		Name: "abuseipdb", Title: "AbuseIPDB", Base: "https://api.abuseipdb.com/api/v2",
 		Doc:  "Reports of abuse by its users, with the number of reporters and a confidence (docs.abuseipdb.com).",
-		Auth: header("Key"),
+		Auth: header("Key"), Block: "abuseipdb-block",
 		Quotas: []Quota{
 			{"abuseipdb/check", 1000, 1}, {"abuseipdb/check-block", 100, 1}, {"abuseipdb/blacklist", 5, 1}, {"abuseipdb/reports", 100, 1},
 		},

@@ -14,10 +14,7 @@ type Answer struct {
 	Status      int          `json:"status"`             // of HTTP
 	SHA256      string       `json:"sha256"`             // of Body
 	Redacted    bool         `json:"redacted,omitempty"` // the service repeated the key: Body has a placeholder in its place
-	Absent      bool         `json:"absent,omitempty"`   // the service has nothing on it, and Body says no more
 	Body        []byte       `json:"-"`
-
-	remaining string // questions that the service says are left; empty: it does not say
 }
 
 // Cache keeps answers, so that no question is asked twice. An implementation may be

@@ -306,7 +306,7 @@ func (c *lookupCase) play(t *testing.T, p Provider, l Lookup, s script) {
 		}
 		return
 	}
-	if a.Provider != l.Name || a.Observable != observable(s.about) || !a.RetrievedAt.Known() || a.SHA256 != digest(a.Body) || a.Absent != c.absent {
+	if a.Provider != l.Name || a.Observable != observable(s.about) || !a.RetrievedAt.Known() || a.SHA256 != digest(a.Body) || a.Absent() != c.absent {
 		t.Errorf("%+v", a)
 	}
 	live := indicators(t, a.File())
@@ -314,7 +314,7 @@ func (c *lookupCase) play(t *testing.T, p Provider, l Lookup, s script) {
 	if c.claim != "" && at < 0 || c.claim == "" && len(live) > 0 {
 		t.Errorf("no claim %q in %+v", c.claim, live)
 	}
-	if !a.Absent {
+	if !a.Absent() {
 		file := intel.File{Name: a.Provider + "/" + a.Observable + ".json", Given: a.RetrievedAt, Open: func() (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(a.Body)), nil
 		}}

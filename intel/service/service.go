@@ -9,6 +9,7 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,6 +46,8 @@ type Provider struct {
 	// Lookups answer for one address or network; the first is the one that a plan
 	// asks.
 	Lookups []Lookup
+	// Block is the look-up that answers for a whole network at once; empty: none.
+	Block string
 	// Pulls fetch lists, page by page.
 	Pulls []Pull
 }
@@ -166,10 +169,9 @@ func (s *Service) Ask(ctx context.Context, l Lookup, about netip.Prefix) (Answer
 	}
 	a := Answer{
 		Provider: l.Name, Observable: observable(about), RetrievedAt: resp.RetrievedAt, Status: resp.Status,
-		SHA256: resp.SHA256, Redacted: resp.Redacted, Body: resp.Body, Absent: slices.Contains(l.Absent, resp.Status),
-		remaining: resp.Header.Get("X-RateLimit-Remaining"),
+		SHA256: resp.SHA256, Redacted: resp.Redacted, Body: resp.Body,
 	}
-	if a.Absent {
+	if a.Absent() {
 		return a, nil
 	}
 	if err := l.understood(ctx, &a, about); err != nil {
@@ -271,29 +273,41 @@ func reasons(f *netcase.FeedReport) string {
 	return strings.Join(out, ", ")
 }
 
-// File is the answer as package intel reads it. Its name holds what was asked, for
-// answers that do not repeat the question; its date is when it was retrieved.
+// File is the answer as package intel reads it; its date is when it was retrieved.
 func (a *Answer) File() intel.File {
 	f := intel.File{
-		Name: a.Provider + "/" + a.Observable + ".json", Given: a.RetrievedAt,
+		Name: a.Provider + "/" + a.Observable + ".json", Given: a.RetrievedAt, Asked: a.Observable,
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(a.Body)), nil },
 	}
-	if a.Absent {
+	if a.Absent() {
 		f.Absent = titleOf(a.Provider)
 	}
 	return f
 }
 
+// Absent tells whether the service has nothing on what it was asked for, and Body
+// says no more than that.
+func (a *Answer) Absent() bool {
+	_, l := lookupOf(a.Provider)
+	return slices.Contains(l.Absent, a.Status)
+}
+
 // titleOf is who gives the answers of a look-up.
 func titleOf(lookup string) string {
+	p, _ := lookupOf(lookup)
+	return cmp.Or(p.Title, lookup)
+}
+
+// lookupOf is the look-up of that name and whose it is; zero values: there is none.
+func lookupOf(name string) (Provider, Lookup) {
 	for _, p := range Providers() {
 		for _, l := range p.Lookups {
-			if l.Name == lookup {
-				return p.Title
+			if l.Name == name {
+				return p, l
 			}
 		}
 	}
-	return lookup
+	return Provider{}, Lookup{}
 }
 
 // speaksOf checks that the text at a path of an answer, keys separated by dots and
