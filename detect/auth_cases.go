@@ -111,6 +111,9 @@ func (c *authCase) take(k *authTrack, v *authView) {
 	c.hosts = append(c.hosts, k.hosts...)
 	c.hostCount++
 	for _, a := range v.names() {
+		if strings.HasPrefix(a, unnamed) {
+			continue
+		}
 		if !slices.Contains(c.accounts, a) {
 			if c.named++; len(c.accounts) < listedAccounts {
 				c.accounts = append(c.accounts, a)
@@ -212,7 +215,12 @@ func (r *authReader) typing() *authCase {
 		pattern: netcase.PatternTypo, fails: t.fails, logins: t.runs, named: len(t.accounts), span: t.span,
 		peers: slices.SortedFunc(maps.Keys(t.peers), netcase.Endpoint.Compare), hosts: slices.SortedFunc(maps.Keys(t.hosts), netcase.Endpoint.Compare),
 	}
-	c.accounts = slices.Sorted(maps.Keys(t.accounts))
+	for a := range t.accounts {
+		if !strings.HasPrefix(a, unnamed) {
+			c.accounts = append(c.accounts, a)
+		}
+	}
+	slices.Sort(c.accounts)
 	c.accounts = c.accounts[:min(len(c.accounts), listedAccounts)]
 	c.peerCount, c.hostCount = len(c.peers), len(c.hosts)
 	c.peers, c.hosts = c.peers[:min(len(c.peers), netcase.MaxSources)], c.hosts[:min(len(c.hosts), netcase.ProfileHosts)]
@@ -371,7 +379,7 @@ func (r *authReader) together(single []*authCase) []*authCase {
 				continue
 			}
 			p := r.pairOf(l)
-			account := accountOf(l)
+			account := r.accountOn(l)
 			if !p.peer.Addr.IsValid() && l.Workstation == "" {
 				continue
 			}
@@ -548,6 +556,12 @@ func (g *gather) toCase(r *authReader) *authCase {
 	}
 	slices.SortFunc(c.peers, netcase.Endpoint.Compare)
 	c.hosts = byCount(g.hosts, netcase.ProfileHosts)
+	for a := range g.accounts {
+		if strings.HasPrefix(a, unnamed) {
+			delete(g.accounts, a)
+		}
+	}
+	c.named = len(g.accounts)
 	accounts := slices.SortedFunc(maps.Keys(g.accounts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(g.accounts[b], g.accounts[a]), strings.Compare(a, b))
 	})

@@ -134,7 +134,7 @@ func (r *authReader) settle(same []netcase.Login) {
 			r.lockout(l)
 		case l.Event == netcase.LoginConnect && l.Service == "rdp":
 			h.connected(l)
-		case l.Event != netcase.LoginAttempt || noPerson(l.Account) && l.Outcome == netcase.LoginSucceeded:
+		case l.Event != netcase.LoginAttempt || noPerson(l.Account, l.Sensor) && l.Outcome == netcase.LoginSucceeded:
 		case l.Outcome == netcase.LoginSucceeded:
 			lent := h.lend(l)
 			r.login(l, lent)
@@ -212,14 +212,28 @@ func (h *authHost) lend(l *netcase.Login) bool {
 }
 
 // noPerson tells whether an account is none that somebody guesses the password of:
-// Windows lets clients in as nobody before they authenticate.
-func noPerson(account string) bool {
+// Windows lets clients in as nobody before they authenticate. A sensor on the wire does
+// not see the account at all, which is another matter.
+func noPerson(account, sensor string) bool {
 	a := strings.ToLower(account)
 	switch a {
-	case "", "-", "anonymous logon", "local service", "network service", "system", "iusr":
+	case "", "-":
+		return family(sensor) == "windows" || family(sensor) == "defender"
+	case "anonymous logon", "local service", "network service", "system", "iusr":
 		return true
 	}
 	return strings.HasPrefix(a, "dwm-") || strings.HasPrefix(a, "umfd-")
+}
+
+// unnamed begins what stands for the account of a host whose log names none.
+const unnamed = "\x00"
+
+// accountOn is the account of a login, or what stands for it on its host.
+func (r *authReader) accountOn(l *netcase.Login) string {
+	if a := accountOf(l); a != "" && a != "-" {
+		return a
+	}
+	return unnamed + hostName(r.in, l.Host)
 }
 
 // accountOf is an account without regard to case and domain.
@@ -281,7 +295,7 @@ func lockedOut(l *netcase.Login) bool {
 }
 
 func (r *authReader) fail(l *netcase.Login, lent bool) {
-	p, account, n := r.pairOf(l), accountOf(l), max(l.Count, 1)
+	p, account, n := r.pairOf(l), r.accountOn(l), max(l.Count, 1)
 	inSpan := r.in.Span.Contains(l.Time)
 	if !l.Peer.Known() && l.Workstation == "" {
 		if inSpan {
@@ -431,12 +445,15 @@ func (r *authReader) before(l *netcase.Login, p authPair, account string) (grade
 				grade, fails, full = "A", max(fails, v.recent.n), full || v.full > 0
 			}
 		}
+		if grade != "" && strings.HasPrefix(account, unnamed) {
+			return "C", fails, full // whether it was the account that had failed is not known
+		}
 		if grade != "" {
 			return grade, fails, full
 		}
 	}
 	guessed := !strings.EqualFold(l.Method, "publickey") && !strings.HasSuffix(account, "$") // nobody guesses a key
-	if g, ok := r.targets.get(account); ok && guessed && !r.inside(p.peer) && overNetwork(l) {
+	if g, ok := r.targets.get(account); ok && guessed && !strings.HasPrefix(account, unnamed) && !r.inside(p.peer) && overNetwork(l) {
 		for _, long := range horizons {
 			for _, v := range g.families {
 				if v.recent.within(c.AccountFails, l.Time, long) {
@@ -470,7 +487,7 @@ func overNetwork(l *netcase.Login) bool {
 const memory = 30 * netcase.Day
 
 func (r *authReader) login(l *netcase.Login, lent bool) {
-	p, account := r.pairOf(l), accountOf(l)
+	p, account := r.pairOf(l), r.accountOn(l)
 	network := sourceNetwork(p.peer)
 	seen := [2]string{account, network}
 	last, ok := r.known.get(seen)
@@ -550,7 +567,7 @@ func (r *authReader) blocked(l *netcase.Login, lent bool) {
 	says := func(codes []string) bool {
 		return slices.ContainsFunc(codes, func(c string) bool { return strings.Contains(d, c) })
 	}
-	p, account := r.pairOf(l), accountOf(l)
+	p, account := r.pairOf(l), r.accountOn(l)
 	known := says(rightPassword)
 	if says(maybePassword) {
 		if k, ok := r.tracks.get(p); ok {
@@ -575,21 +592,20 @@ func (r *authReader) note(l *netcase.Login, p authPair, pattern netcase.Pattern,
 	if !r.in.Span.Contains(l.Time) {
 		return
 	}
-	account := accountOf(l)
+	account := r.accountOn(l)
 	key := fmt.Sprintf("%s|%s|%s|%s", pattern, p.peer, p.host, account)
 	c := r.after[key]
 	if c == nil {
 		if len(r.after) >= mostAuthFindings {
 			return
 		}
-		c = &authCase{pattern: pattern, grade: grade, peer: p.peer, peers: []netcase.Endpoint{p.peer}, accounts: []string{l.Account},
-			named: 1, fails: fails, session: l.Session, service: strings.ToLower(l.Service), sensor: sensorOf(l), loginAt: l.Time, fresh: fresh, name: p.host}
+		c = &authCase{pattern: pattern, grade: grade, peer: p.peer, peers: []netcase.Endpoint{p.peer}, named: b2i(l.Account != ""), fails: fails, session: l.Session, service: strings.ToLower(l.Service), sensor: sensorOf(l), loginAt: l.Time, fresh: fresh, name: p.host}
 		r.after[key] = c
 	}
 	if h := l.Host.Key(); !slices.Contains(c.hosts, h) && len(c.hosts) < mostViews {
 		c.hosts = append(c.hosts, h)
 	}
-	if a := l.Account; !slices.Contains(c.accounts, a) && len(c.accounts) < mostViews {
+	if a := l.Account; a != "" && !slices.Contains(c.accounts, a) && len(c.accounts) < mostViews {
 		c.accounts = append(c.accounts, a)
 	}
 	if c.sensor == sensorOf(l) && (c.logins == 0 || l.Time-c.latest > sameLogin) {
@@ -625,7 +641,7 @@ type lockWave struct {
 // lockout counts a lockout: it shows that passwords were tried, even where the attempts
 // themselves are not on record any more.
 func (r *authReader) lockout(l *netcase.Login) {
-	account := accountOf(l)
+	account := r.accountOn(l)
 	s, ok := r.locks.get(account)
 	if !ok {
 		s = &lockState{recent: newLately(r.config.AccountLockouts), host: l.Host.Key()}

@@ -161,3 +161,24 @@ func TestAuthReal(t *testing.T) {
 		})
 	}
 }
+
+// A honeypot with SSH, seen from the wire: the sensor names no account, and two of those
+// who guessed came in.
+func TestAuthRealInfected(t *testing.T) {
+	b, _ := realEvents(t, "stratosphere-testing/007-zeek-scenario-ssh-infected/ssh.log.gz")
+	in, guessing := map[string]string{}, map[string]int64{}
+	for _, f := range findIn(t, b, auth()) {
+		switch f.Auth.Pattern {
+		case netcase.PatternSuccess:
+			in[f.Auth.Peers[0].String()] = f.Auth.Grade
+		case netcase.PatternGuessing:
+			guessing[f.Auth.Peers[0].String()] = f.Auth.Failures
+		}
+		if len(f.Auth.Accounts) > 0 {
+			t.Errorf("accounts %q", f.Auth.Accounts)
+		}
+	}
+	if len(in) != 2 || in["45.141.84.126"] != "C" || in["185.217.1.246"] != "C" || guessing["112.85.42.94"] != 159 {
+		t.Errorf("came in: %v; guessed: %v", in, guessing)
+	}
+}

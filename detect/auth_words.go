@@ -128,6 +128,12 @@ func (c *authCase) caveats(in *Input) (out []string) {
 	}
 	switch c.pattern {
 	case netcase.PatternSuccess:
+		if c.named == 0 {
+			out = append(out, "the log does not name accounts: whether the login was of one that had failed is not known")
+		}
+		if family(c.sensor) == "zeek" {
+			out = append(out, "the sensor infers from encrypted traffic whether a login succeeded")
+		}
 		out = append(out, "only the owner of the account can tell a guest from a typing error")
 		switch c.fresh {
 		case netcase.Unknown:
@@ -156,7 +162,11 @@ func (c *authCase) title(in *Input) string {
 	fails := count(c.fails, "failed login")
 	switch c.pattern {
 	case netcase.PatternSuccess:
-		return fmt.Sprintf("%s of %s on %s from %s after %s (grade %s)", count(c.logins, "login"), c.accounts[0], where, c.peer, fails, c.grade)
+		account := "an account that the log does not name"
+		if len(c.accounts) > 0 && c.accounts[0] != "" {
+			account = c.accounts[0]
+		}
+		return fmt.Sprintf("%s of %s on %s from %s after %s (grade %s)", count(c.logins, "login"), account, where, c.peer, fails, c.grade)
 	case netcase.PatternKnown:
 		return fmt.Sprintf("%s on %s refused %s by policy after %s: the password is likely known", c.accounts[0], where, c.peer, fails)
 	case netcase.PatternStale:
@@ -174,7 +184,15 @@ func (c *authCase) title(in *Input) string {
 	if c.pattern == netcase.PatternEnumeration {
 		why = fmt.Sprintf("%s of them for accounts that do not exist", thousands(c.absent))
 	}
-	return fmt.Sprintf("%s from %s on %s for %s: %s", fails, who, where, count(c.named, "account"), why)
+	return fmt.Sprintf("%s from %s on %s for %s: %s", fails, who, where, c.whose(), why)
+}
+
+// whose is how many accounts were tried.
+func (c *authCase) whose() string {
+	if c.named == 0 {
+		return "accounts that the log does not name"
+	}
+	return count(c.named, "account")
 }
 
 // long is a stretch of time in words.

@@ -170,7 +170,7 @@ func loggedAttempts(in *Input, wanted func(netcase.Endpoint) bool) map[netcase.E
 			out[r.Peer] = l
 		}
 		if r.Outcome == netcase.LoginSucceeded {
-			l.logins += r.Count * int64(b2i(!noPerson(r.Account)))
+			l.logins += r.Count * int64(b2i(!noPerson(r.Account, r.Sensor)))
 		} else {
 			l.refused += r.Count
 		}

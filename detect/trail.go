@@ -75,7 +75,7 @@ func (t *trail) see(l *netcase.Login) {
 		return
 	case l.Event != netcase.LoginAttempt && l.Event != netcase.LoginSession, l.Event == netcase.LoginAttempt && l.Outcome != netcase.LoginSucceeded:
 		return
-	case noPerson(l.Account) || strings.HasSuffix(l.Account, "$") || !l.Peer.Known() || l.Peer.Addr.IsLoopback():
+	case noPerson(l.Account, l.Sensor) || strings.HasSuffix(l.Account, "$") || !l.Peer.Known() || l.Peer.Addr.IsLoopback():
 		return
 	}
 	h, ok := t.logins.get(host)

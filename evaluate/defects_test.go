@@ -128,7 +128,7 @@ func TestD9GuessingOverAzure(t *testing.T) {
 		t.Errorf("the rule flags %v", got)
 	}
 	c := s.judged(t)
-	_, group := answer(c, map[netip.Addr]bool{a.Sources[0]: true})
+	_, group := answer(c, &s.told.Truth, map[netip.Addr]bool{a.Sources[0]: true})
 	if group == nil || group.Lead().ID != simulate.Guessing {
 		t.Fatalf("%d sessions of one source to port 3389 are not told as guessing", a.Count)
 	}

@@ -314,6 +314,9 @@ func measureArtefact(o *outcome, c *netcase.Case, told simulate.Told) {
 	likely := c.Artefact != nil && c.Artefact.Verdict == "likely"
 	switch {
 	case o.story == "outage":
+	case through(told):
+		o.count("cadence.unmeasured", unmeasured(c, told))
+		o.count(o.stratum("cadence.unmeasured"), unmeasured(c, told))
 	case told.Truth.Labels.Artefact && o.beside == nil:
 		o.count("artefact.recall", likely)
 		o.count(o.stratum("artefact.recall"), likely)
@@ -323,6 +326,24 @@ func measureArtefact(o *outcome, c *netcase.Case, told simulate.Told) {
 			o.count(o.stratum("artefact.false"), true)
 		}
 	}
+}
+
+// through tells whether a story lets one stream pass an aggregator: its counts are not
+// near-equal, but no cadence can be read from it.
+func through(told simulate.Told) bool {
+	return told.Truth.Labels.Artefact && len(activities(told.Truth.Labels, simulate.ActBeacon, simulate.ActRandom)) > 0
+}
+
+// unmeasured tells whether a case says that the cadence of the labelled stream cannot
+// be measured: by a finding on the pair, or on the counts of the export.
+func unmeasured(c *netcase.Case, told simulate.Told) bool {
+	if c.Artefact != nil && c.Artefact.Verdict == "likely" {
+		return true
+	}
+	known := pairsOf(activities(told.Truth.Labels, simulate.ActBeacon, simulate.ActRandom))
+	return slices.ContainsFunc(c.Findings, func(f netcase.Finding) bool {
+		return f.Beacon != nil && f.Beacon.Verdict == netcase.CadenceUnmeasured && known[pair{addressOf(f.Beacon.Host, &told.Site), f.Beacon.Peer.Addr}]
+	})
 }
 
 // measureHosts compares what process records show: persistence after a break-in, and

@@ -91,6 +91,7 @@ var shownRatios = []struct{ key, text string }{
 	{"scan.of-flood", "floods of which sources are called scanners (fewer is better)"},
 	{"login.flows.recall", "guessing seen in flows alone, no login log: found as a finding"},
 	{"beacon.recall.jittery", "beacon: found, jitter of 70 and 90 %"},
+	{"cadence.unmeasured", "streams through an aggregator of which is said that their cadence cannot be measured"},
 	{"upload.recall", "upload: found"},
 	{"upload.precision", "upload: findings that are right"},
 	{"flood.recall", "flood: found"},

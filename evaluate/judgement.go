@@ -49,14 +49,14 @@ func confirmable(c *netcase.Case, id string) bool {
 // answer is what a case says happened, as one of the ten hypotheses: the most probable
 // claim of harm that is at least likely, else the explanation of the sources that the
 // story is about, else of the first group. Empty: it says nothing of anybody.
-func answer(c *netcase.Case, sources map[netip.Addr]bool) (string, *netcase.Group) {
+func answer(c *netcase.Case, told *simulate.Truth, sources map[netip.Addr]bool) (string, *netcase.Group) {
 	best, posterior := "", 0.0
 	for _, id := range claimIDs {
 		if k, _ := claim(c, id); likely(c, id) && k.Posterior > posterior {
 			best, posterior = claimsOf[id], k.Posterior
 		}
 	}
-	g := groupOf(c, sources)
+	g := groupOf(c, told, sources)
 	switch {
 	case best != "":
 		return best, g
@@ -68,13 +68,23 @@ func answer(c *netcase.Case, sources map[netip.Addr]bool) (string, *netcase.Grou
 	return "", nil
 }
 
-// groupOf is the first group with one of the sources; a group that only counts what is
-// not told does not say who is in it.
-func groupOf(c *netcase.Case, sources map[netip.Addr]bool) *netcase.Group {
+// groupOf is the first group with one of the sources. Of a flood, whose sources no case
+// lists, it is the first with more sources than it lists at the flooded service. A group
+// that only counts what is not told does not say who is in it.
+func groupOf(c *netcase.Case, told *simulate.Truth, sources map[netip.Addr]bool) *netcase.Group {
+	flooded := activities(told.Labels, simulate.ActFlood)
 	for i := range c.Groups {
-		for _, p := range c.Groups[i].Sources {
-			if sources[p.Peer.Addr] && len(c.Groups[i].Hypotheses) > 0 {
-				return &c.Groups[i]
+		g := &c.Groups[i]
+		if len(g.Hypotheses) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(g.Sources, func(p netcase.Profile) bool { return sources[p.Peer.Addr] }) {
+			return g
+		}
+		for _, a := range flooded {
+			atService := slices.ContainsFunc(g.Hosts, func(e netcase.Endpoint) bool { return e.Addr == a.Hosts[0] }) && slices.Contains(g.Ports, a.Ports[0])
+			if atService && g.SourceCount > len(g.Sources) {
+				return g
 			}
 		}
 	}
@@ -85,7 +95,7 @@ func groupOf(c *netcase.Case, sources map[netip.Addr]bool) *netcase.Group {
 func measureJudgement(o *outcome, c *netcase.Case, told simulate.Told) {
 	l := told.Truth.Labels
 	sources := subjects(told)
-	got, group := answer(c, sources)
+	got, group := answer(c, &told.Truth, sources)
 	wrong := verdict(c, told, got, group)
 	o.expected, o.mistake = l.Hypothesis, wrong
 	part := "office"
@@ -259,7 +269,10 @@ func artefact(c *netcase.Case, told simulate.Told) string {
 		}
 		return ""
 	}
-	if c.Artefact == nil || c.Artefact.Verdict != "likely" {
+	if through(told) && !unmeasured(c, told) {
+		return "it is not said that the cadence cannot be measured"
+	}
+	if !through(told) && (c.Artefact == nil || c.Artefact.Verdict != "likely") {
 		return "the logging interval is not named"
 	}
 	return ""

@@ -8,7 +8,8 @@ import (
 
 func floodStories() []storyline {
 	return []storyline{
-		{name: "flood", doc: "thousands of sources ask a web server at once, and it answers fewer and fewer", hypothesis: Flood, days: 5, formats: floodFormats, tell: flood},
+		{name: "flood", doc: "thousands of sources ask a web server at once: it answers one in seven of them, and hardly any visitor", hypothesis: Flood, days: 5, formats: floodFormats, tell: func(l *lab) { l.flood(.15) }},
+		{name: "flood-exhausted", doc: "the same, and it answers next to nobody", hypothesis: Flood, days: 5, formats: floodFormats, tell: func(l *lab) { l.flood(.001) }},
 		{name: "flood-spoofed", doc: "every packet from another address, and visitors no longer get an answer", hypothesis: Flood, days: 5, formats: floodFormats, tell: floodSpoofed},
 		{name: "crowd", doc: "a press release brings ten times the visitors for two hours, and all are served", hypothesis: Misconfigured, days: 5, formats: floodFormats, tell: crowd},
 	}
@@ -17,7 +18,7 @@ func floodStories() []storyline {
 // floodFormats record whether the server replied.
 var floodFormats = []string{formatZeek, formatEVE}
 
-const floodMinutes = 40
+const floodMinutes = 50
 
 // visited is a web server that many people use, on every day of the story.
 func (l *lab) visited() {
@@ -30,7 +31,8 @@ func (l *lab) visited() {
 	}
 }
 
-func flood(l *lab) {
+// flood lets many sources ask, of whom a share is answered.
+func (l *lab) flood(served float64) {
 	l.visited()
 	first := len(l.conns)
 	from := l.at(l.between(9, 16), 0)
@@ -41,7 +43,7 @@ func flood(l *lab) {
 	for range 9000 {
 		at := l.millis(from, floodMinutes*netcase.Minute)
 		c := conn{at: at, src: pick(l.draw, sources), dst: l.web.addr, dport: 443, result: unanswered}
-		if l.chance(.15) {
+		if l.chance(served) {
 			c.result, c.out, c.in = answered, size{4, 500}, size{3, 400}
 		}
 		l.add(c)
