@@ -142,10 +142,12 @@ func contents(b Book) (map[string][]byte, error) {
 		return nil, fmt.Errorf("%s: %w", CaseFile, err)
 	}
 	var back netcase.Case
-	if err := decode(text, &back); err != nil {
+	reads := make(chan error, 1)
+	go func() { reads <- decode(text, &back) }()
+	records, err := encodeRecords(b.Records)
+	if err := <-reads; err != nil {
 		return nil, fmt.Errorf("%s: it would not read back: %w", CaseFile, err)
 	}
-	records, err := encodeRecords(b.Records)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", RecordsFile, err)
 	}

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -68,6 +69,49 @@ func (d *desk) ask(q cube.Question) *query {
 func (d *desk) leave() {
 	d.mu.Lock()
 	d.step()
+	d.mu.Unlock()
+}
+
+// together does parts of a detector's work at the same time, so that they can share the
+// reading of what they ask for. Each part has an Input of its own, and shares with the
+// others only what it locks.
+func (in *Input) together(parts ...func(*Input)) {
+	if in.desk == nil || in.reading { // who reads an answer would keep the parts waiting
+		for _, part := range parts {
+			part(in)
+		}
+		return
+	}
+	var left atomic.Int32
+	left.Store(int32(len(parts)))
+	in.desk.join(len(parts) - 1) // the caller waits: a part takes its place
+	errs, panics := make([]error, len(parts)), make([]any, len(parts))
+	var wg sync.WaitGroup
+	for i, part := range parts {
+		wg.Go(func() {
+			own := *in
+			defer func() {
+				errs[i], panics[i] = own.err, recover()
+				if left.Add(-1) > 0 {
+					in.desk.leave()
+				}
+			}()
+			part(&own)
+		})
+	}
+	wg.Wait()
+	in.err = cmp.Or(append([]error{in.err}, errs...)...)
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
+}
+
+// join says that so many more are at work.
+func (d *desk) join(n int) {
+	d.mu.Lock()
+	d.atWork += n
 	d.mu.Unlock()
 }
 
@@ -226,6 +270,9 @@ type sieve struct {
 
 func sieveOf(q *cube.Question) *sieve {
 	s := &sieve{span: q.Span}
+	if q.Kind == cube.Pairs {
+		s.span = netcase.Span{} // their rows have no hour; all that share a reading ask for the same
+	}
 	for _, d := range q.Directions {
 		s.ways |= 1 << d
 	}

@@ -89,6 +89,7 @@ func TestSharedReadings(t *testing.T) {
 		engine := cube.Of(netcase.Site{}, "in-1", someFlows(r, 1500))
 		var detectors []Detector
 		wrong := make([]string, 1+r.IntN(12))
+		var lacking atomic.Int32
 		for i := range wrong {
 			questions := make([]cube.Question, 1+r.IntN(4))
 			for k := range questions {
@@ -121,6 +122,23 @@ func TestSharedReadings(t *testing.T) {
 							check(in, own.IntN(len(questions)), 0)
 							break
 						}
+					case 3:
+						a, b := own.IntN(len(questions)), own.IntN(len(questions))
+						part := func(k int) func(*Input) {
+							return func(in *Input) {
+								n := 0
+								for range in.EachRow(k) {
+									n++
+								}
+								for range engine.Rows(context.Background(), questions[k]) {
+									n--
+								}
+								if n != 0 {
+									lacking.Add(1)
+								}
+							}
+						}
+						in.together(part(a), part(b), func(*Input) {})
 					case 2:
 						if own.IntN(4) == 0 {
 							for range in.EachRow(k) {
@@ -147,6 +165,9 @@ func TestSharedReadings(t *testing.T) {
 			if !run.OK && !strings.Contains(run.Why, "on purpose") {
 				t.Errorf("seed %d, detector %d: %s", seed, i, run.Why)
 			}
+		}
+		if n := lacking.Load(); n > 0 {
+			t.Errorf("seed %d: %d answers that parts of a detector asked for differ", seed, n)
 		}
 		if i := slices.IndexFunc(wrong, func(s string) bool { return s != "" }); i >= 0 {
 			t.Fatalf("seed %d, detector %d: %s", seed, i, wrong[i])

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"netcase"
@@ -99,6 +100,23 @@ func scanGroups(in *Input) []*scanGroup {
 	outside := thresholdsOf(in.Config, estate)
 	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts, estate: estate}
 	found := newGrouping(walk)
+	in.together(
+		func(in *Input) { fromOutside(in, found, outside, inside) },
+		func(in *Input) {
+			for s := range contacts(in.EachRow(1), cube.Hosts) {
+				if c, ok := s.classify(in, inside); ok {
+					found.add(c)
+				}
+			}
+		},
+	)
+	return found.groups(outside, inside)
+}
+
+// fromOutside looks at the sources from outside and at those among the own hosts that
+// approached other own hosts.
+func fromOutside(in *Input, found *grouping, outside, inside thresholds) {
+	walk := found.walk
 	together := newCrowd(in, outside, found.add)
 	for s := range contacts(in.EachRow(0), cube.Peers) {
 		if s.profiler.p.Direction == netcase.Lateral {
@@ -126,12 +144,6 @@ func scanGroups(in *Input) []*scanGroup {
 		found.addCluster(k)
 	}
 	found.overflow = together.overflow
-	for s := range contacts(in.EachRow(1), cube.Hosts) {
-		if c, ok := s.classify(in, inside); ok {
-			found.add(c)
-		}
-	}
-	return found.groups(outside, inside)
 }
 
 // lookAround counts the own hosts that received an attempt from outside, and learns how
@@ -423,8 +435,9 @@ func (g *scanGroup) settle() {
 }
 
 // grouping joins scanners by class, direction, port set and fate; where that makes too
-// many groups, by class, direction and fate.
+// many groups, by class, direction and fate. In which order they come does not show.
 type grouping struct {
+	mu            sync.Mutex
 	walk          *learned
 	exact, coarse map[groupKey]*scanGroup
 	clusters      []*scanGroup
@@ -444,6 +457,8 @@ func newGrouping(walk *learned) *grouping {
 }
 
 func (x *grouping) add(s scanner) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	key := groupKey{dir: s.profile.Direction, class: s.class, fate: fate(s.profile.Reach)}
 	if x.exact != nil {
 		whole := key

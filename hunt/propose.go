@@ -13,12 +13,13 @@ import (
 	"netcase/cube"
 	"netcase/intel"
 	"netcase/intel/database"
+	"netcase/intel/service"
 	"netcase/store"
 )
 
-// LoadIntel reads lists alone, and of a database, where one is named, what bears on
-// the instant: the newest where it is not known.
-func LoadIntel(ctx context.Context, paths []IntelPath, db string, asOf netcase.Time) (*intel.Set, error) {
+// LoadIntel reads lists alone, and what services said, and of a database, where one is
+// named, what bears on the instant: the newest where it is not known.
+func LoadIntel(ctx context.Context, paths []IntelPath, db string, said service.Result, asOf netcase.Time) (*intel.Set, error) {
 	cfg := DefaultConfig()
 	cfg.Intel, cfg.IntelDB = paths, db
 	lists, err := openIntel(ctx, cfg)
@@ -26,6 +27,7 @@ func LoadIntel(ctx context.Context, paths []IntelPath, db string, asOf netcase.T
 		return nil, err
 	}
 	defer lists.Close()
+	lists.said = service.Merge(said, lists.said)
 	return lists.load(ctx, &cfg, database.Window{First: asOf, Last: asOf})
 }
 

@@ -565,6 +565,11 @@ func (z *zeekReader) record(line []byte) {
 
 // connection turns a row into a flow.
 func (z *zeekReader) connection(line []byte) {
+	if z.unwanted() {
+		z.in.Report.Read++
+		z.in.Report.Accepted++
+		return
+	}
 	f := nextFlow(&z.batch)
 	z.doubts = z.doubts[:0]
 	field, reason := z.flow(&z.row, f)
@@ -574,12 +579,6 @@ func (z *zeekReader) connection(line []byte) {
 		return
 	}
 	if z.in.Raw {
-		if z.in.Wanted != nil && !z.in.Wanted(f.Src, f.Dst) {
-			z.batch.Flows = z.batch.Flows[:len(z.batch.Flows)-1]
-			z.in.Report.Read++
-			z.in.Report.Accepted++
-			return
-		}
 		o := z.origin(line)
 		f.Place, f.Raw, f.Context, f.Stamp, f.Zone = o.place, o.raw, o.context, o.stamp, o.zone
 	}
@@ -587,6 +586,17 @@ func (z *zeekReader) connection(line []byte) {
 	for _, d := range z.doubts {
 		z.in.Doubt(z.number(), 0, zeekFieldNames[d.field], d.reason, line)
 	}
+}
+
+// unwanted tells on the second pass that nobody asks for a flow between the ends of the
+// row; what else the row says is not looked at then.
+func (z *zeekReader) unwanted() bool {
+	if !z.in.Raw || z.in.Wanted == nil {
+		return false
+	}
+	src, ok := z.address(z.row.text[zeekOrigH])
+	dst, known := z.address(z.row.text[zeekRespH])
+	return ok && known && !z.in.Wanted(netcase.At(src), netcase.At(dst))
 }
 
 // zeekDoubt is something odd about a record that may still be accepted.

@@ -86,7 +86,7 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c commands
-	p, err := newParser(&c, streams{out: &bytes.Buffer{}, err: &bytes.Buffer{}}, new(configuredFeeds))
+	p, err := newParser(&c, streams{out: &bytes.Buffer{}, err: &bytes.Buffer{}}, new(configuredFeeds), configuredServices{})
 	if err != nil {
 		t.Fatal(err)
 	}

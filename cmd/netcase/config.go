@@ -30,12 +30,17 @@ func settingsFiles() []string {
 	return files
 }
 
-// feedsKey is the key of a settings file that no flag has: the user's own feeds.
-const feedsKey = "feeds"
+// feedsKey and servicesKey are the keys of a settings file that no flag has: the
+// user's own feeds, and what they have of services.
+const (
+	feedsKey    = "feeds"
+	servicesKey = "services"
+)
 
 // settings reads settings files: flag names, at the top or below a command's name,
-// and the feeds, which it adds to own. A key that no flag has is an error.
-func settings(own *configuredFeeds) kong.ConfigurationLoader {
+// the feeds, which it adds to own, and the services. A key that no flag has is an
+// error.
+func settings(own *configuredFeeds, services configuredServices) kong.ConfigurationLoader {
 	return func(r io.Reader) (kong.Resolver, error) {
 		text, err := io.ReadAll(r)
 		if err != nil {
@@ -52,6 +57,12 @@ func settings(own *configuredFeeds) kong.ConfigurationLoader {
 				return nil, fmt.Errorf("netcase.yaml: %w", err)
 			}
 			*own = append(*own, said.Feeds...)
+		}
+		if _, ok := values[servicesKey]; ok {
+			delete(values, servicesKey)
+			if err := services.read(text); err != nil {
+				return nil, fmt.Errorf("netcase.yaml: %w", err)
+			}
 		}
 		return resolver{values}, nil
 	}

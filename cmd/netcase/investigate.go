@@ -27,8 +27,9 @@ import (
 type investigateCmd struct {
 	Paths []string `arg:"" name:"path" help:"Telemetry: files, folders, patterns, archives, or - for standard input."`
 
-	Intel    []string `help:"Lists, STIX, MISP or provider exports: a file or folder, with @DATE for when it was learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
-	IntelDB  string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
+	Intel   []string `help:"Lists, STIX, MISP or provider exports: a file or folder, with @DATE for when it was learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
+	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
+	serviceFlags
 	Site     string   `help:"What the owner says of the own network (docs/site.md)." placeholder:"FILE"`
 	From     string   `help:"Start of the investigated span; what lies before it feeds the baselines." placeholder:"TIME"`
 	To       string   `help:"End of the investigated span." placeholder:"TIME"`
@@ -63,11 +64,16 @@ detector or list failed).`
 }
 
 // Run investigates.
-func (c *investigateCmd) Run(ctx context.Context, std streams) error {
+func (c *investigateCmd) Run(ctx context.Context, std streams, services configuredServices) error {
 	cfg, err := c.config()
 	if err != nil {
 		return err
 	}
+	asking, done, err := c.asking(ctx, services, cfg.IntelDB)
+	if err != nil {
+		return err
+	}
+	defer done()
 	fail, err := c.failOn()
 	if err != nil {
 		return err
@@ -79,6 +85,10 @@ func (c *investigateCmd) Run(ctx context.Context, std streams) error {
 	cfg.Out, cfg.Stdin = out, std.in
 	p := newProgress(std.err, c.Quiet || c.JSON)
 	cfg.Progress = p.show
+	cfg.Asking, cfg.Warn = asking, func(err error) { tellError(std.err, err) }
+	if asking != nil {
+		asking.Progress = askingProgress(p)
+	}
 	k, err := hunt.Run(ctx, cfg)
 	p.finish()
 	if err != nil {

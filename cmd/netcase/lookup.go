@@ -15,6 +15,7 @@ import (
 	"netcase"
 	"netcase/hunt"
 	"netcase/intel"
+	"netcase/intel/service"
 	"netcase/judge"
 	"netcase/report"
 	"netcase/source"
@@ -24,10 +25,11 @@ type lookupCmd struct {
 	What    []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
 	Intel   []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
 	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
-	AsOf    string   `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
-	JSON    bool     `name:"json" help:"Print one JSON object a line."`
-	Hits    bool     `help:"Only addresses that some list knows."`
-	Lines   bool     `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
+	serviceFlags
+	AsOf  string `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
+	JSON  bool   `name:"json" help:"Print one JSON object a line."`
+	Hits  bool   `help:"Only addresses that some list knows."`
+	Lines bool   `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
 }
 
 // Help gives examples.
@@ -36,7 +38,7 @@ func (c *lookupCmd) Help() string {
 }
 
 // Run prints cards.
-func (c *lookupCmd) Run(ctx context.Context, std streams) error {
+func (c *lookupCmd) Run(ctx context.Context, std streams, services configuredServices) error {
 	paths, err := intelPaths(c.Intel)
 	if err != nil {
 		return err
@@ -49,10 +51,14 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if len(paths) == 0 && db == "" {
-		return usagef("--intel lists/ reads files; netcase intel update fills a database", "there is no intelligence to look into: neither --intel nor a database")
+	if len(paths) == 0 && db == "" && len(c.Lookup) == 0 {
+		return usagef("--intel lists/ reads files; netcase intel update fills a database; --lookup asks services", "there is no intelligence to look into: neither --intel nor a database")
 	}
-	set, err := hunt.LoadIntel(ctx, paths, db, asOf)
+	said, err := c.ask(ctx, std, services, db)
+	if err != nil {
+		return err
+	}
+	set, err := hunt.LoadIntel(ctx, paths, db, said, asOf)
 	if err != nil {
 		return runError(err)
 	}
@@ -86,6 +92,42 @@ func (c *lookupCmd) Run(ctx context.Context, std streams) error {
 		}
 	}
 	return c.end(std.err, set, asked, bad)
+}
+
+// maxAsked is how many addresses services are asked about at once.
+const maxAsked = 1000
+
+// ask asks the services that --lookup names, in the order of the addresses, and says
+// what was not asked and why.
+func (c *lookupCmd) ask(ctx context.Context, std streams, services configuredServices, db string) (service.Result, error) {
+	asking, done, err := c.asking(ctx, services, db)
+	if err != nil || asking == nil {
+		return service.Result{}, err
+	}
+	defer done()
+	if c.Lines || slices.Contains(c.What, "-") {
+		return service.Result{}, usagef("write the addresses to a file", "--lookup takes neither --lines nor standard input")
+	}
+	var all []netip.Addr
+	for _, what := range c.What {
+		err := eachAddress(what, std.in, func(_ int, _ string, a netip.Addr, ok bool) error {
+			if ok {
+				all = append(all, a)
+			}
+			return nil
+		})
+		if err != nil {
+			return service.Result{}, err
+		}
+	}
+	plan := planOf(all)
+	if len(plan) > maxAsked {
+		fmt.Fprintf(std.err, "netcase: services are asked about the first %d of %d addresses\n", maxAsked, len(plan))
+		plan = plan[:maxAsked]
+	}
+	said, err := asking.Ask(ctx, plan)
+	tellUnasked(std.err, &said)
+	return said, err
 }
 
 // copyLines prints the lines of the files, decompressed, that hold a listed address.

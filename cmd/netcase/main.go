@@ -45,6 +45,7 @@ type commands struct {
 	Verify      verifyCmd      `cmd:"" help:"Recompute every hash of a case."`
 	Simulate    simulateCmd    `cmd:"" help:"Write labelled telemetry of a simulated incident."`
 	Evaluate    evaluateCmd    `cmd:"" help:"Precision, recall and calibration on labelled data."`
+	Doctor      doctorCmd      `cmd:"" help:"What this machine has: folders, clock, and which services have a key."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Completion  completionCmd  `cmd:"" help:"Print the completion script of a shell."`
 }
@@ -60,7 +61,8 @@ func main() {
 func run(ctx context.Context, args []string, std streams) int {
 	var c commands
 	var own configuredFeeds
-	parser, err := newParser(&c, std, &own)
+	services := configuredServices{}
+	parser, err := newParser(&c, std, &own, services)
 	if err != nil { // a settings file that cannot be read
 		return complain(std.err, &exitError{code: exitUsage, err: err, hint: "docs/cli.md tells what a settings file may hold"})
 	}
@@ -83,10 +85,11 @@ func run(ctx context.Context, args []string, std streams) int {
 	call.Bind(std)
 	call.Bind(parser)
 	call.Bind(own)
+	call.Bind(services)
 	return complain(std.err, call.Run())
 }
 
-func newParser(c *commands, std streams, own *configuredFeeds) (*kong.Kong, error) {
+func newParser(c *commands, std streams, own *configuredFeeds, services configuredServices) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("netcase"),
 		kong.Description("From a spike on a network chart to a closed case.\n\nFirst time here: netcase demo"),
@@ -94,7 +97,7 @@ func newParser(c *commands, std streams, own *configuredFeeds) (*kong.Kong, erro
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.DefaultEnvars("NETCASE"),
-		kong.Configuration(settings(own), settingsFiles()...),
+		kong.Configuration(settings(own, services), settingsFiles()...),
 		kong.Vars{"version": versionText()},
 	)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"netcase"
 )
@@ -21,6 +22,7 @@ type Asking struct {
 	Cache    Cache          // nil: none
 	Ledger   Ledger         // nil: what is spent is forgotten with the process
 	Kept     *Kept          // what a case keeps: never asked again, however old
+	Patience time.Duration  // how long the asking may take; 0: as long as it takes
 	Now      func() netcase.Time
 	Progress func(lookup string, done, of int) // nil: none; called by several goroutines
 }
@@ -111,6 +113,9 @@ func (a *Asking) wanted(s *Service) []Lookup {
 
 func (a *Asking) service(ctx context.Context, s *Service, plan []netip.Addr) (Result, error) {
 	t := &turn{a: a, s: s, closed: map[string]string{}}
+	if a.Patience > 0 {
+		t.until = a.Now() + netcase.Time(a.Patience.Milliseconds())
+	}
 	for _, l := range a.wanted(s) {
 		if err := t.lookup(ctx, l, plan); err != nil {
 			return t.out, err
@@ -123,6 +128,7 @@ func (a *Asking) service(ctx context.Context, s *Service, plan []netip.Addr) (Re
 type turn struct {
 	a      *Asking
 	s      *Service
+	until  netcase.Time      // zero: no end
 	closed map[string]string // account -> why it is not asked any more
 	failed string            // why the service is not asked any more
 	row    int               // failures in a row
@@ -297,6 +303,9 @@ func (t *turn) one(ctx context.Context, l Lookup, about netip.Prefix) (why strin
 	}
 	if why := t.closed[l.Account]; why != "" {
 		return why, nil
+	}
+	if t.until.Known() && t.a.Now() >= t.until {
+		return fmt.Sprintf("asking was to take no longer than %s", t.a.Patience), nil
 	}
 	if why, err := t.spent(l.Account); why != "" || err != nil {
 		t.closed[l.Account] = why

@@ -293,6 +293,23 @@ func TestServicesDoNotTouchEachOther(t *testing.T) {
 	}
 }
 
+func TestPatience(t *testing.T) {
+	tw, ck := newTown(t), &clock{now: noon}
+	p, _ := ProviderOf("greynoise")
+	p.Every = 15 * time.Second
+	a := tw.asking(t, ck)
+	client, err := NewClient(Config{Allow: local, Now: ck.Now, Sleep: ck.Sleep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	a.Services, a.Patience = []*Service{opened(t, p, client, tw.url)}, 40*time.Second
+	r, err := a.Ask(t.Context(), addresses("62.4.%d.9", 9))
+	if w := whys(r); err != nil || len(r.Answers) != 4 || w["greynoise: asking was to take no longer than 40s"] != 5 {
+		t.Errorf("%d answers, %v, %v", len(r.Answers), w, err)
+	}
+}
+
 // TestKept: what a case keeps is read back as it was, is never asked again, and
 // answers for what a plan wants of it.
 func TestKept(t *testing.T) {
