@@ -20,8 +20,8 @@ func auth() Detector {
 			}}}
 		},
 		Refine: func(in *Input) []cube.Want {
-			found, lost := readLogins(in)
-			runs := sessionRuns(in, found)
+			found, hosts, lost := readLogins(in)
+			runs := sessionRuns(in, found, hosts)
 			in.Memo = authMemo{found, lost, runs}
 			var wants []cube.Want
 			for _, c := range found {

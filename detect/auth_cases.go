@@ -56,7 +56,7 @@ type authCase struct {
 // cases is what was found: logins first, then the guessing with the most failures.
 func (r *authReader) cases() []*authCase {
 	single := r.bySource()
-	out := slices.Concat(slices.Collect(maps.Values(r.after)), single, r.together(single))
+	out := slices.Concat(r.logins(), single, r.together(single))
 	r.addLockouts(out)
 	if c := r.lockedOften(out); c != nil {
 		out = append(out, c)
@@ -79,9 +79,10 @@ func (r *authReader) cases() []*authCase {
 // bySource names what each source did, all its hosts together.
 func (r *authReader) bySource() []*authCase {
 	cases := map[string]*authCase{}
+	same := r.stations()
 	for _, p := range slices.SortedFunc(maps.Keys(r.tracks.of), comparePair) {
 		k := r.tracks.of[p]
-		if len(k.views) == 0 {
+		if len(k.views) == 0 || same[p] {
 			continue
 		}
 		v := k.best()
@@ -104,6 +105,53 @@ func (r *authReader) bySource() []*authCase {
 		}
 	}
 	return slices.Collect(maps.Values(cases))
+}
+
+// stations are the sources that are known by what they call themselves, on hosts where a
+// case of a source with an address has records of that name: two records of Windows tell
+// of one attempt.
+func (r *authReader) stations() map[authPair]bool {
+	out := map[authPair]bool{}
+	for p, k := range r.tracks.of {
+		for _, v := range k.views {
+			if len(v.stations) == 0 {
+				continue
+			}
+			if pattern, _ := r.classify(p, k, k.best()); pattern == "" {
+				continue
+			}
+			for _, w := range v.stations {
+				out[authPair{netcase.Endpoint{Name: w}, p.host}] = true
+			}
+		}
+	}
+	return out
+}
+
+// logins is the logins after failures, each once: of a source by its address where one
+// record of Windows has that and another only the name.
+func (r *authReader) logins() (out []*authCase) {
+	type login struct{ pattern, host, account string }
+	by := map[login]bool{}
+	of := func(c *authCase) login {
+		account := ""
+		if len(c.accounts) > 0 {
+			account = strings.ToLower(c.accounts[0])
+		}
+		return login{string(c.pattern), c.name, account}
+	}
+	for _, c := range r.after {
+		if c.peer.Addr.IsValid() {
+			by[of(c)] = true
+		}
+	}
+	same := r.stations()
+	for _, c := range r.after {
+		if !same[authPair{c.peer, c.name}] || !by[of(c)] {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // take adds what a source did on one more host.

@@ -50,7 +50,7 @@ func TestAuthFlood(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	c := DefaultConfig()
 	in := &Input{Config: c, Site: &netcase.Site{}, Coverage: &netcase.Coverage{}, answerer: engine, ctx: context.Background()}
-	found, lost := readLogins(in)
+	found, _, lost := readLogins(in)
 	runtime.ReadMemStats(&peak)
 	t.Logf("%d MB taken from the system", (peak.Sys-before.Sys)>>20)
 	if peak.HeapInuse > before.HeapInuse+256<<20 {

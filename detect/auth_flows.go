@@ -44,8 +44,9 @@ const (
 )
 
 // sessionRuns looks for sources with many two-way flows to an administration port in an
-// hour. Sources of which a login log tells are left to it.
-func sessionRuns(in *Input, told []*authCase) *sessionRunSet {
+// hour. Sources and hosts of which a login log tells are left to it: sessions that it does
+// not call failures are a program's at work.
+func sessionRuns(in *Input, told []*authCase, hosts map[string]bool) *sessionRunSet {
 	logged := map[netcase.Endpoint]bool{}
 	for _, c := range told {
 		for _, p := range c.peers {
@@ -66,7 +67,7 @@ func sessionRuns(in *Input, told []*authCase) *sessionRunSet {
 			flush()
 			peer = r.Peer
 		}
-		if logged[r.Peer] || welcome(in.Site, r.Peer) || !netcase.IsAdminPort(r.Port) || r.Reach < netcase.ReachBidirectional {
+		if logged[r.Peer] || hosts[hostName(in, r.Host)] || welcome(in.Site, r.Peer) || !netcase.IsAdminPort(r.Port) || r.Reach < netcase.ReachBidirectional {
 			continue
 		}
 		if r.Resolution == netcase.ResolutionRaw && r.Flows < in.Config.Auth.FlowSessions/2 {

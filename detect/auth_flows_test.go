@@ -88,6 +88,12 @@ func TestAuthFlows(t *testing.T) {
 			w.batch.Flows = append(w.batch.Flows, f)
 		}, []string{"consistent with bruteforce", "possible session"}},
 		{"a login log tells of the source", guesses, func(w *traffic) { w.batch.Logins = guess(30, netcase.Second) }, []string{"bruteforce"}},
+		{"a login log that calls them logins", guesses, func(w *traffic) {
+			for i := range 60 {
+				w.batch.Logins = append(w.batch.Logins, netcase.Login{Time: monday + netcase.Time(i)*50*netcase.Second, Host: end("10.0.0.4"), Peer: end(guesser),
+					Account: "ansible", Method: "publickey", Outcome: netcase.LoginSucceeded, Count: 1, Sensor: "syslog/x"})
+			}
+		}, nil},
 		{"two sensors", guesses, func(w *traffic) {
 			for _, f := range slices.Clone(w.batch.Flows) {
 				f.Sensor = "suricata"

@@ -32,6 +32,7 @@ type authReader struct {
 // authHost is what is remembered of a host.
 type authHost struct {
 	first    netcase.Time // of its records
+	tried    bool         // its log tells of attempts in the span
 	connects []connection // of Remote Desktop, the latest last
 }
 
@@ -58,7 +59,9 @@ type authTypos struct {
 }
 
 // readLogins reads the log once, and once more where several sources belong together.
-func readLogins(in *Input) ([]*authCase, authLost) {
+//
+// The hosts are those whose logs tell of attempts in the span.
+func readLogins(in *Input) (found []*authCase, hosts map[string]bool, lost authLost) {
 	c := &in.Config.Auth
 	noWeight := func(l *lately) (int64, netcase.Time) { return 0, l.latest() }
 	r := &authReader{
@@ -78,7 +81,13 @@ func readLogins(in *Input) ([]*authCase, authLost) {
 	}
 	r.lost.forgotten = r.tracks.forgot
 	r.lost.short = r.window.short
-	return r.cases(), r.lost
+	hosts = map[string]bool{}
+	for name, h := range r.hosts.of {
+		if h.tried {
+			hosts[name] = true
+		}
+	}
+	return r.cases(), hosts, r.lost
 }
 
 // moments are the records of one instant each, failures first, so that the order in
@@ -129,6 +138,7 @@ func (r *authReader) settle(same []netcase.Login) {
 		}
 		r.ended = l.Time
 		h := r.hostOf(l)
+		h.tried = h.tried || l.Event == netcase.LoginAttempt && r.in.Span.Contains(l.Time)
 		switch {
 		case l.Event == netcase.LoginLockout:
 			r.lockout(l)
@@ -311,6 +321,9 @@ func (r *authReader) fail(l *netcase.Login, lent bool) {
 	}
 	if v.service == "" {
 		v.service = strings.ToLower(l.Service)
+	}
+	if w := strings.ToLower(l.Workstation); w != "" && p.peer.Addr.IsValid() && len(v.stations) < mostViews && !slices.Contains(v.stations, w) {
+		v.stations = append(v.stations, w)
 	}
 	pressed := v.attempts.add(r.config, l.Time, n)
 	if lockedOut(l) {

@@ -147,6 +147,7 @@ type authView struct {
 	who      string       // its account
 	session  string
 	service  string         // the first that was named
+	stations []string       // what the client called itself, at most mostViews
 	only     string         // the one account that failed, or several
 	beats    []netcase.Time // of a source of ours, when failures began
 }

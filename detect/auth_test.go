@@ -47,6 +47,10 @@ func TestAuthTable(t *testing.T) {
 	won := guess(30, 2*second)
 	won.add(2*netcase.Minute, guesser, "alice", netcase.LoginSucceeded)
 	won.add(2*netcase.Minute+second, guesser, "alice", netcase.LoginSucceeded)
+	for i := range won {
+		won[i].Kind = "network"
+	}
+	won[31].Kind, won[31].Service = "remote interactive", "rdp"
 	other := guess(30, 2*second)
 	other.add(2*netcase.Minute, "91.99.0.1", "alice", netcase.LoginSucceeded)
 	third := guess(30, 2*second)
@@ -347,6 +351,25 @@ func TestAuthOfSeveralLogs(t *testing.T) {
 	}
 	if got := few.kinds(t); len(got) != 0 {
 		t.Errorf("lines that stand twice: %q", got)
+	}
+	ntlm := logins{} // the Security log writes 4625 with the address, and 4776 with the name
+	for i := range 9 {
+		o := netcase.LoginWrongPassword
+		if i == 8 {
+			o = netcase.LoginSucceeded
+		}
+		for _, service := range []string{"", "ntlm"} {
+			ntlm.add(netcase.Time(i)*netcase.Second, guesser, "alice", o)
+			l := &ntlm[len(ntlm)-1]
+			if l.Workstation, l.Service = "KALI", service; service == "ntlm" {
+				l.Peer = netcase.Endpoint{}
+			} else {
+				l.Kind = "network"
+			}
+		}
+	}
+	if got := ntlm.kinds(t); !slices.Equal(got, []string{"success-after-failure A", "bruteforce"}) {
+		t.Errorf("two records of each attempt: %q", got)
 	}
 	rdp := logins{} // with network level authentication the Security log has no address
 	for i := range 8 {

@@ -144,8 +144,11 @@ func (c *authCase) caveats(in *Input) (out []string) {
 	case netcase.PatternStale:
 		out = append(out, "somebody inside who guesses at an even pace would look the same")
 	case netcase.PatternDistributed:
-		if c.asns == 0 {
+		switch c.asns {
+		case 0:
 			out = append(out, "no list says to whom the networks belong: one provider's addresses would look alike")
+		case 1:
+			out = append(out, "the networks whose operator is known belong to one: somebody on the move would look the same")
 		}
 	}
 	if c.peer.Addr.IsValid() && in.Site.Owns(c.peer.Addr) && c.named > 1 {

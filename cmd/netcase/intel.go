@@ -80,11 +80,10 @@ func useDatabase(flag string) (string, error) {
 	case "none":
 		return "", nil
 	case "", "auto":
-		dir, err := database.DefaultDir()
-		if err != nil || !database.Exists(dir) {
-			return "", nil //nolint:nilerr // a system that names no home has no database in it
+		if dir, err := database.DefaultDir(); err == nil && database.Exists(dir) {
+			return dir, nil
 		}
-		return dir, nil
+		return "", nil // a system that names no home has no database in it
 	}
 	if !database.Exists(flag) {
 		return "", usagef("netcase intel update fills it, netcase intel add takes files", "--intel-db %s: there is no intelligence database", flag)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -243,11 +244,61 @@ func TestBearing(t *testing.T) {
 		{Window{First: at("2026-09-01")}, "[4 5]"},
 	} {
 		ids := []int64{}
-		for _, s := range bearing(all, c.window) {
+		used, left := bearing(all, c.window)
+		if left != 0 {
+			t.Errorf("%s: %d are left out", c.window.First.Short(), left)
+		}
+		for _, s := range used {
 			ids = append(ids, s.ID)
 		}
 		if got := fmt.Sprint(ids); got != c.want {
 			t.Errorf("%s: %s, want %s", c.window.First.Short(), got, c.want)
+		}
+	}
+}
+
+// TestBearingIsBounded: of a year of days a few are asked, the first, the newest, and
+// every one of the time of the traffic.
+func TestBearingIsBounded(t *testing.T) {
+	var all []Snapshot
+	for day := range 400 {
+		all = append(all, Snapshot{ID: int64(day), Feed: "a", Learned: at("2025-01-01") + netcase.Time(day)*netcase.Day})
+	}
+	used, left := bearing(all, Window{First: at("2025-01-11"), Last: at("2025-01-21")})
+	if len(used) != 11+maxLater || left != 400-21-maxLater || used[0].ID != 10 || used[11].ID != 21 || used[len(used)-1].ID != 399 {
+		t.Errorf("%d used, %d left, from %d", len(used), left, used[0].ID)
+	}
+	for i := 1; i < len(used); i++ {
+		if used[i].ID <= used[i-1].ID {
+			t.Errorf("%d after %d", used[i].ID, used[i-1].ID)
+		}
+	}
+}
+
+// TestSeveralProcesses: two write at once, and each finds what both wrote.
+func TestSeveralProcesses(t *testing.T) {
+	dir := t.TempDir()
+	one, two := reopened(t, dir), reopened(t, dir)
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			db := one
+			if i%2 == 1 {
+				db = two
+			}
+			if _, err := db.Store(context.Background(), doc(fmt.Sprint("feed-", i/2), "2026-08-01", list(20+i/2))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, db := range []*DB{one, two} {
+		snapshots, err := db.Snapshots(context.Background(), "")
+		if err != nil || len(snapshots) != 6 {
+			t.Errorf("%d snapshots, %v", len(snapshots), err)
+		}
+		if err := db.Check(context.Background()); err != nil {
+			t.Error(err)
 		}
 	}
 }

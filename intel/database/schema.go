@@ -63,8 +63,12 @@ var migrations = []string{
 	) STRICT, WITHOUT ROWID;`,
 }
 
-// migrate brings the schema up to date.
+// migrate brings the schema up to date. Where it is, nothing is locked.
 func (db *DB) migrate(ctx context.Context) error {
+	var version int
+	if err := db.sql.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == len(migrations) {
+		return err
+	}
 	for {
 		done := false
 		err := db.transact(ctx, func(tx *sql.Tx) error {
