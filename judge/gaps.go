@@ -24,8 +24,17 @@ func (d *draft) gaps() []netcase.Gap {
 		if out[i].Query != "" && out[i].Language == "" {
 			out[i].Language = languageKQL
 		}
+		if topic := gapTopics[out[i].Source]; topic != "" {
+			out[i].Queries = d.alsoIn(topic, s)
+		}
 	}
 	return out
+}
+
+// gapTopics is what is asked for to close a gap, by its source.
+var gapTopics = map[string]string{
+	"flow verdict": topicOutcome, "replies": topicOutcome, "flow counters": topicOutcome, "packet counters": topicOutcome, "octet counters": topicOutcome, "raw records": topicOutcome,
+	"login logs": topicLogins, "outbound flows": topicOutbound, "process records": topicOwner,
 }
 
 // lostInputs are inputs, lists and detectors that did not do their part.

@@ -183,6 +183,7 @@ func newDraft(in Input) (*draft, error) {
 // touching the caller's.
 func withFusedCards(in []netcase.Finding) []netcase.Finding {
 	out := slices.Clone(in)
+	copied := copiedFrom(in)
 	for i := range out {
 		f := out[i].Sighting
 		if f == nil {
@@ -193,7 +194,7 @@ func withFusedCards(in []netcase.Finding) []netcase.Finding {
 		for j := range own.Sightings {
 			s := &own.Sightings[j]
 			s.Card.Listings = slices.Clone(s.Card.Listings)
-			Fuse(&s.Card, BehaviourOf(&s.Profile))
+			fuse(&s.Card, BehaviourOf(&s.Profile), copied)
 		}
 		out[i].Sighting = &own
 	}

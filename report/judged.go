@@ -96,6 +96,11 @@ func gaps(c *netcase.Case) []Block {
 		if g.Query != "" && i < tableRows {
 			codes = append(codes, Code{"Fetches what is missing: " + g.Source, g.Language, g.Query})
 		}
+		for _, q := range g.Queries {
+			if i < tableRows {
+				codes = append(codes, Code{"The same from another source (" + q.Title + "): " + g.Source, q.Language, q.Text})
+			}
+		}
 	}
 	if len(rows) == 0 {
 		return []Block{Note{"No gap is recorded. That is a statement about the sources that were expected, not a proof that nothing is missing."}}
