@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 
 	"netcase"
 )
@@ -133,6 +134,9 @@ func artefactJudgement(f *netcase.Finding, level string) netcase.Judgement {
 
 // openItems lists the items of a claim that are not known.
 func openItems(c *netcase.Claim) (out []string) {
+	if slices.Contains(c.Missing, outboundData) {
+		out = append(out, "B-PERIOD") // nobody looked at the side that this item is about
+	}
 	for _, i := range c.Items {
 		if i.State == netcase.Unknown {
 			out = append(out, i.ID)
