@@ -7,8 +7,12 @@ import (
 
 // FeedName is the path of a list without the dates in it, so that all days of one
 // list have one name: "db/2025-10-20/list-20251020.txt" is "db/list.txt". What
-// names only a date keeps its folder and its ending.
+// names only a date keeps its folder and its ending; the ending of a compressed file
+// is no part of the name.
 func FeedName(name string) string {
+	for _, packed := range []string{".gz", ".zst", ".bz2", ".xz", ".lz4"} {
+		name = strings.TrimSuffix(name, packed)
+	}
 	var kept []string
 	for part := range strings.SplitSeq(name, "/") {
 		if nameDate.MatchString(part) {

@@ -14,6 +14,7 @@ func TestFeedName(t *testing.T) {
 		"abuseipdb-s100-2025-10-20.excerpt.ipv4":  "abuseipdb-s100.excerpt.ipv4",
 		"blocklist-abuseipdb/db/2025-10-20.ipv4":  "blocklist-abuseipdb/db/ipv4",
 		"export_2025-10-20T14-05-09Z.json":        "export.json",
+		"lists/drop-2025-10-20.json.gz":           "lists/drop.json",
 		"2025-10-20":                              "2025-10-20",
 		"abuseipdb-s100-120d-aa.txt":              "abuseipdb-s100-120d-aa.txt",
 		"list-2025-10-20-to-2025-10-21-final.txt": "list.to.final.txt",

@@ -379,7 +379,7 @@ func (r *eveReader) flowOf(x *eveFlow) (field, reason string) {
 	}
 	f.Reach, f.Continued = eveReach(f, x)
 	f.Resolution, f.Sensor = netcase.ResolutionRaw, r.sensor()
-	if r.row.flowID != nil {
+	if r.row.flowID != nil && !r.in.Alone {
 		f.Key = newDigest(eveSensor).bytes(r.row.flowID).number(uint64(start)).addr(src.Addr).addr(dst.Addr).key()
 	}
 	if r.in.Raw {

@@ -41,7 +41,10 @@ func NewLines(r io.Reader) *Lines {
 
 // lines are the lines of the input, counted on from where it begins.
 func (in *Input) lines() *Lines {
-	l := NewLines(in.R)
+	l := &Lines{buf: in.Text, end: len(in.Text), limit: maxLine, ended: true}
+	if in.Text == nil {
+		l = NewLines(in.R)
+	}
 	l.number, l.next = in.From.Line, in.From.Offset
 	return l
 }

@@ -149,6 +149,13 @@ type Input struct {
 	// already delivered: they are counted and left out.
 	Duplicate map[uint64]bool
 
+	// Text is all that R gives, where it stands in memory anyhow; it is not written to.
+	// nil: it does not.
+	Text []byte
+	// Alone tells that no other input can deliver the same flows again: their keys
+	// need not be worked out.
+	Alone bool
+
 	// From is what stands before the first byte of R in the whole stream: lines and
 	// bytes. For a part it is smaller than where the part stands by the length of
 	// the header that R begins with, so that counting on from it gives the right places.

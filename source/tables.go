@@ -113,7 +113,12 @@ func readTable(ctx context.Context, in *Input, spec *tableSpec, t *table) error 
 	}
 	size := &counting{r: io.MultiReader(bytes.NewReader(look), in.R)}
 	t.prepare()
-	err = t.run(size, plan)
+	if in.Text != nil && plan.shape == shapeCSV {
+		size.n = int64(len(in.Text))
+		err = t.readCSV(&csvScan{buf: in.Text, end: len(in.Text), readErr: io.EOF, comma: plan.comma, limit: maxRecord})
+	} else {
+		err = t.run(size, plan)
+	}
 	if in.From.Offset > 0 {
 		size.n -= t.lead // which is the header of the first part, and was counted there
 	}
@@ -148,7 +153,7 @@ func (t *table) prepare() {
 func (t *table) run(r io.Reader, p layout) error {
 	switch p.shape {
 	case shapeCSV:
-		return t.readCSV(r, p.comma)
+		return t.readCSV(newCSV(r, p.comma))
 	case shapeLines:
 		return t.readLines(r)
 	}
@@ -500,8 +505,7 @@ func headerZone(text string) (zone *time.Location, local bool) {
 }
 
 // readCSV reads separated text with a header.
-func (t *table) readCSV(r io.Reader, comma byte) error {
-	c := newCSV(r, comma)
+func (t *table) readCSV(c *csvScan) error {
 	c.base, c.next = t.in.From.Offset, t.in.From.Line+1
 	if !t.readHeader(c) {
 		if err := c.Err(); err != nil {

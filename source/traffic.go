@@ -272,7 +272,9 @@ func (r *trafficReader) accept(x *tableRow) error {
 	if reason != "" {
 		return r.reject(x, trafficNames[field], reason)
 	}
-	row.flow.Key = r.key(row)
+	if !r.in.Alone {
+		row.flow.Key = r.key(row)
+	}
 	if r.in.Duplicate[row.flow.Key] {
 		r.in.Duplicates(1, "delivered by another input already")
 		return nil

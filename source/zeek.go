@@ -655,7 +655,9 @@ func (z *zeekReader) flow(row *zeekRow, f *netcase.Flow) (field, reason string) 
 	history := readHistory(row.text[zeekHistory])
 	f.Reach = zeekReach(row.text[zeekState], history, f, zeekICMPType(f.Proto, row.text[zeekOrigP]))
 	f.Continued = f.Proto == netcase.TCP && history.midstream()
-	f.Key = zeekKey(row.text[zeekUID], f)
+	if !z.in.Alone {
+		f.Key = zeekKey(row.text[zeekUID], f)
+	}
 	return "", ""
 }
 

@@ -46,6 +46,7 @@ func BenchmarkSeal(b *testing.B) {
 func BenchmarkJoin(b *testing.B) {
 	const runs = 40
 	rows := volumeRows(runs * 24 << 10)
+	var held int64
 	for b.Loop() {
 		b.StopTimer()
 		keep := &keeper{names: newNames(), workers: 1}
@@ -61,7 +62,9 @@ func BenchmarkJoin(b *testing.B) {
 		if _, err := join(context.Background(), keep, []*fold{f}); err != nil {
 			b.Fatal(err)
 		}
+		held = keep.used
 	}
+	b.ReportMetric(float64(held)/float64(len(rows)), "B/row")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(rows)), "ns/row")
 }
 

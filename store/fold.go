@@ -33,8 +33,15 @@ func newFold(cfg *Config, site *netcase.Site, keep *keeper) *fold {
 	return &fold{cfg: cfg, site: site, keep: keep, logs: newLogs(keep), names: newNameBook()}
 }
 
-// tableRows is how many rows a worker gathers before it seals them: few enough to
-// stand near the processor, and to leave room below the budget.
+// A worker's first tables are small, so that they stand near the processor; after many
+// of them its tables may be large, so that there are not too many runs to merge.
+const (
+	smallTable = 24 << 10
+	manyRuns   = 256
+)
+
+// tableRows is how many rows a worker gathers at most before it seals them: few enough
+// to leave room below the budget.
 func (k *keeper) tableRows() int {
 	const least, most = 4 << 10, 96 << 10
 	if k.table > 0 {
@@ -48,8 +55,16 @@ func (k *keeper) tableRows() int {
 
 // worker is what one goroutine folds with; close hands over what it still holds.
 func (f *fold) worker() *foldWorker {
-	listed := f.site.Stated() || len(f.site.Assets) > 0
-	return &foldWorker{fold: f, listed: listed, table: newTable(), order: f.keep.names.reader(), logs: newLogs(f.keep), limit: f.keep.tableRows(), names: newNameBook(), ownerships: new([1 << ownershipsBits]ownership)}
+	w := &foldWorker{
+		fold: f, order: f.keep.names.reader(), logs: newLogs(f.keep), limit: min(f.keep.tableRows(), smallTable), names: newNameBook(),
+	}
+	if w.table, _ = f.keep.tables.Get().(*table); w.table == nil {
+		w.table = newTable()
+	}
+	if f.site.Stated() || len(f.site.Assets) > 0 {
+		w.ownerships = new([1 << ownershipsBits]ownership)
+	}
+	return w
 }
 
 type foldWorker struct {
@@ -63,8 +78,7 @@ type foldWorker struct {
 	sensor string // of the flow before, and its number
 	number uint32
 
-	listed     bool // the site has prefixes or assets
-	ownerships *[1 << ownershipsBits]ownership
+	ownerships *[1 << ownershipsBits]ownership // nil: the site has neither prefixes nor assets
 }
 
 // take folds a batch.
@@ -152,7 +166,7 @@ const ownershipsBits = 13
 
 // owns is Site.Owns, remembered where that has lists to look through.
 func (w *foldWorker) owns(a netip.Addr) bool {
-	if !w.listed {
+	if w.ownerships == nil {
 		return w.site.Owns(a)
 	}
 	b := a.As16()
@@ -196,6 +210,9 @@ func (w *foldWorker) seal() error {
 	if made != nil {
 		w.fold.runs = append(w.fold.runs, made)
 	}
+	if len(w.fold.runs) >= manyRuns {
+		w.limit = w.keep.tableRows()
+	}
 	if extra != nil {
 		w.fold.extras = append(w.fold.extras, extra)
 	}
@@ -219,7 +236,8 @@ func (w *foldWorker) close() error {
 	f.logs.take(w.logs)
 	f.names.join(w.names)
 	f.keys = append(f.keys, w.keys...)
-	w.keys, w.names = nil, nil
+	f.keep.tables.Put(w.table)
+	w.keys, w.names, w.table = nil, nil, nil
 	return nil
 }
 

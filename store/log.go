@@ -30,7 +30,11 @@ type fields struct {
 
 func (f *fields) number(n *int64) {
 	if !f.reading {
-		f.b = binary.AppendVarint(f.b, *n)
+		if uint64(*n) < 64 { // most are lengths of short texts
+			f.b = append(f.b, byte(*n)<<1)
+		} else {
+			f.b = binary.AppendVarint(f.b, *n)
+		}
 		return
 	}
 	v, size := binary.Varint(f.b)

@@ -262,7 +262,7 @@ func (m *Memory) again(ctx context.Context, f *folded, sink sinks) error {
 func (m *Memory) input(f *folded, r io.Reader, report *netcase.InputReport, raw bool) *source.Input {
 	return &source.Input{
 		Name: f.report.Name, R: r, Report: report, Zone: m.cfg.Zone, Raw: raw, Duplicate: f.duplicate,
-		Near: f.near.span, NearWhy: f.near.why, File: f.stream.File,
+		Near: f.near.span, NearWhy: f.near.why, File: f.stream.File, Alone: m.keep.alone,
 	}
 }
 
@@ -339,7 +339,7 @@ func (m *Memory) side(ctx context.Context, next func() *part, last func() bool, 
 			<-m.slots
 			put(p, d)
 			if p.spare != nil {
-				*p.spare = p.body
+				p.pool.Put(p.spare)
 			}
 		}
 		return nil

@@ -30,9 +30,11 @@ type part struct {
 	index int
 	lead  []byte // the header that every part is given
 	body  []byte
+	text  []byte        // lead and body, where rest is nil and they stand side by side
 	rest  io.Reader     // what follows body, where no end of it was found; else nil
 	from  netcase.Place // of body: lines and bytes before it
-	spare *[]byte       // where body's memory goes back to
+	spare *[]byte       // the memory of text and body, which goes back to the pool
+	pool  *sync.Pool
 }
 
 // reader is the bytes of the part as the decoder sees them, and what stands before them.
@@ -77,10 +79,12 @@ func (p *partReader) read() *part {
 		p.from = netcase.Place{Line: int64(bytes.Count(p.lead, []byte{'\n'})), Offset: int64(n)}
 	}
 	spare := p.pool.Get().(*[]byte)
-	buf := append((*spare)[:0], p.carry...)
-	cut := 0
+	text := append(append((*spare)[:0], p.lead...), p.carry...)
+	lead, cut := len(p.lead), 0
+	buf := text[lead:]
 	for want := p.size; ; want *= 2 {
-		buf = p.fill(buf, want)
+		text = p.fill(text, lead+want)
+		buf = text[lead:]
 		if p.ended {
 			cut = len(buf)
 			break
@@ -97,19 +101,20 @@ func (p *partReader) read() *part {
 			cut = c
 		}
 	}
-	out := &part{index: p.next, lead: p.lead, from: p.from, spare: spare}
+	out := &part{index: p.next, lead: p.lead, from: p.from, spare: spare, pool: p.pool}
 	p.next++
 	if cut == 0 && !p.ended { // no record ends within the limit
 		out.body, out.rest = buf, p.r
 		p.ended, p.carry = true, nil
 		return out
 	}
-	*spare = buf
-	out.body = buf[:cut]
+	*spare = text
+	out.body, out.text = buf[:cut], text[:lead+cut]
 	p.carry = append(p.carry[:0], buf[cut:]...)
 	if p.split.Header != nil {
 		if n := p.split.Header(out.body); n > 0 {
 			out.lead, p.lead = nil, bytes.Clone(out.body[:n])
+			out.text = out.body
 		}
 	}
 	p.from.Line += int64(bytes.Count(out.body, []byte{'\n'}))
@@ -340,6 +345,7 @@ func (s *seen) watched(out source.Sink) source.Sink {
 // costs what is left of the part.
 func decodePart(ctx context.Context, format source.Format, p *part, in *source.Input, out source.Sink) (err error) {
 	in.R, in.From = p.reader()
+	in.Text = p.text
 	defer func() {
 		if x := recover(); x != nil {
 			in.Reject(in.From.Line+1, 0, "", fmt.Sprintf("the decoder gave up in the part of the input that begins here: %v", x), nil)

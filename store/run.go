@@ -449,8 +449,9 @@ type keeper struct {
 	// one input only: no other can deliver its records again.
 	workers int
 	alone   bool
-	table   int // rows of a table; 0: what the budget allows
-	buffers sync.Pool
+	table   int       // rows of a table; 0: what the budget allows
+	buffers sync.Pool // of *[]byte, for runs that are written
+	tables  sync.Pool // of *table, empty
 }
 
 // newKeeper keeps folds below a share of the memory that the process may take.

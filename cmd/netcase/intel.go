@@ -91,12 +91,40 @@ func useDatabase(flag string) (string, error) {
 	return flag, nil
 }
 
-// feedKeyPrefix begins the environment variable of a feed's key.
-const feedKeyPrefix = "NETCASE_KEY_"
+// feedKeyVariable is the environment variable of a feed's key.
+func feedKeyVariable(name string) string {
+	return "NETCASE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_KEY"
+}
 
-// feedKey is the key of that name, from the environment.
-func feedKey(name string) service.Secret {
-	return service.NewSecret(os.Getenv(feedKeyPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))))
+// feedKeys are the keys that feeds take, each looked for once where those of services
+// are: in the environment, in a file that only its owner may read, in the keyring. A
+// place that should have one and has none is told on stderr.
+func feedKeys(w io.Writer, feeds []database.Feed) func(name string) service.Secret {
+	found := map[string]service.Secret{}
+	for i := range feeds {
+		name := feeds[i].Key
+		if _, looked := found[name]; looked || name == "" {
+			continue
+		}
+		k := feedKey(name)
+		if k.err != nil {
+			fmt.Fprintf(w, "netcase: key of %s: %s\n", plainLines(name), plainLines(k.err.Error()))
+		}
+		found[name] = k.secret
+	}
+	return func(name string) service.Secret { return found[name] }
+}
+
+func feedKey(name string) key {
+	variable := feedKeyVariable(name)
+	if v := os.Getenv(variable); v != "" {
+		return key{secret: service.NewSecret(v), from: variable}
+	}
+	if file := os.Getenv(variable + "_FILE"); file != "" {
+		secret, err := keyFile(file)
+		return key{secret, "file " + file, err}
+	}
+	return keyringKey(strings.ToLower(name))
 }
 
 // feedClient is a client that may also connect to the addresses that the user wrote
@@ -148,8 +176,9 @@ ten times as much as before) is kept and not used until --accept FEED.
   netcase intel update
   netcase intel update spamhaus-drop-v4 misp-warninglists
 
-Keys come from the environment: ` + feedKeyPrefix + `ABUSECH for abuse.ch. Feeds of your own
-stand in netcase.yaml (docs/intel.md).
+A key for abuse.ch comes from NETCASE_ABUSECH_KEY, from the file that
+NETCASE_ABUSECH_KEY_FILE names, or from the keyring. Feeds of your own stand in
+netcase.yaml (docs/intel.md).
 
 Exit: 0 every feed answered; 3 one failed or is in quarantine.`
 }
@@ -177,8 +206,17 @@ func (c *intelUpdateCmd) Run(ctx context.Context, std streams, own configuredFee
 		return err
 	}
 	defer func() { _ = db.Close() }() // everything is committed
+	for _, name := range c.Accept {   // what is kept already can be released although the feed does not answer
+		released, err := db.Accept(ctx, name)
+		if err != nil && !errors.Is(err, database.ErrNoFeed) {
+			return err
+		}
+		if released && !c.Quiet {
+			fmt.Fprintf(std.err, "%s: released from quarantine\n", plainLines(name))
+		}
+	}
 	said := feedLines{std: std, json: c.JSON, quiet: c.Quiet, of: len(feeds)}
-	u := database.Update{DB: db, Client: client, Keys: feedKey, Now: now, Workers: c.Workers, Accept: c.Accept, Done: said.tell}
+	u := database.Update{DB: db, Client: client, Keys: feedKeys(std.err, feeds), Now: now, Workers: c.Workers, Accept: c.Accept, Done: said.tell}
 	u.Run(ctx, feeds)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -195,7 +233,7 @@ func knownFeeds(w io.Writer, feeds []database.Feed) error {
 			note = " Only where it is named."
 		}
 		if f.KeyMust {
-			note += " Needs " + feedKeyPrefix + strings.ToUpper(f.Key) + "."
+			note += " Needs " + feedKeyVariable(f.Key) + "."
 		}
 		fmt.Fprintf(t, "%s\t%s%s\n", plainLines(f.Name), f.Doc, note)
 	}
@@ -424,7 +462,7 @@ func (c *intelListCmd) Run(ctx context.Context, std streams) error {
 
 func printFeeds(w io.Writer, infos []database.Info, now netcase.Time) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "FEED\tLEARNED\tAGE\tDAYS KEPT\tUSABLE\tREFUSED\tSHARED\tLICENCE\t")
+	fmt.Fprintln(t, "FEED\tLEARNED\tAGE\tSNAPSHOTS\tUSABLE\tREFUSED\tSHARED\tLICENCE\t")
 	for _, in := range infos {
 		s := in.Current
 		if s == nil {
@@ -538,11 +576,11 @@ func (c *intelShowCmd) address(ctx context.Context, w io.Writer, db *database.DB
 }
 
 func printHistory(w io.Writer, h *database.History) {
-	until := "until " + h.Last.Short()
+	until := "listed from %s until %s"
 	if h.Still {
-		until = "still on " + h.Last.Short()
+		until = "listed from %s; the newest snapshot, of %s, lists it"
 	}
-	fmt.Fprintf(w, "%s: listed from %s, %s\n", plainLines(h.Feed), h.First.Short(), until)
+	fmt.Fprintf(w, "%s: "+until+"\n", plainLines(h.Feed), h.First.Short(), h.Last.Short())
 	for _, s := range h.Appearances {
 		what := "not listed"
 		if len(s.Indicators) > 0 {

@@ -297,8 +297,8 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Accept lets the newest snapshot of a feed be used although it was quarantined.
-// It is false where the newest was in use already.
+// Accept lets the snapshot of a feed be used that was put into quarantine last. It is
+// false where none is there.
 //
 // Errors: a feed that has no snapshot.
 func (db *DB) Accept(ctx context.Context, feed string) (released bool, err error) {
@@ -310,9 +310,14 @@ func (db *DB) Accept(ctx context.Context, feed string) (released bool, err error
 		if len(all) == 0 {
 			return fmt.Errorf("%s: %w", feed, ErrNoFeed)
 		}
-		last := all[len(all)-1]
-		released = last.Quarantine != ""
-		_, err = tx.ExecContext(ctx, "UPDATE snapshot SET quarantine = '' WHERE id = ?", last.ID)
+		last := int64(0)
+		for i := range all {
+			if all[i].Quarantine != "" {
+				last = max(last, all[i].ID)
+			}
+		}
+		released = last > 0
+		_, err = tx.ExecContext(ctx, "UPDATE snapshot SET quarantine = '' WHERE id = ?", last)
 		return err
 	})
 	return released, err

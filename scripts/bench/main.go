@@ -54,7 +54,8 @@ type match struct {
 // run is one measured process.
 type run struct {
 	seconds float64
-	peak    int64 // bytes
+	cpu     float64 // seconds of processor time, which tell more where others use the machine
+	peak    int64   // bytes
 	out     []byte
 }
 
@@ -189,7 +190,7 @@ func (b *bench) measure(s side) (run, error) {
 	if err != nil {
 		return run{}, fmt.Errorf("%s: %w\n%s", s.name, err, stderr.Bytes())
 	}
-	r := run{seconds: took, out: out}
+	r := run{seconds: took, out: out, cpu: (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()}
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		r.peak = int64(u.Maxrss) * 1024
 		if runtime.GOOS == "darwin" {

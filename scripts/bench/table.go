@@ -13,8 +13,8 @@ type table struct{ w io.Writer }
 
 func newTable(w io.Writer) *table {
 	t := &table{w}
-	t.print("%-34s %3s  %8s %10s %7s %7s  %-10s %8s %7s  %6s\n",
-		"work", "thr", "ours s", "rows/s", "MB/s", "peak MB", "peer", "peer s", "peak MB", "ratio")
+	t.print("%-34s %3s  %8s %7s %10s %7s %7s  %-10s %8s %7s %7s  %6s %6s\n",
+		"work", "thr", "ours s", "cpu s", "rows/s", "MB/s", "peak MB", "peer", "peer s", "cpu s", "peak MB", "ratio", "by cpu")
 	return t
 }
 
@@ -24,8 +24,8 @@ func (t *table) print(format string, args ...any) {
 	}
 }
 
-// line prints one match. The ratio is how many times faster ours
-// is, a row where the inputs differ.
+// line prints one match. The ratio is how many times faster ours is, a row where the
+// inputs differ; by cpu, how many times less processor time it takes.
 func (t *table) line(m match, ours, peer run) {
 	rate, megabytes := "", ""
 	if m.rows > 0 {
@@ -34,13 +34,14 @@ func (t *table) line(m match, ours, peer run) {
 	if m.bytes > 0 {
 		megabytes = fmt.Sprintf("%.0f", float64(m.bytes)/1e6/ours.seconds)
 	}
-	t.print("%-34s %3d  %8.2f %10s %7s %7.0f", m.name, m.threads, ours.seconds, rate, megabytes, float64(ours.peak)/1e6)
+	t.print("%-34s %3d  %8.2f %7.2f %10s %7s %7.0f", m.name, m.threads, ours.seconds, ours.cpu, rate, megabytes, float64(ours.peak)/1e6)
 	if peer.seconds > 0 {
-		ratio := peer.seconds / ours.seconds
+		rows := 1.0
 		if m.peerRows > 0 {
-			ratio *= float64(m.rows) / float64(m.peerRows)
+			rows = float64(m.rows) / float64(m.peerRows)
 		}
-		t.print("  %-10s %8.2f %7.0f  %6.2f", m.peer.name, peer.seconds, float64(peer.peak)/1e6, ratio)
+		t.print("  %-10s %8.2f %7.2f %7.0f  %6.2f %6.2f", m.peer.name, peer.seconds, peer.cpu, float64(peer.peak)/1e6,
+			rows*peer.seconds/ours.seconds, rows*peer.cpu/ours.cpu)
 	}
 	t.print("\n")
 }
