@@ -134,6 +134,10 @@ type GeoAnswer struct {
 // Listed tells whether an adverse claim matched in time.
 func (c *Card) Listed() bool { return c.Adverse > 0 }
 
+// LearnedByAsking is the LearnedBy of the answers of a service about single addresses:
+// on any other address they say nothing.
+const LearnedByAsking = "asked"
+
 // FeedReport is what became of one intelligence input.
 type FeedReport struct {
 	Name      string           `json:"name"`

@@ -62,9 +62,9 @@ func (c *Config) weigh(ctx context.Context, answers *store.Memory, lists *opened
 // change the judgement most; what the case keeps already is not asked again. It tells
 // whether there is anything new to judge with.
 func (c *Config) ask(ctx context.Context, q judge.Input, lists *opened) (bool, error) {
-	asking := c.Asking
-	if asking == nil {
-		asking = &service.Asking{}
+	asking := service.Asking{}
+	if c.Asking != nil {
+		asking = *c.Asking
 	}
 	kept := service.Kept{Result: service.Merge(lists.said, lists.former)}
 	asking.Kept = &kept
@@ -135,6 +135,26 @@ func answerFiles(said *service.Result) []intel.File {
 	return out
 }
 
+// askedAbout are the addresses that some service answered about, those in a network
+// that was asked as a whole among them.
+func askedAbout(said *service.Result) map[netip.Addr]bool {
+	out := map[netip.Addr]bool{}
+	for i := range said.Answers {
+		o := said.Answers[i].Observable
+		if a, err := netip.ParseAddr(o); err == nil {
+			out[a] = true
+			continue
+		}
+		const widest = 8 // bits of the addresses in a network that is asked as a whole
+		if p, err := netip.ParsePrefix(o); err == nil && p.Addr().BitLen()-p.Bits() <= widest {
+			for a := p.Addr(); p.Contains(a); a = a.Next() {
+				out[a] = true
+			}
+		}
+	}
+	return out
+}
+
 // keepAnswers adds what services said to the files of the case, as it came.
 func keepAnswers(files map[string][]byte, said *service.Result) error {
 	if said.Empty() {
@@ -182,7 +202,7 @@ const maxSamples = 5
 // together is the reports on the answers of one look-up as one, learned when the last
 // of them was.
 func together(lookup string, of []netcase.FeedReport) netcase.FeedReport {
-	sum := netcase.FeedReport{Name: "answers of " + lookup, LearnedBy: "asked", Reasons: map[string]int64{}}
+	sum := netcase.FeedReport{Name: "answers of " + lookup, LearnedBy: netcase.LearnedByAsking, Reasons: map[string]int64{}}
 	h := sha256.New()
 	for _, f := range of { // sorted by name, as the set has them
 		_, _ = fmt.Fprintln(h, f.Name, f.SHA256, f.Learned) // a hash never fails

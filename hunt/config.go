@@ -310,7 +310,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 		issued = asOf
 	}
 	return judge.Input{
-		Settings: c.effective(), Outbound: outbound(answers), Without: slices.Compact(slices.Sorted(slices.Values(c.Without))), Allowed: c.Allow,
+		Settings: c.effective(), Outbound: outbound(answers), Without: slices.Compact(slices.Sorted(slices.Values(c.Without))), Allowed: c.Allow, Asked: askedAbout(&lists.said),
 		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
 		Findings: focused(found.Findings, c.Focus, names), Coverage: cov, Names: names, Queries: source.Queries,
 	}
@@ -318,15 +318,9 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 
 // effective are the settings that bear on the result. Workers and progress do not.
 func (c *Config) effective() map[string]string {
-	d := c.Detect
-	out := map[string]string{
-		"scan.hosts":   fmt.Sprintf("%d to %d", d.ScanHostsFloor, d.ScanHosts),
-		"scan.ports":   fmt.Sprint(d.ScanPorts),
-		"spike.q":      fmt.Sprint(d.SpikeQ),
-		"spike.ratio":  fmt.Sprint(d.SpikeRatio),
-		"spike.excess": fmt.Sprint(d.SpikeExcess),
-		"spike.draws":  fmt.Sprint(d.Draws),
-		"site":         c.siteHash(),
+	out := map[string]string{"site": c.siteHash()}
+	for _, t := range c.Detect.Thresholds() {
+		out[t.Name] = t.Value()
 	}
 	set := func(key, value string) {
 		if value != "" {

@@ -239,6 +239,11 @@ const (
 	standingOwn      = "own"
 )
 
+// listsGiven tells whether there is intelligence beside answers about single addresses.
+func (d *draft) listsGiven() bool {
+	return slices.ContainsFunc(d.in.Coverage.Feeds, func(f netcase.FeedReport) bool { return f.LearnedBy != netcase.LearnedByAsking })
+}
+
 // standing says where a source stands.
 func (d *draft) standing(a *actor) string {
 	switch {
@@ -254,7 +259,7 @@ func (d *draft) standing(a *actor) string {
 		return standingEdge
 	case a.card != nil && a.card.Listed():
 		return standingOther
-	case len(d.in.Coverage.Feeds) == 0 && a.card == nil:
+	case a.card == nil && !d.listsGiven() && !d.in.Asked[a.profile.Peer.Addr.Unmap()]:
 		return standingUnasked
 	}
 	return standingUnlisted

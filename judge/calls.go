@@ -116,7 +116,7 @@ func (d *draft) floodClusters() (out []*cluster) {
 			continue
 		}
 		standing := standingUnlisted
-		if len(d.in.Coverage.Feeds) == 0 {
+		if !d.listsGiven() {
 			standing = standingUnasked
 		}
 		out = append(out, &cluster{

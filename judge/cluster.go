@@ -115,7 +115,7 @@ func joinNeighbours(all []*cluster, overlap float64) []*cluster {
 	}
 	out := all[:0:0]
 	for _, c := range all {
-		if c.standing == standingUnlisted || c.standing == standingOther {
+		if c.standing == standingUnlisted || c.standing == standingUnasked || c.standing == standingOther {
 			c.sources = slices.DeleteFunc(c.sources, func(a *actor) bool {
 				for _, home := range listed[place{c.key(), network(a.profile.Peer)}] {
 					if jaccard(home.set, c.set) >= overlap {

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"netcase"
 )
@@ -68,8 +69,8 @@ func controlListed(d *draft, s *scene) answer {
 	switch {
 	case elsewhere != nil:
 		return *elsewhere
-	case len(d.in.Coverage.Feeds) == 0:
-		return open("no intelligence list was given")
+	case !d.listsGiven() && !slices.ContainsFunc(s.c.sources, func(a *actor) bool { return d.in.Asked[a.profile.Peer.Addr.Unmap()] }):
+		return open("no intelligence list was given, and no service was asked about it")
 	}
 	return no("no list names it for command and control", d.coverage)
 }

@@ -37,6 +37,23 @@ var gapTopics = map[string]string{
 	"login logs": topicLogins, "outbound flows": topicOutbound, "process records": topicOwner,
 }
 
+// unaskedServices are the look-ups that did not get to the end of the plan.
+func (d *draft) unaskedServices() (out []netcase.Gap) {
+	for _, l := range d.in.Coverage.Lookups {
+		var whys []string
+		n := 0
+		for _, u := range l.Unasked {
+			whys, n = append(whys, fmt.Sprintf("%d: %s", u.Count, u.Why)), n+u.Count
+		}
+		if n > 0 {
+			out = append(out, netcase.Gap{Source: "look-up " + l.Service, Expected: "an answer about each address that could change the judgement",
+				Present: fmt.Sprintf("%s not asked (%s)", count(n, "address"), strings.Join(whys, "; ")),
+				Effect:  "what this service knows of them is not in the judgement"})
+		}
+	}
+	return out
+}
+
 // lostInputs are inputs, lists and detectors that did not do their part.
 func (d *draft) lostInputs(scope) (out []netcase.Gap) {
 	for i := range d.in.Coverage.Inputs {
@@ -318,9 +335,15 @@ func (d *draft) missingRaw(s scope) []netcase.Gap {
 }
 
 func (d *draft) missingIntel(scope) (out []netcase.Gap) {
-	if len(d.in.Coverage.Feeds) == 0 {
-		return []netcase.Gap{{Source: "intelligence", Expected: "at least one list of reported addresses and one of research scanners", Present: "none was given",
-			Effect: "whether the sources are known elsewhere (A03, A04) is unknown"}}
+	out = d.unaskedServices()
+	if !d.listsGiven() {
+		g := netcase.Gap{Source: "intelligence", Expected: "at least one list of reported addresses and one of research scanners", Present: "none was given",
+			Effect: "whether the sources are known elsewhere (A03, A04) is unknown"}
+		if n := len(d.in.Asked); n > 0 {
+			g.Present = "none was given; services answered about " + count(n, "address")
+			g.Effect = "whether the other sources are known elsewhere (A03, A04) is unknown"
+		}
+		return append(out, g)
 	}
 	var undated []string
 	for _, f := range d.in.Coverage.Feeds {

@@ -168,7 +168,7 @@ func abuseListed(d *draft, c *cluster) answer {
 	case standingEdge:
 		return no("many share the address: a list that names it accuses everyone behind it", c.evidence...)
 	case standingUnasked:
-		return open("no intelligence list was given")
+		return open("no intelligence list was given, and no service was asked about it")
 	case standingOwn:
 		return na("a source of ours is on no outside list")
 	case standingScanner:
@@ -187,7 +187,7 @@ func scannerNamed(d *draft, c *cluster) answer {
 	case standingScanner:
 		return yes(fmt.Sprintf("%s in a published range", count(len(c.sources), "source")), c.evidence...)
 	case standingUnasked:
-		return open("no list of research scanners was given")
+		return open("no list of research scanners was given, and no service was asked about it")
 	case standingOwn:
 		return na("a source of ours")
 	}

@@ -67,6 +67,9 @@ type Input struct {
 	Coverage netcase.Coverage
 	Names    map[netip.Addr]string
 
+	// Asked are the addresses that a service answered about; lists speak of all.
+	Asked map[netip.Addr]bool
+
 	// Outbound says whether traffic that our side began was in the inputs. Empty:
 	// not known, unless a finding is about such traffic.
 	Outbound netcase.State

@@ -615,3 +615,81 @@ func TestSourcesOfLogins(t *testing.T) {
 		}
 	}
 }
+
+// What was asked orders itself by what an answer could change; the order of the
+// findings does not show, and more traffic never ranks a source lower.
+func TestPlanOrder(t *testing.T) {
+	w := incident()
+	w.peers = addrs("45.1.2.3", "45.1.2.4", "45.1.2.5")
+	in := w.decided(netcase.ReachDenied)
+	in.Findings = slices.DeleteFunc(in.Findings, func(f netcase.Finding) bool { return f.Sighting != nil })
+	want, err := Plan(in, 100)
+	if err != nil || len(want) != 3 || want[0].Traffic <= want[2].Traffic {
+		t.Fatalf("%+v %v", want, err)
+	}
+	slices.Reverse(in.Findings)
+	if got, err := Plan(in, 100); err != nil || !slices.Equal(got, want) {
+		t.Errorf("another order of the findings: %+v, want %+v", got, want)
+	}
+	p := netcase.Profile{Flows: 10, HostCount: 2, PortCount: 3}
+	least := traffic(&p)
+	for _, more := range []func(*netcase.Profile){
+		func(p *netcase.Profile) { p.Flows *= 2 },
+		func(p *netcase.Profile) { p.HostCount++ },
+		func(p *netcase.Profile) { p.PortCount++ },
+		func(p *netcase.Profile) { p.Reach[netcase.ReachNoReply]++ },
+		func(p *netcase.Profile) { p.Reach[netcase.ReachUnknown]++ },
+		func(p *netcase.Profile) { p.Reach[netcase.ReachBidirectional]++ },
+	} {
+		q := p
+		if more(&q); traffic(&q) <= least {
+			t.Errorf("%+v is worth %g, and %+v %g", q, traffic(&q), p, least)
+		}
+	}
+}
+
+// An address that no service was asked about is not "unlisted" because others were.
+func TestAskedAboutOthers(t *testing.T) {
+	w := incident()
+	w.peers = addrs("45.1.2.3", "45.1.2.4", "45.1.2.5")
+	in := w.decided(netcase.ReachDenied)
+	in.Findings = slices.DeleteFunc(in.Findings, func(f netcase.Finding) bool { return f.Sighting != nil })
+	in.Coverage.Feeds = []netcase.FeedReport{{Name: "answers of x", LearnedBy: netcase.LearnedByAsking, Learned: in.AsOf, Usable: 1}}
+	in.Coverage.Lookups = []netcase.LookupReport{{Service: "x", Unasked: []netcase.Unasked{{Why: "the budget is spent", Count: 2}}}}
+	in.Asked = map[netip.Addr]bool{w.peers[0]: true}
+	c, err := Draft(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.Groups {
+		for _, item := range c.Groups[i].Items {
+			for _, p := range c.Groups[i].Sources {
+				want := netcase.Unknown
+				if in.Asked[p.Peer.Addr] {
+					want = netcase.False
+				}
+				if item.ID == "A03" && item.State != want {
+					t.Errorf("%s: A03 is %s (%s), want %s", p.Peer, item.State, item.Why, want)
+				}
+			}
+		}
+	}
+	if !slices.ContainsFunc(c.Gaps, func(g netcase.Gap) bool { return g.Source == "look-up x" }) ||
+		!slices.ContainsFunc(c.Gaps, func(g netcase.Gap) bool { return strings.Contains(g.Present, "services answered about 1 address") }) {
+		t.Errorf("gaps %+v", c.Gaps)
+	}
+}
+
+// A place that a machine of ours calls at a cadence is worth asking about: a list that
+// named it would move the claim of command and control.
+func TestPlanAsksAboutCalls(t *testing.T) {
+	o := newOutward()
+	o.peer = netcase.At(netip.MustParseAddr("45.9.9.9"))
+	in := o.input(netcase.ReachBidirectional)
+	in.Outbound, in.Coverage.Feeds = netcase.True, nil
+	in.Findings = numbered(o.beacon(nil))
+	got, err := Plan(in, 5)
+	if err != nil || len(got) != 1 || got[0].Address != o.peer.Addr || got[0].Moved <= 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+}

@@ -87,10 +87,28 @@ func (d *draft) ifListed(c *cluster) (changes bool, moved float64) {
 	state := maps.Clone(states(c.items))
 	state["A03"] = netcase.True
 	if len(c.hypotheses) == 0 {
-		return false, 0 // our side began it: no list decides what it was
+		return d.ifListedForControl(c) // our side began it: what was called is asked of the claims
 	}
 	before, after := c.lead(), weigh(d.weights, state)
 	severity := d.severityOf(c, state, c.claims)
 	changes = after[0].ID != before.ID || after[0].Word != before.Word || severity.String() != c.severity.String()
 	return changes, math.Abs(posteriorOf(after, before.ID) - before.Posterior)
+}
+
+// ifListedForControl tells what would move if a list named what a machine of ours
+// called for command and control.
+func (d *draft) ifListedForControl(c *cluster) (changes bool, moved float64) {
+	const item = "B-C2INTEL"
+	for _, claim := range c.claims {
+		if claim.ID != claimControl || claim.Standing == netcase.Gated || slices.ContainsFunc(claim.Weights, func(w netcase.Weight) bool { return w.Item == item }) {
+			continue
+		}
+		after := claim
+		after.Weights = append(slices.Clone(claim.Weights), netcase.Weight{Item: item, Decibans: d.weights.capped(d.weights.Claims[claimControl].Items[item])})
+		after.Posterior = odds(claim.Prior, sumWeights(after.Weights, familiesOf(claim.ID), d.weights.GroupCap))
+		settleClaim(&after, claim.Missing)
+		changes = changes || after.Standing != claim.Standing || after.Word != claim.Word
+		moved = max(moved, math.Abs(after.Posterior-claim.Posterior))
+	}
+	return changes, moved
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 
@@ -20,7 +21,7 @@ var errSpool = errors.New("larger than the spool: it cannot be read a second tim
 // spool keeps an input that can be read only once, compressed, in a temporary
 // file that only its owner can read. What does not fit stays in rest.
 type spool struct {
-	path string
+	file *os.File
 	rest io.Reader // nil: all fits
 	fail error     // what the input ended with, where that was not its end
 
@@ -70,13 +71,12 @@ func (x *finder) temporary() (*os.File, error) {
 // bytes the spool takes. A read error is kept and
 // comes again at its place whenever the spool is read.
 func (s *spool) fill(x *finder, r io.Reader) (size int64, err error) {
-	f, err := x.temporary()
-	if err != nil {
+	if s.file, err = os.CreateTemp(x.opt.Temp, "netcase-*"); err != nil { // mode 0600
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	s.path = f.Name()
-	out := &meteredWriter{w: f}
+	// Where an open file can lose its name it goes with the process, however that ends.
+	x.found.hold.keep(&unnamed{s.file, os.Remove(s.file.Name()) == nil})
+	out := &meteredWriter{w: s.file}
 	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return 0, err
@@ -112,18 +112,29 @@ func (m *meteredWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// unnamed is a temporary file that is removed when it is closed, if it still has its name.
+type unnamed struct {
+	*os.File
+	gone bool
+}
+
+func (u *unnamed) Close() error {
+	err := u.File.Close()
+	if !u.gone {
+		err = errors.Join(err, os.Remove(u.Name()))
+	}
+	return err
+}
+
 // open starts at the beginning of what was spooled.
 func (s *spool) open() (*opened, error) {
-	f, err := os.Open(s.path)
+	from := io.NewSectionReader(s.file, 0, math.MaxInt64)
+	z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
 	}
-	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
 	t := &tap{r: &spoolReader{spool: s, kept: z}}
-	end := func() error { z.Close(); return f.Close() }
+	end := func() error { z.Close(); return nil }
 	return &opened{Reader: t, close: []func() error{end}, taken: t.taken}, nil
 }
 

@@ -41,6 +41,7 @@ type investigateCmd struct {
 	Allow    []string `help:"Outside addresses that may do what they do (repeatable)." placeholder:"PREFIX"`
 	Assume   string   `help:"Take this reach where the outcome is not recorded: denied, no_reply, bidirectional …" placeholder:"REACH"`
 	Without  []string `help:"Leave this out of the judgement and tell what moves: an item (A05), an evidence id (E-007), a provider or a detector (repeatable)." placeholder:"EVIDENCE" sep:"none"`
+	Set      []string `help:"Another threshold of a detector (repeatable); netcase thresholds lists them." placeholder:"NAME=VALUE" sep:"none"`
 	Out      string   `short:"o" help:"Folder of the case (default: case-ID in the current folder)." placeholder:"DIR"`
 	Memory   string   `help:"Memory that the run may take; beyond its share, what was folded goes to a temporary file." default:"2GB" placeholder:"SIZE"`
 	Spool    string   `help:"How much of standard input may be kept for a second reading." default:"4GB" placeholder:"SIZE"`
@@ -161,6 +162,9 @@ func (c *investigateCmd) config() (hunt.Config, error) {
 		if cfg.Assume, err = netcase.ParseReach(c.Assume); err != nil {
 			return cfg, usagef("", "--assume: %v", err)
 		}
+	}
+	if err := setThresholds(&cfg.Detect, c.Set); err != nil {
+		return cfg, err
 	}
 	if cfg.Allow, err = prefixes("--allow", c.Allow); err != nil {
 		return cfg, err

@@ -85,6 +85,51 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestKilledSpool kills a run that has spooled half of its standard input: nothing of it
+// stays behind.
+func TestKilledSpool(t *testing.T) {
+	temp := t.TempDir()
+	cmd := exec.Command(os.Args[0], "investigate", "--quiet", "--out", filepath.Join(t.TempDir(), "case"), "-")
+	cmd.Env = append(os.Environ(), asCommand+"=1", "TMPDIR="+temp)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := simulate.Volume(in, "zeek", 20_000, 5); err != nil { // more than a pipe holds
+		t.Error(err)
+	}
+	if !spools(cmd.Process.Pid, temp) {
+		t.Error("the run has spooled nothing")
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait() // it was killed
+	left, err := os.ReadDir(temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left {
+		t.Errorf("left behind: %s", e.Name())
+	}
+}
+
+// spools tells whether a process has a file open below a folder, where the system says so.
+func spools(pid int, dir string) bool {
+	fds := fmt.Sprintf("/proc/%d/fd", pid)
+	open, err := os.ReadDir(fds)
+	if err != nil {
+		return true
+	}
+	for _, fd := range open {
+		if to, err := os.Readlink(filepath.Join(fds, fd.Name())); err == nil && strings.HasPrefix(to, dir) {
+			return true
+		}
+	}
+	return false
+}
+
 // sumOf is a hash over the names and bytes of a folder.
 func sumOf(t *testing.T, dir string) string {
 	t.Helper()

@@ -46,6 +46,7 @@ type commands struct {
 	Simulate    simulateCmd    `cmd:"" help:"Write labelled telemetry of a simulated incident."`
 	Evaluate    evaluateCmd    `cmd:"" help:"Precision, recall and calibration on labelled data."`
 	Doctor      doctorCmd      `cmd:"" help:"What this machine has: folders, clock, and which services have a key."`
+	Thresholds  thresholdsCmd  `cmd:"" help:"The thresholds of the detectors, with their defaults."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 	Completion  completionCmd  `cmd:"" help:"Print the completion script of a shell."`
 }

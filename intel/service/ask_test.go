@@ -293,6 +293,25 @@ func TestServicesDoNotTouchEachOther(t *testing.T) {
 	}
 }
 
+// A section that is asked for comes beside the first look-up of its service.
+func TestSections(t *testing.T) {
+	ck := &clock{now: noon}
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		name := "otx"
+		if strings.HasSuffix(r.URL.Path, "/geo") {
+			name = "otx-geo"
+		}
+		_, _ = io.WriteString(w, scripts[name].found)
+	})
+	tw := &town{url: server.URL}
+	a := tw.asking(t, ck, "otx")
+	a.Also = []string{"otx-geo"}
+	r, err := a.Ask(t.Context(), []netip.Addr{asked.Addr()})
+	if err != nil || len(r.Answers) != 2 || r.Answers[0].Provider != "otx" || r.Answers[1].Provider != "otx-geo" {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
 func TestPatience(t *testing.T) {
 	tw, ck := newTown(t), &clock{now: noon}
 	p, _ := ProviderOf("greynoise")

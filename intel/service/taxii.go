@@ -13,9 +13,13 @@ const mediaTAXII = "application/taxii+json;version=2.1"
 var acceptTAXII = map[string]string{"Accept": mediaTAXII, "Content-Type": mediaTAXII}
 
 // taxii pulls collections of any TAXII 2.1 server. The base is the API root: for
-// SOCRadar, https://taxii2.socradar.com/ROOT with the organisation's number as user.
+// SOCRadar, https://taxii2.socradar.com/ROOT with the organisation's number as user;
+// its roots are fd3fec42-efee-4353-85b2-cb87f9acc4ef (alpha),
+// f260cf45-85ef-4f86-9542-763061f11d50 (gamma) and
+// cfcf66c0-3226-561e-a9d9-b54addca5dd1 (premium).
 //
-// Source: OASIS TAXII 2.1, sections 3.5 (paging), 4 and 5. Slashes at the end matter.
+// Source: OASIS TAXII 2.1, sections 3.5 (paging), 4 and 5; the vendor's connector for
+// the roots. Slashes at the end matter.
 func taxii() Provider {
 	return Provider{
 		Name: "taxii", Title: "TAXII", Free: true,

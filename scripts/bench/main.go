@@ -49,6 +49,7 @@ type match struct {
 	peer     side
 	check    func(ours, peer []byte) error // whether both did the same work
 	ceiling  int64                         // what neither side may take beyond; 0: nothing is promised
+	aim      float64                       // how many times the peer's time ours may take, where the peer is a part of it; 0: it is not
 }
 
 // run is one measured process.

@@ -149,11 +149,12 @@ func (b *bench) whole() (out []match, err error) {
 	for _, in := range []struct {
 		name, path string
 		bytes      int64
-	}{{"investigate zeek", plain, size}, {"investigate zeek gzip", z, packed}} {
+		aim        float64
+	}{{"investigate zeek", plain, size, 2}, {"investigate zeek gzip", z, packed, 2.6}} {
 		workers := runtime.NumCPU()
 		peer := b.fold(workers, 0, in.path)
 		peer.name = "folds"
-		out = append(out, match{name: in.name, threads: workers, rows: b.rows, bytes: in.bytes, peer: peer, ours: side{
+		out = append(out, match{name: in.name, threads: workers, rows: b.rows, bytes: in.bytes, aim: in.aim, peer: peer, ours: side{
 			name: "investigate", args: []string{b.netcase, "investigate", "--quiet", "--out", filepath.Join(b.dir, "case"), in.path},
 		}})
 	}

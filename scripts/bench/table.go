@@ -44,4 +44,8 @@ func (t *table) line(m match, ours, peer run) {
 			rows*peer.seconds/ours.seconds, rows*peer.cpu/ours.cpu)
 	}
 	t.print("\n")
+	if m.aim > 0 && peer.seconds > 0 {
+		t.print("  %s : %s  %.2f by the clock, %.2f of processor; the aim is %.1f\n",
+			m.ours.name, m.peer.name, ours.seconds/peer.seconds, ours.cpu/peer.cpu, m.aim)
+	}
 }

@@ -1,0 +1,122 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"netcase"
+)
+
+// Threshold is one parameter of the detectors by its name.
+type Threshold struct {
+	Name string
+	Doc  string // what it means, with its unit
+	at   any    // where its value stands in the configuration
+}
+
+// Thresholds lists every parameter of the detectors, by name. What it names stands in c.
+func (c *Config) Thresholds() []Threshold {
+	a := &c.Auth
+	out := []Threshold{
+		{"scan.hosts", "largest horizontal threshold, distinct hosts", &c.ScanHosts},
+		{"scan.hosts.floor", "smallest horizontal threshold, distinct hosts", &c.ScanHostsFloor},
+		{"scan.ports", "vertical threshold, distinct ports on one host", &c.ScanPorts},
+		{"scan.walk.alpha", "random walk: most false alarms", &c.WalkAlpha},
+		{"scan.walk.detection", "random walk: least share of scanners that are found", &c.WalkDetection},
+		{"scan.walk.scanner", "random walk: share of its first contacts that a scanner is answered", &c.WalkScanner},
+		{"spike.q", "false discovery rate", &c.SpikeQ},
+		{"spike.ratio", "smallest observed over expected", &c.SpikeRatio},
+		{"spike.excess", "smallest observed less expected, flows", &c.SpikeExcess},
+		{"spike.draws", "Monte Carlo draws for the window", &c.Draws},
+		{"dos.flows", "smallest load that matters, flows an hour on one service", &c.FloodFlows},
+		{"dos.ratio", "smallest load over the expected", &c.FloodRatio},
+		{"auth.spray.accounts", "distinct accounts of one source in an hour", &a.SprayAccounts},
+		{"auth.spray.tries", "largest median of failures of one account", &a.SprayTries},
+		{"auth.spray.share", "smallest share of distinct accounts in the failures", &a.SprayShare},
+		{"auth.spread.accounts", "accounts with wrong passwords in an hour over all sources", &a.SpreadAccounts},
+		{"auth.spread.tries", "failures of one of them at most", &a.SpreadTries},
+		{"auth.spread.networks", "networks that they come from at least", &a.SpreadNetworks},
+		{"auth.enumeration.failures", "failures of one source in a day", &a.EnumerationFails},
+		{"auth.enumeration.share", "smallest share of them for accounts that do not exist", &a.EnumerationShare},
+		{"auth.success.account", "failures of one account before a login of it", &a.AccountFails},
+		{"auth.success.source", "failures of one source on one host before a login from it", &a.SourceFails},
+		{"auth.typo", "failures at most that are typing errors", &a.TypoFails},
+		{"auth.distributed.networks", "networks of sources that stay below every bucket", &a.DistributedNetworks},
+		{"auth.distributed.tries", "failures of one of them at most, on average", &a.DistributedTries},
+		{"auth.lockouts.account", "lockouts of one account in a day", &a.AccountLockouts},
+		{"auth.lockouts.accounts", "accounts that are locked within an hour", &a.LockedAccounts},
+		{"auth.stale.beats", "failures at an even pace that are a program's", &a.StaleBeats},
+		{"auth.stale.cv", "largest robust coefficient of variation of the pace", &a.StaleCV},
+		{"auth.flows.sessions", "two-way flows of one source, host and port in an hour", &a.FlowSessions},
+		{"auth.flows.packets.least", "packets of one of them, both ways, at least", &a.FlowPackets[0]},
+		{"auth.flows.packets.most", "packets of one of them, both ways, at most", &a.FlowPackets[1]},
+		{"auth.flows.cv", "largest coefficient of variation of their octets", &a.FlowCV},
+		{"auth.flows.session.times", "octets of a session over the median of those before it", &a.SessionTimes},
+		{"auth.flows.session.length", "length of a session at least", &a.SessionLength},
+	}
+	for i := range a.Buckets {
+		b := &a.Buckets[i]
+		out = append(out, Threshold{"auth.bucket." + b.Name + ".capacity", "failures that the bucket holds", &b.Capacity},
+			Threshold{"auth.bucket." + b.Name + ".leak", "time in which it loses one", &b.Leak})
+	}
+	slices.SortFunc(out, func(x, y Threshold) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// Value is the value in words that Set reads.
+func (t Threshold) Value() string {
+	switch v := t.at.(type) {
+	case *int:
+		return strconv.Itoa(*v)
+	case *int64:
+		return strconv.FormatInt(*v, 10)
+	case *float64:
+		return strconv.FormatFloat(*v, 'g', -1, 64)
+	case *netcase.Time:
+		return (time.Duration(*v) * time.Millisecond).String()
+	}
+	return ""
+}
+
+// Set changes one parameter. Every one is a number above zero, or a length of time.
+func (c *Config) Set(name, value string) error {
+	all := c.Thresholds()
+	i := slices.IndexFunc(all, func(t Threshold) bool { return t.Name == name })
+	if i < 0 {
+		return fmt.Errorf("no threshold has the name %q", name)
+	}
+	if err := all[i].set(strings.TrimSpace(value)); err != nil {
+		return fmt.Errorf("threshold %s: %w", name, err)
+	}
+	return nil
+}
+
+func (t Threshold) set(value string) error {
+	if at, ok := t.at.(*netcase.Time); ok {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < time.Millisecond {
+			return fmt.Errorf("%q is not a length of time above zero, like 90s or 12h", value)
+		}
+		*at = netcase.Time(d.Milliseconds())
+		return nil
+	}
+	v, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(v > 0) || v > 1e12 {
+		return fmt.Errorf("%q is not a number above zero", value)
+	}
+	if _, real := t.at.(*float64); !real && v != float64(int64(v)) {
+		return fmt.Errorf("%q is not a whole number", value)
+	}
+	switch at := t.at.(type) {
+	case *int:
+		*at = int(v)
+	case *int64:
+		*at = int64(v)
+	case *float64:
+		*at = v
+	}
+	return nil
+}
