@@ -51,21 +51,24 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestConfirmable: neither a high posterior without a second family of telemetry nor a
-// second family without the posterior opens the last step.
-func TestConfirmable(t *testing.T) {
-	const open = "with two families of telemetry in agreement a person may take the last step of the ladder"
+// TestConfirmed: a posterior alone confirms nothing, nor does an approval of a claim that
+// the evidence does not carry.
+func TestConfirmed(t *testing.T) {
+	word := &netcase.Approval{By: "somebody"}
 	for _, x := range []struct {
-		p    float64
-		why  string
-		want bool
-	}{{.97, open, true}, {.97, "Compromise stands at .97", false}, {.90, open, false}} {
-		c := netcase.Case{Status: netcase.StatusSuspected, StatusWhy: x.why, Claims: []netcase.Claim{{ID: "compromise", Standing: netcase.Assessed, Posterior: x.p}}}
-		if got := confirmable(&c, "compromise"); got != x.want {
-			t.Errorf("%.2f, %q: %v", x.p, x.why, got)
+		name   string
+		status netcase.Status
+		word   *netcase.Approval
+		want   bool
+	}{
+		{"approved", netcase.StatusConfirmed, word, true}, {"another claim is", netcase.StatusConfirmed, nil, false}, {"suspected", netcase.StatusSuspected, nil, false},
+	} {
+		c := netcase.Case{Status: x.status, Claims: []netcase.Claim{{ID: "compromise", Standing: netcase.Assessed, Posterior: .97, Approved: x.word}}}
+		if got := confirmed(&c, "compromise"); got != x.want {
+			t.Errorf("%s: %v", x.name, got)
 		}
 	}
-	if confirmable(&netcase.Case{}, "compromise") {
-		t.Error("a claim that nobody made can be confirmed")
+	if confirmed(nil, "compromise") {
+		t.Error("a case that nobody could approve is confirmed")
 	}
 }
