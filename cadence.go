@@ -23,6 +23,9 @@ const (
 	CadenceBenign      Cadence = "periodic, known cause" // periodic, and the destination or port explains it
 )
 
+// CadenceTimes bounds the starts that are kept for a figure.
+const CadenceTimes = 400
+
 // RITAScore is the score that RITA 5 gives a stream, for comparison only.
 //
 // Source: activecm/rita v5, analysis/beacons.go.
@@ -65,6 +68,8 @@ type BeaconFacts struct {
 	Rarity         Rarity        `json:"rarity"`
 	Rank           float64       `json:"rank"` // for the order only, never a verdict
 	RITA           *RITAScore    `json:"rita,omitempty"`
+	// Times are the starts for a figure: all, or CadenceTimes of them evenly chosen.
+	Times []Time `json:"times,omitempty"`
 }
 
 // LongFacts describe connections that stayed open for hours.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"netcase"
 )
@@ -136,6 +137,26 @@ func group() *netcase.Group {
 	}}
 }
 
+// streams are clocks, sleeps and what is neither, by turns.
+func streams(n int) (out []*netcase.BeaconFacts) {
+	for i := range n {
+		b := &netcase.BeaconFacts{
+			Host: netcase.At(netip.AddrFrom4([4]byte{10, 0, 0, byte(4 + i)})), Peer: netcase.At(netip.MustParseAddr("203.0.113.9")), Port: 443, Verdict: netcase.CadencePeriodic,
+			Period: 10 * time.Minute, Starts: 144,
+		}
+		if i == 1 {
+			b.Name = "cdn.example.net" + evil
+		}
+		at := hour0 + netcase.Time(i)*netcase.Hour
+		for k := range 100 {
+			b.Times = append(b.Times, at)
+			at += 10*netcase.Minute + netcase.Time(i%3)*netcase.Time((k*7919)%101-50)*3*netcase.Second
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
 func figures() []Figure {
 	seen := netcase.Span{Start: hour0 + netcase.Hour, End: hour0 + 25*netcase.Hour}
 	return []Figure{
@@ -154,6 +175,9 @@ func figures() []Figure {
 		Coverage("coverage-none", coverage(0), netcase.Span{}),
 		Hypotheses("hypotheses", group()),
 		Hypotheses("hypotheses-none", &netcase.Group{}),
+		Cadence("cadence", streams(3)),
+		Cadence("cadence-many", streams(12)),
+		Cadence("cadence-none", []*netcase.BeaconFacts{{}}),
 	}
 }
 

@@ -43,6 +43,7 @@ const (
 	keptPeers     = 512     // candidates kept at most, listed ones and large counts first
 	mostTuples    = 512     // of one peer; more is a sweep and no repeated count
 	shownPeers    = 20      // of a group
+	artefactPairs = 1000    // whose exact times are asked for: others need some as well
 	artefactCites = 40      // original records
 	equalGroups   = 8       // groups of equal tuples that are looked at
 	wholeTuples   = 64      // tuples in an explanation
@@ -280,11 +281,13 @@ func closestCounts(enough []*tally) []*tally {
 func refineArtefact(in *Input) []cube.Want {
 	seen := map[netcase.Endpoint]bool{}
 	var peers []netcase.Endpoint
+	pairs := 0
 	for _, g := range suspectGroups(in) {
 		for _, c := range g.peers[:min(len(g.peers), shownPeers)] {
-			if !seen[c.peer] {
+			if !seen[c.peer] && (len(peers) == 0 || pairs+len(c.tuples) <= artefactPairs) {
 				seen[c.peer] = true
 				peers = append(peers, c.peer)
+				pairs += len(c.tuples)
 			}
 		}
 	}

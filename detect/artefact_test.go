@@ -247,6 +247,36 @@ func TestArtefactRecall(t *testing.T) {
 	}
 }
 
+// Raw streams, free, by a clock or by a sleep, in stamps of seconds or of milliseconds: none is
+// taken for an artefact.
+func TestArtefactOfRawStreams(t *testing.T) {
+	fired, n := 0, 0
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 15))
+		for name, times := range map[string][]netcase.Time{
+			"free": randomly(200, netcase.Day, r), "clock": exactly(5*netcase.Minute, 288), "sleep": sleeping(5*netcase.Minute, 0.3, netcase.Day, r),
+		} {
+			w := newTraffic()
+			for i, at := range times {
+				if seed%2 == 0 {
+					at = at.Truncate(netcase.Second)
+				}
+				w.row(at, "91.20.30.40", fmt.Sprintf("10.0.0.%d", 4+i%2), 22, netcase.ResolutionRaw, 1)
+			}
+			n++
+			for _, f := range w.find(t, artefact()) {
+				if f.Artefact.Verdict != notIndicated {
+					t.Log(name, f.Title)
+					fired++
+				}
+			}
+		}
+	}
+	if fired > n/50 {
+		t.Errorf("%d of %d", fired, n)
+	}
+}
+
 func TestArtefactQuiet(t *testing.T) {
 	w := newTraffic()
 	w.row(monday, "91.20.30.40", "10.0.0.4", 22, netcase.ResolutionRaw, 1)

@@ -29,14 +29,17 @@ const (
 // clock compares the clocks of sensors that saw the same flows or the same logins.
 func clock() Detector {
 	return Detector{
-		Name:   "clock",
-		Doc:    "sensors whose clocks differ",
-		Method: "the difference of times that most pairs (or sources, hosts and accounts of logins) seen by two sensors share, within 2 s; aggregated records are left out",
+		Name: "clock",
+		Doc:  "sensors whose clocks differ, that fall silent, or that report the same flows twice",
+		Method: "the difference of times that most pairs (or sources, hosts and accounts of logins) seen by two sensors share, within 2 s; aggregated records are left out; " +
+			"hours without a flow that other days, other sensors or the hours beside speak against; cells of two sensors with equal counts",
 		Ask: func(Config) Questions {
-			return Questions{Rows: []cube.Question{{Kind: cube.Peers}}, Logins: true}
+			return Questions{
+				Timelines: []cube.TimelineQuestion{lineAlive: {By: cube.BySensor}}, Rows: []cube.Question{{Kind: cube.Peers}}, Logins: true,
+			}
 		},
 		Refine: func(in *Input) []cube.Want {
-			seen := bothSaw{pairs: sharedPairs(in), logins: sharedLogins(in)}
+			seen := bothSaw{pairs: sharedPairs(in), logins: sharedLogins(in), twins: twinSensors(in), silent: silences(in)}
 			in.Memo = seen
 			var wants []cube.Want
 			for i, s := range seen.pairs {
@@ -57,15 +60,23 @@ func clock() Detector {
 					}
 				}
 			}
+			for i := range seen.silent {
+				out = append(out, seen.silent[i].finding())
+			}
+			for i := range seen.twins {
+				out = append(out, seen.twins[i].finding())
+			}
 			return out
 		},
 	}
 }
 
-// bothSaw is what several sensors report.
+// bothSaw is what the sensors report together, and where one of them does not.
 type bothSaw struct {
 	pairs  []sharedPair
 	logins []sharedTimes
+	twins  []twins
+	silent []silence
 }
 
 // sharedTimes is one thing that several sensors report, and when each of them did.

@@ -39,6 +39,10 @@ func Detectors() []Detector {
 		spike(),
 		sighting(),
 		scan(),
+		beacon(),
+		longconn(),
+		exfil(),
+		lateral(),
 		dos(),
 		exposure(),
 		artefact(),
@@ -143,6 +147,11 @@ func (in *Input) Processes() iter.Seq[netcase.Process] {
 // cube.CompareAuth; sensors are one account.
 func (in *Input) Auth() iter.Seq[cube.AuthRow] {
 	return stream(in, in.answerer.Auth(in.ctx))
+}
+
+// Queries streams the names that hosts asked for, by time.
+func (in *Input) Queries() iter.Seq[netcase.Query] {
+	return stream(in, in.answerer.Queries(in.ctx))
 }
 
 // Logins streams the login records by time.

@@ -57,6 +57,9 @@ func (d *draft) reviewQueries(s scope) []netcase.QueryText {
 		{Title: "Flows that our side began", Language: languageKQL, Text: d.outboundQuery(s)},
 		{Title: "Owner, direction and service for the addresses of the case", Language: languageKQL, Text: d.ownerQuery(s)},
 	}
+	if d.cadenceAsked() {
+		out = append(out, netcase.QueryText{Title: "Cadence of connections that our side began", Language: languageKQL, Text: d.cadenceQuery(s)})
+	}
 	if d.ownerWarrants() {
 		out = append(out, d.hostQueries(s)...)
 	}
@@ -155,6 +158,40 @@ func (d *draft) hostQueries(s scope) []netcase.QueryText {
 		query("Foreign threads, new services, new tasks", "DeviceEvents",
 			`ActionType in ("CreateRemoteThreadApiCall", "NtAllocateVirtualMemoryRemoteApiCall", "ServiceInstalled", "ScheduledTaskCreated")`),
 	}
+}
+
+// cadenceAsked tells whether a finding speaks of a cadence, or could not.
+func (d *draft) cadenceAsked() bool {
+	return slices.ContainsFunc(d.findings, func(f netcase.Finding) bool { return f.Beacon != nil })
+}
+
+// cadenceQuery measures intervals for each source, destination and port by themselves over
+// whole days, by their median and the median distance from it. Rules that take the next
+// connection of a source to anywhere, ask for so many an hour, or count the most common
+// interval miss a period of five minutes and any jitter.
+func (d *draft) cadenceQuery(s scope) string {
+	ask := "_Im_NetworkSession(starttime=datetime(" + s.span.Start.String() + "), endtime=datetime(" + s.span.End.String() + "))"
+	keep := `| where NetworkDirection == "Outbound" and not(ipv4_is_private(DstIpAddr))`
+	columns := "| project at = TimeGenerated, src = SrcIpAddr, dst = DstIpAddr, port = DstPortNumber, sent = SrcBytes"
+	note := "// only for sources that write a row for each connection: rows of intervals have the cadence of the logging"
+	if d.flowSource() == sourceDevice {
+		ask, keep = "DeviceNetworkEvents", "| where "+within("Timestamp", s.span)+` and ActionType in ("ConnectionSuccess", "ConnectionFailed") and RemoteIPType == "Public"`
+		columns = "| project at = Timestamp, src = DeviceName, dst = RemoteIP, port = RemotePort, sent = long(null)"
+		note = "// Defender leaves out repeats: a cadence that shows is one, a missing one proves nothing"
+	}
+	return lines(note, ask, keep, columns,
+		"| partition hint.strategy=shuffle by dst",
+		"  ( sort by src asc, port asc, at asc",
+		"  | extend gap = iff(src == prev(src) and port == prev(port), (at - prev(at)) / 1s, real(null))",
+		"  | where gap >= 2",
+		"  | summarize starts = count() + 1, first_seen = min(at), last_seen = max(at), gaps = make_list(gap, 10000), sizes = dcount(sent) by src, dst, port )",
+		"| where starts >= 12 and last_seen - first_seen >= 2h",
+		"| mv-apply gap = gaps to typeof(real) on (summarize median = percentile(gap, 50))",
+		"| mv-apply gap = gaps to typeof(real) on (summarize mad = percentile(abs(gap - median), 50))",
+		"| extend cv = 1.4826 * mad / median, limit = case(starts > 100, 0.70, starts > 20, 0.50, 0.35)",
+		"| where cv <= limit and (last_seen - first_seen) / 1s >= 8 * median",
+		"| project src, dst, port, starts, period_s = median, cv, limit, sizes, first_seen, last_seen",
+		"| order by cv asc")
 }
 
 // ownerWarrants tells whether a process finding asks for a look at the host.

@@ -130,6 +130,14 @@ func particulars(c *netcase.Case, f *netcase.Finding) []Block {
 		return []Block{persistenceFacts(c, f.Persistence)}
 	case f.Flood != nil:
 		return []Block{floodFacts(c, f.Flood)}
+	case f.Beacon != nil:
+		return cadenceBlocks(c, f)
+	case f.Long != nil:
+		return []Block{longFacts(c, f.Long)}
+	case f.Upload != nil:
+		return []Block{uploadFacts(c, f.Upload)}
+	case f.Lateral != nil:
+		return []Block{lateralFacts(c, f.Lateral)}
 	}
 	return nil
 }

@@ -1,0 +1,776 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math"
+	"math/bits"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"netcase"
+	"netcase/cube"
+)
+
+// beacon notices connections that one of our hosts makes by the clock.
+func beacon() Detector {
+	return Detector{
+		Name: "beacon",
+		Doc:  "connections from one of our hosts to one destination by the clock, those begun from outside and those that no record can measure told apart",
+		Method: "from inside to outside, raw times, 12 starts, 8 cycles, 2 hours; robust variation of the intervals at most 0.35, 0.50, 0.70 below 20, below 100 and from 100 intervals, " +
+			"or a peak of the spectrum that 199 shuffles within each hour of the day do not reach (p at most 0.01), on a hill of the autocorrelation; " +
+			"a Rayleigh test tells a fixed clock from a sleep; known causes label, never delete",
+		Ask: func(Config) Questions {
+			return Questions{Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Outbound, netcase.Inbound}}}}
+		},
+		Refine: func(in *Input) []cube.Want {
+			all := trailsOf(in)
+			in.Memo = all
+			var wants []cube.Want
+			for _, s := range all {
+				wants = append(wants, cube.Want{Tag: s.tag(), Selection: s.selection(in), Starts: !s.aggregated, Records: beaconRecords})
+			}
+			return wants
+		},
+		Find: findBeacons,
+	}
+}
+
+// Bounds of the search.
+const (
+	beaconTrails     = 500     // outbound streams whose exact times are asked for
+	beaconOthers     = 50      // inbound ones, and those whose records stand for intervals
+	beaconDoors      = 1 << 14 // hosts and ports of one destination that are followed
+	beaconGroups     = 1 << 16 // names and hosts that are followed
+	beaconMembers    = 16      // addresses joined to one destination
+	beaconNamed      = 1 << 17 // addresses whose names are kept
+	beaconRecords    = 6
+	beaconFindings   = 60
+	beaconFew        = 10 // findings that no test stands behind, of each kind
+	leastLogs        = 8  // gaps between active minutes that the order of candidates is taken from
+	steadyHours      = 0.8
+	leastHours       = 8    // with a record, before rows of hours look steady
+	countsMore       = 1.05 // flows a record above which records are aggregates
+	shortGaps        = 0.1  // share of the gaps shorter than a grid from which one record a cell is the grid's doing
+	rankInterval     = 0.30
+	rankSpectrum     = 0.20
+	rankSize         = 0.15
+	rankDuration     = 0.15
+	rankRarity       = 0.20
+	sizesNeeded      = 0.5 // share of the starts with sizes
+	readableHours    = 24  // of a stream that earn the whole part of the rank for duration
+	beaconMissing    = "exact times were not available"
+	beaconAggregated = "the records stand for intervals"
+)
+
+// caller is the connections of one of our hosts with one destination, or with several that are one by name or network.
+type caller struct {
+	host      netcase.Endpoint
+	peers     []netcase.Endpoint // sorted; more than one: joined
+	port      uint16
+	proto     uint8
+	direction netcase.Direction
+	name      string // that the host asked for
+	network   bool   // peers are joined by their network, without a name
+
+	trailCounts
+	hosts, estate int // own hosts that called it, that called anything
+	listed        bool
+	aggregated    bool // every record stands for an interval
+	process       []string
+}
+
+// trailCounts is what the rows of one stream add up to in the investigated span.
+type trailCounts struct {
+	flows, records int64
+	reach          netcase.Tally
+	kinds          kindsOf
+	hours          int
+	hour           int64
+	first, last    netcase.Time
+
+	minute        int64 // the last active one
+	gaps          int   // between active minutes
+	logs, squares float64
+}
+
+func (c *trailCounts) add(r *cube.Row) {
+	if c.records == 0 {
+		c.first, c.hour, c.minute = r.First, r.Hour-1, -1
+	}
+	c.flows, c.records = c.flows+r.Flows, c.records+r.Records
+	c.reach[r.Reach] += r.Flows
+	c.kinds.note(r.Resolution)
+	c.first, c.last = min(c.first, r.First), max(c.last, r.First, min(r.Last, netcase.Time(r.Hour+1)*netcase.Hour-1))
+	if r.Hour != c.hour {
+		c.hours++
+		c.hour = r.Hour
+	}
+	for m := r.Minutes; m != 0; m &= m - 1 {
+		at := r.Hour*60 + int64(bits.TrailingZeros64(m))
+		if c.minute >= 0 && at > c.minute {
+			l := math.Log(float64(at - c.minute))
+			c.gaps, c.logs, c.squares = c.gaps+1, c.logs+l, c.squares+l*l
+		}
+		c.minute = max(c.minute, at)
+	}
+}
+
+func (c *trailCounts) join(o *trailCounts) {
+	if c.records == 0 {
+		*c = *o
+		return
+	}
+	c.flows, c.records, c.reach, c.kinds = c.flows+o.flows, c.records+o.records, c.reach.Plus(o.reach), c.kinds.plus(o.kinds)
+	c.first, c.last, c.hours = min(c.first, o.first), max(c.last, o.last), max(c.hours, o.hours)
+	c.gaps, c.logs, c.squares = c.gaps+o.gaps, c.logs+o.logs, c.squares+o.squares
+}
+
+// unevenness is the standard deviation of the logarithm of the gaps between active
+// minutes: 0 for a clock, about 1.3 for random arrivals. It only orders candidates.
+func (c *trailCounts) unevenness() float64 {
+	if c.gaps < leastLogs {
+		return 1
+	}
+	n := float64(c.gaps)
+	return math.Sqrt(max(c.squares/n-c.logs/n*c.logs/n, 0))
+}
+
+// mayCycle tells whether there is enough of a stream for exact times to be asked for.
+func (c *trailCounts) mayCycle() bool {
+	return c.records >= leastStarts && c.last-c.first >= leastActive
+}
+
+// mayHide tells whether rows of intervals look as steady as a cadence would make them.
+func (c *trailCounts) mayHide() bool {
+	span := c.last.Hour() - c.first.Hour() + 1
+	return c.hours >= leastHours && float64(c.hours) >= steadyHours*float64(span)
+}
+
+// allIntervals tells whether every record is known to stand for an interval.
+func (c *trailCounts) allIntervals() bool {
+	return c.kinds.minutes > 0 && !c.kinds.raw && !c.kinds.unknown && !c.kinds.sampled
+}
+
+func (s *caller) tag() string {
+	return fmt.Sprintf("%s %s %s %s %s", s.direction, s.host, s.name, s.peers[0], cube.PortName(s.port, s.proto)) + map[bool]string{true: " network"}[s.network]
+}
+
+func (s *caller) selection(in *Input) netcase.Selection {
+	return netcase.Selection{Peers: s.peers, Hosts: []netcase.Endpoint{s.host}, Ports: []uint16{s.port}, Direction: s.direction, Span: in.Span}
+}
+
+// order puts the streams first that are most worth exact times.
+func (s *caller) order(o *caller) int {
+	rare := func(x *caller) int { return b2i(x.estate >= leastEstate && x.hosts > rareHosts) }
+	return cmp.Or(cmp.Compare(b2i(o.listed), b2i(s.listed)), cmp.Compare(rare(s), rare(o)), cmp.Compare(s.unevenness(), o.unevenness()),
+		cmp.Compare(o.records, s.records), s.compare(o))
+}
+
+func (s *caller) compare(o *caller) int {
+	return cmp.Or(s.peers[0].Compare(o.peers[0]), s.host.Compare(o.host), cmp.Compare(s.port, o.port), cmp.Compare(s.proto, o.proto),
+		cmp.Compare(s.direction, o.direction), strings.Compare(s.name, o.name), cmp.Compare(len(s.peers), len(o.peers)))
+}
+
+// shortlist keeps the first streams by their order.
+type shortlist struct {
+	most int
+	all  []*caller
+}
+
+func (l *shortlist) offer(s *caller) {
+	if l.all = append(l.all, s); len(l.all) >= 4*l.most {
+		l.trim()
+	}
+}
+
+func (l *shortlist) trim() {
+	slices.SortFunc(l.all, (*caller).order)
+	l.all = l.all[:min(len(l.all), l.most)]
+}
+
+// doorOf is one of our hosts and a service port.
+type doorOf struct {
+	host      netcase.Endpoint
+	port      uint16
+	proto     uint8
+	direction netcase.Direction
+}
+
+func (d doorOf) compare(o doorOf) int {
+	return cmp.Or(d.host.Compare(o.host), cmp.Compare(d.port, o.port), cmp.Compare(d.proto, o.proto), cmp.Compare(d.direction, o.direction))
+}
+
+// namedDoor is a door and the name that was asked for.
+type namedDoor struct {
+	doorOf
+	name string
+}
+
+// search finds the streams worth exact times while rows stream by.
+type search struct {
+	in     *Input
+	names  *remembered[asked, nameOf]
+	census *census
+
+	peer    netcase.Endpoint
+	any     bool
+	doors   map[doorOf]*trailCounts
+	forgot  int64
+	network netip.Prefix
+	near    map[doorOf]*caller // of the network at hand
+	named   remembered[namedDoor, *caller]
+
+	outbound, inbound, intervals shortlist
+}
+
+// trailsOf reads the rows once. Memory holds the doors of one destination, the groups of
+// one network, and the short lists.
+func trailsOf(in *Input) []*caller {
+	s := &search{
+		in: in, names: askedNames(in), census: newCensus(), doors: map[doorOf]*trailCounts{}, near: map[doorOf]*caller{},
+		outbound: shortlist{most: beaconTrails}, inbound: shortlist{most: beaconOthers}, intervals: shortlist{most: beaconOthers},
+	}
+	s.named = remembered[namedDoor, *caller]{
+		most:    beaconGroups,
+		weigh:   func(_ namedDoor, x *caller) (int64, netcase.Time) { return x.records, x.last },
+		compare: func(a, b namedDoor) int { return cmp.Or(strings.Compare(a.name, b.name), a.doorOf.compare(b.doorOf)) },
+	}
+	for r := range in.EachRow(0) {
+		s.add(r)
+	}
+	s.endPeer()
+	s.endNetwork()
+	s.endNames()
+	var out []*caller
+	for _, l := range []*shortlist{&s.outbound, &s.inbound, &s.intervals} {
+		l.trim()
+		out = append(out, l.all...)
+	}
+	for _, x := range out {
+		x.estate = len(s.census.all)
+	}
+	nameProcesses(in, out)
+	return out
+}
+
+func (s *search) add(r *cube.Row) {
+	if toMany(r.Peer) || toMany(r.Host) {
+		return
+	}
+	if !s.any || r.Peer != s.peer {
+		s.endPeer()
+		s.peer, s.any = r.Peer, true
+	}
+	if r.Direction == netcase.Outbound {
+		s.census.note(r.Host)
+	}
+	if !inSpan(s.in, r.Hour) {
+		return
+	}
+	d := doorOf{r.Host, r.Port, r.Proto, r.Direction}
+	c := s.doors[d]
+	if c == nil {
+		if len(s.doors) >= beaconDoors {
+			s.forget()
+		}
+		c = &trailCounts{}
+		s.doors[d] = c
+	}
+	c.add(r)
+}
+
+// forget drops the doors with the fewest records: a source that tries everything has
+// one record at each.
+func (s *search) forget() {
+	keys := slices.Collect(maps.Keys(s.doors))
+	slices.SortFunc(keys, func(a, b doorOf) int {
+		return cmp.Or(cmp.Compare(s.doors[a].records, s.doors[b].records), a.compare(b))
+	})
+	for _, k := range keys[:len(keys)/2] {
+		delete(s.doors, k)
+		s.forgot++
+	}
+}
+
+// endPeer hands the doors of one destination on.
+func (s *search) endPeer() {
+	if !s.any {
+		return
+	}
+	hosts := s.census.next()
+	keys := slices.Collect(maps.Keys(s.doors))
+	slices.SortFunc(keys, doorOf.compare)
+	listed := len(keys) > 0 && adverse(s.in, s.peer)
+	for _, d := range keys {
+		c := s.doors[d]
+		x := &caller{host: d.host, peers: []netcase.Endpoint{s.peer}, port: d.port, proto: d.proto, direction: d.direction,
+			trailCounts: *c, hosts: hosts, estate: len(s.census.all), listed: listed}
+		switch {
+		case c.allIntervals():
+			if x.aggregated = true; d.direction == netcase.Outbound && c.mayHide() {
+				s.intervals.offer(x)
+			}
+			continue
+		case d.direction == netcase.Inbound:
+			if c.mayCycle() && !welcome(s.in.Site, s.peer) {
+				s.inbound.offer(x)
+			}
+			continue
+		}
+		if n, ok := s.names.get(asked{d.host, s.peer}); ok && !n.several {
+			x.name = n.name
+		}
+		if c.mayCycle() || listed {
+			s.outbound.offer(x)
+		}
+		s.group(d, x)
+	}
+	clear(s.doors)
+}
+
+// group joins a stream to those of the same name, else to those of the same network.
+func (s *search) group(d doorOf, x *caller) {
+	if x.name != "" {
+		k := namedDoor{d, strings.ToLower(x.name)}
+		g, ok := s.named.get(k)
+		if !ok {
+			g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, name: x.name}
+		}
+		g.take(x)
+		s.named.set(k, g)
+		return
+	}
+	if !x.peers[0].Addr.IsValid() {
+		return
+	}
+	width := 24
+	if x.peers[0].Addr.Is6() {
+		width = 48
+	}
+	network, err := x.peers[0].Addr.Prefix(width)
+	if err != nil {
+		return
+	}
+	if network != s.network {
+		s.endNetwork()
+		s.network = network
+	}
+	g := s.near[d]
+	if g == nil {
+		if len(s.near) >= beaconDoors {
+			return
+		}
+		g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, network: true}
+		s.near[d] = g
+	}
+	g.take(x)
+}
+
+// take joins the counts of a stream; of very many addresses the first are followed.
+func (s *caller) take(x *caller) {
+	if len(s.peers) == beaconMembers {
+		return
+	}
+	s.peers = append(s.peers, x.peers[0])
+	s.join(&x.trailCounts)
+	s.hosts, s.estate, s.listed = max(s.hosts, x.hosts), x.estate, s.listed || x.listed
+}
+
+func (s *search) endNetwork() {
+	keys := slices.Collect(maps.Keys(s.near))
+	slices.SortFunc(keys, doorOf.compare)
+	for _, k := range keys {
+		if g := s.near[k]; len(g.peers) > 1 && g.mayCycle() {
+			s.outbound.offer(g)
+		}
+	}
+	clear(s.near)
+}
+
+func (s *search) endNames() {
+	for _, k := range slices.SortedFunc(maps.Keys(s.named.of), s.named.compare) {
+		if g := s.named.of[k]; len(g.peers) > 1 && g.mayCycle() {
+			s.outbound.offer(g)
+		}
+	}
+}
+
+// asked is one of our hosts and an address whose name it asked for.
+type asked struct{ host, peer netcase.Endpoint }
+
+// nameOf is the name that a host asked for before it called an address.
+type nameOf struct {
+	name    string
+	several bool // it asked for several that lead there
+	times   int64
+	last    netcase.Time
+}
+
+// askedNames is the names by which our hosts called addresses, from handshakes, web
+// requests and resolutions; beyond the bound those asked for most.
+func askedNames(in *Input) *remembered[asked, nameOf] {
+	out := &remembered[asked, nameOf]{
+		most:    beaconNamed,
+		weigh:   func(_ asked, n nameOf) (int64, netcase.Time) { return n.times, n.last },
+		compare: func(a, b asked) int { return cmp.Or(a.host.Compare(b.host), a.peer.Compare(b.peer)) },
+	}
+	note := func(host, peer netcase.Endpoint, q *netcase.Query) {
+		k := asked{host.Key(), peer.Key()}
+		n, ok := out.get(k)
+		if !ok {
+			n.name = q.Name
+		}
+		n.several = n.several || !strings.EqualFold(n.name, q.Name)
+		n.times, n.last = n.times+1, q.Time
+		out.set(k, n)
+	}
+	for q := range in.Queries() {
+		if q.Name == "" || !q.Host.Known() {
+			continue
+		}
+		if q.Type == "tls" || q.Type == "http" {
+			note(q.Host, q.Peer, &q)
+			continue
+		}
+		for _, text := range q.Answer {
+			if a, err := netip.ParseAddr(text); err == nil {
+				note(q.Host, netcase.At(a), &q)
+			}
+		}
+	}
+	return out
+}
+
+// mostProcesses is how many programs are named as those that open one stream.
+const mostProcesses = 4
+
+// nameProcesses notes which programs opened the connections of a stream.
+func nameProcesses(in *Input, streams []*caller) {
+	type far struct {
+		peer netcase.Endpoint
+		port uint16
+	}
+	by := map[far][]*caller{}
+	for _, s := range streams {
+		for _, p := range s.peers {
+			by[far{p, s.port}] = append(by[far{p, s.port}], s)
+		}
+	}
+	if len(by) == 0 {
+		return
+	}
+	for p := range in.Processes() {
+		if p.Role != netcase.RoleConnector || p.Image == "" {
+			continue
+		}
+		for _, s := range by[far{p.Peer.Key(), p.RemotePort}] {
+			same := p.Host.Key() == s.host || p.Host.Addr.IsValid() && p.Host.Addr == s.host.Addr || p.Host.Name != "" && strings.EqualFold(p.Host.Name, in.Names[s.host.Addr]) ||
+				p.Host.Name != "" && strings.EqualFold(p.Host.Name, s.host.Name)
+			if same && len(s.process) < mostProcesses && !slices.Contains(s.process, p.Image) {
+				s.process = append(s.process, p.Image)
+				slices.Sort(s.process)
+			}
+		}
+	}
+}
+
+// tested is a stream with what the tests say of it.
+type tested struct {
+	*caller
+	cadence
+	times   []netcase.Time
+	sizes   []float64 // octets sent, where the record says
+	back    float64   // octets received over octets sent
+	same    float64
+	cut     int64
+	sized   bool
+	rita    *netcase.RITAScore
+	verdict netcase.Cadence
+	why     string
+	cause   string
+	rarity  netcase.Rarity
+	rank    float64
+}
+
+func findBeacons(in *Input) []netcase.Finding {
+	streams := in.Memo.([]*caller)
+	all := make([]*tested, len(streams))
+	spread := make(chan int)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), max(len(streams), 1)) {
+		wg.Go(func() {
+			for i := range spread {
+				all[i] = testTrail(in, streams[i])
+			}
+		})
+	}
+	for i := range streams {
+		spread <- i
+	}
+	close(spread)
+	wg.Wait()
+	var out []netcase.Finding
+	for _, t := range chosen(all) {
+		out = append(out, t.finding(in))
+	}
+	return out
+}
+
+// testTrail runs every test on one stream.
+func testTrail(in *Input, s *caller) *tested {
+	t := &tested{caller: s, rarity: rarityOf(in, s.hosts, s.estate)}
+	t.cause = causeOf(in, called{s.peers[0], s.name, s.port, s.proto}, routines())
+	if s.aggregated {
+		t.verdict, t.why = netcase.CadenceUnmeasured, beaconAggregated+" of "+count(s.kinds.minutes, "minute")
+		return t
+	}
+	starts := t.gather(in)
+	if len(starts) == 0 {
+		t.verdict, t.why = netcase.CadenceUnmeasured, beaconMissing
+		return t
+	}
+	t.cadence = cadenceOf(t.times, in.Config.Seed^hashOf(s.tag()), true)
+	t.shape(starts)
+	if score, ok := ritaScore(t.times, t.sizes, in.Span); ok {
+		t.rita = &score
+	}
+	t.decide(starts)
+	t.weigh()
+	return t
+}
+
+func hashOf(text string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(text)) // a hash never fails
+	return h.Sum64()
+}
+
+// gather is the starts of a stream by time, each address by the sensor that saw most.
+func (t *tested) gather(in *Input) []cube.Start {
+	var out []cube.Start
+	for _, p := range t.peers {
+		pair := cube.Pair{Peer: p, Host: t.host, Port: t.port, Proto: t.proto, Direction: t.direction}
+		out = append(out, slices.DeleteFunc(oneSensor(in.Details.Starts[pair]), func(s cube.Start) bool { return !in.Span.Contains(s.At) })...)
+		t.cut += in.Details.Cut[pair]
+	}
+	slices.SortStableFunc(out, func(a, b cube.Start) int { return cmp.Compare(a.At, b.At) })
+	for i := range out {
+		t.times = append(t.times, out[i].At)
+	}
+	return out
+}
+
+// shape looks at the sizes of what was sent and received.
+func (t *tested) shape(starts []cube.Start) {
+	type pair struct{ out, in int64 }
+	pairs := map[pair]int{}
+	sent, received, most := 0.0, 0.0, 0
+	for i := range starts {
+		if starts[i].OctetsOut == netcase.Absent {
+			continue
+		}
+		t.sizes = append(t.sizes, float64(starts[i].OctetsOut))
+		p := pair{starts[i].OctetsOut, starts[i].OctetsIn}
+		pairs[p]++
+		most = max(most, pairs[p])
+		sent += float64(p.out)
+		if p.in != netcase.Absent {
+			received += float64(p.in)
+		}
+	}
+	if t.sized = float64(len(t.sizes)) >= sizesNeeded*float64(len(starts)) && sent > 0; !t.sized {
+		return
+	}
+	t.same, t.back = float64(most)/float64(len(t.sizes)), received/sent
+}
+
+// sizeCV is the standard deviation of what was sent over its mean; -1 where no record says.
+func (t *tested) sizeCV() float64 {
+	if !t.sized {
+		return -1
+	}
+	mean := sum(t.sizes) / float64(len(t.sizes))
+	squares := 0.0
+	for _, x := range t.sizes {
+		squares += (x - mean) * (x - mean)
+	}
+	return math.Sqrt(squares/float64(len(t.sizes))) / mean
+}
+
+// decide is the stated rule: first whether the records can carry a cadence at all, then
+// whether there is enough of it, then the tests, then who began and what is known.
+func (t *tested) decide(starts []cube.Start) {
+	if why := notTimes(starts); why != "" {
+		t.verdict, t.why = netcase.CadenceUnmeasured, why
+		return
+	}
+	if why := t.tooLittle(); why != "" {
+		t.verdict, t.why = netcase.CadenceIneligible, why
+		return
+	}
+	intervals := fmt.Sprintf("the intervals vary by %.2f of their median, the limit for %s is %.2f", t.cv, count(t.cadence.starts-1, "interval"), t.limit)
+	spectrum := "the spectrum names no period at which starts recur"
+	if t.spectral > 0 {
+		spectrum = fmt.Sprintf("starts recur after %s, but the spectrum has p = %s", seconds(netcase.Time(t.spectral)), small(t.p))
+	}
+	if t.beats {
+		spectrum = fmt.Sprintf("the spectrum has a peak at %s with p = %s, on a hill of the autocorrelation", seconds(netcase.Time(t.spectral)), small(t.p))
+	}
+	t.why = intervals + "; " + spectrum
+	switch {
+	case !t.found():
+		t.verdict = netcase.CadenceNone
+	case t.direction == netcase.Inbound:
+		t.verdict = netcase.CadenceFromOutside
+		t.why += "; the other side begins, so that this is probing and no call home"
+	case t.cause != "" && !t.listed:
+		t.verdict = netcase.CadenceBenign
+	default:
+		t.verdict = netcase.CadencePeriodic
+	}
+}
+
+// tooLittle says why a stream cannot be judged; empty: it can.
+func (t *tested) tooLittle() string {
+	switch length := t.cadence.span.End - t.cadence.span.Start; {
+	case t.cadence.starts < leastStarts:
+		return fmt.Sprintf("%s, %d are needed", count(t.cadence.starts, "start"), leastStarts)
+	case length < leastActive:
+		return fmt.Sprintf("%s from first to last, 2 hours are needed", seconds(length))
+	case t.active < leastActive:
+		return fmt.Sprintf("%s without pauses, 2 hours are needed", seconds(t.active))
+	case t.cycles() < leastCycles:
+		return fmt.Sprintf("%.1f cycles, %d are needed", t.cycles(), leastCycles)
+	}
+	return ""
+}
+
+// notTimes says why the starts are no times of connections; empty: they are. Records of
+// an unknown interval pass by sub-second stamps, else by the test of the grid.
+func notTimes(starts []cube.Start) string {
+	flows, aggregated, unknown, fractions := int64(0), 0, 0, 0
+	for i := range starts {
+		flows += starts[i].Flows
+		aggregated += b2i(starts[i].Resolution.Aggregated())
+		unknown += b2i(starts[i].Resolution == netcase.ResolutionUnknown)
+		fractions += b2i(starts[i].At%netcase.Second != 0)
+	}
+	n := float64(len(starts))
+	switch {
+	case aggregated > 0:
+		return beaconAggregated
+	case float64(flows) > countsMore*n:
+		return fmt.Sprintf("a record stands for %.2f connections on average", float64(flows)/n)
+	case unknown == 0, float64(fractions) > subSecond*n:
+		return ""
+	}
+	return onAGrid(starts)
+}
+
+// onAGrid tells whether records of an unknown interval lie in the cells of a logging
+// interval: one in a cell where free arrivals would collide, though some follow each
+// other sooner than the interval, or all on its edges.
+func onAGrid(starts []cube.Start) string {
+	for i := len(artefactGrids) - 1; i >= 0; i-- {
+		w := artefactGrids[i]
+		g := gridCount{seconds: w, byPeer: map[netcase.Endpoint]int{}}
+		g.addPeer([]stamped{{at: starts}}, netcase.Time(w)*netcase.Second)
+		if !g.capped() {
+			continue
+		}
+		soon, edges := 0, 0
+		for k := range starts {
+			phase := starts[k].At % (netcase.Time(w) * netcase.Second)
+			edges += b2i(phase <= netcase.Second || phase >= netcase.Time(w)*netcase.Second-netcase.Second)
+			soon += b2i(k > 0 && starts[k].At-starts[k-1].At < netcase.Time(w)*netcase.Second)
+		}
+		switch {
+		case float64(edges) >= onGrid*float64(len(starts)):
+			return "every stamp lies on a grid of " + intervalText(w) + ": they may be those of the logging"
+		case float64(soon) >= shortGaps*float64(len(starts)-1):
+			return fmt.Sprintf("one record in every %s that has any, at no fixed place in it (free arrivals: p = %s): the interval may be that of the logging", intervalText(w), small(math.Exp(g.log)))
+		}
+	}
+	return ""
+}
+
+// weigh is the rank of a stream among the others, and nothing else.
+func (t *tested) weigh() {
+	size := 0.0
+	if cv := t.sizeCV(); cv >= 0 {
+		size = max(1-cv, 0)
+	}
+	rarity := 1.0
+	if !t.rarity.Rare && t.rarity.Estate > 0 {
+		rarity = max(1-float64(t.rarity.Hosts)/float64(t.rarity.Estate), 0)
+	}
+	t.rank = rankInterval*max(1-t.cv, 0) + rankSpectrum*(1-min(t.p, 1)) + rankSize*size +
+		rankDuration*min(float64(t.active)/float64(readableHours*netcase.Hour), 1) + rankRarity*rarity
+}
+
+// beaconOrder is the order of the verdicts in the report.
+var beaconOrder = []netcase.Cadence{
+	netcase.CadencePeriodic, netcase.CadenceUnmeasured, netcase.CadenceFromOutside, netcase.CadenceBenign, netcase.CadenceNone, netcase.CadenceIneligible,
+}
+
+// chosen is the streams that are told: each address once, those without a cadence only
+// where others list the address, and few of those that could not be measured.
+func chosen(all []*tested) []*tested {
+	slices.SortStableFunc(all, func(a, b *tested) int {
+		return cmp.Or(cmp.Compare(slices.Index(beaconOrder, a.verdict), slices.Index(beaconOrder, b.verdict)),
+			cmp.Compare(b2i(a.network), b2i(b.network)), cmp.Compare(b2i(len(b.peers) > 1), b2i(len(a.peers) > 1)),
+			cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.rank, a.rank), a.caller.order(b.caller))
+	})
+	taken := map[cube.Pair]bool{}
+	knocked := map[netcase.Endpoint]bool{}
+	told := map[netcase.Cadence]int{}
+	var out []*tested
+	for _, t := range all {
+		most := beaconFew
+		switch t.verdict {
+		case netcase.CadencePeriodic:
+			most = beaconFindings
+		case netcase.CadenceNone, netcase.CadenceIneligible:
+			if !t.listed || len(t.peers) > 1 || t.direction == netcase.Inbound {
+				continue
+			}
+		case netcase.CadenceUnmeasured:
+			if t.direction == netcase.Inbound || t.cause != "" && !t.listed || !t.listed && !t.mayHide() && t.unevenness() > cvLimits[0].limit {
+				continue
+			}
+		case netcase.CadenceFromOutside:
+			if knocked[t.peers[0]] {
+				continue
+			}
+			knocked[t.peers[0]] = true
+		}
+		if told[t.verdict] == most || t.covered(taken) {
+			continue
+		}
+		told[t.verdict]++
+		out = append(out, t)
+	}
+	slices.SortStableFunc(out, func(a, b *tested) int {
+		return cmp.Or(cmp.Compare(slices.Index(beaconOrder, a.verdict), slices.Index(beaconOrder, b.verdict)),
+			cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.rank, a.rank), a.caller.order(b.caller))
+	})
+	return out
+}
+
+// covered tells whether others have told of all the pairs, and notes them; what is joined
+// by its network alone says nothing new once one of its addresses was told.
+func (t *tested) covered(taken map[cube.Pair]bool) bool {
+	fresh, known := false, false
+	for _, p := range t.peers {
+		k := cube.Pair{Peer: p, Host: t.host, Port: t.port, Proto: t.proto, Direction: t.direction}
+		fresh, known = fresh || !taken[k], known || taken[k]
+		taken[k] = true
+	}
+	return !fresh || known && t.network
+}
