@@ -126,7 +126,8 @@ type Group struct {
 	Reach       Tally        `json:"reach"`
 	Span        Span         `json:"span"`
 	Items       []Item       `json:"items"`
-	Hypotheses  []Hypothesis `json:"hypotheses"` // most probable first
+	Hypotheses  []Hypothesis `json:"hypotheses"`       // most probable first
+	Matrix      []MatrixRow  `json:"matrix,omitempty"` // of a group that is told in full, the most diagnostic first
 	Claims      []Claim      `json:"claims"`
 	Severity    Severity     `json:"severity"`
 	Findings    []string     `json:"findings"`
@@ -168,6 +169,12 @@ type Claim struct {
 	Weights   []Weight   `json:"weights,omitempty"`
 	Hosts     []Endpoint `json:"hosts,omitempty"`
 	Evidence  []string   `json:"evidence,omitempty"`
+
+	// Proposed tells that the least evidence for the last step of the ladder is there. A
+	// person takes that step, or nobody does.
+	Proposed bool      `json:"proposed,omitempty"`
+	Lacks    []string  `json:"lacks,omitempty"` // of the least evidence, where the claim is at least likely
+	Approved *Approval `json:"approved,omitempty"`
 }
 
 // Point is one condition of the analytic confidence.
@@ -192,6 +199,8 @@ type Judgement struct {
 	Range      string   `json:"range"` // of probability; empty where there is none
 	Confidence string   `json:"confidence"`
 	Change     string   `json:"change"` // what would change it
+
+	Queries []QueryText `json:"queries,omitempty"` // that fetch it, by the sources at hand
 }
 
 // Sensitivity is what moves if one item of evidence goes.
@@ -205,6 +214,38 @@ type Sensitivity struct {
 	Moved   float64 `json:"moved"`   // change of the lead's posterior
 }
 
+// MatrixRow is one item of evidence beside every rival explanation of a group.
+type MatrixRow struct {
+	Item          string  `json:"item"`
+	Text          string  `json:"text"`
+	State         State   `json:"state"`
+	Diagnosticity float64 `json:"diagnosticity"` // decibans between the explanation it fits best and the one it fits least
+	Marks         []Mark  `json:"marks"`         // in the order of the hypotheses
+}
+
+// Mark is how one item agrees with one explanation: what it adds, or would add where
+// it is not known to hold.
+type Mark struct {
+	Hypothesis string  `json:"hypothesis"`
+	Mark       string  `json:"mark"` // "++" strongly for, "+" for, "0" neither, "-" against, "--" strongly against
+	Decibans   float64 `json:"decibans"`
+}
+
+// Move is one thing that differs between the case and the same case without what the
+// caller supposed.
+type Move struct {
+	What   string `json:"what"` // "severity", "G1", "compromise" …
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// WhatIf is what the caller supposed, and what it moved.
+type WhatIf struct {
+	Supposed []string `json:"supposed"` // in words
+	Moved    []Move   `json:"moved"`    // empty: nothing
+	Limits   []string `json:"limits,omitempty"`
+}
+
 // Gap is data that is missing, and what it costs.
 type Gap struct {
 	Source   string `json:"source"`
@@ -213,6 +254,8 @@ type Gap struct {
 	Effect   string `json:"effect"`
 	Query    string `json:"query,omitempty"` // that would fetch it
 	Language string `json:"language,omitempty"`
+
+	Queries []QueryText `json:"queries,omitempty"` // the same in the languages of the other sources at hand
 }
 
 // Entry is one line of the time line of the case.
@@ -251,7 +294,7 @@ type Action struct {
 // QueryText is a query that would fetch or repeat something.
 type QueryText struct {
 	Title    string `json:"title"`
-	Language string `json:"language"` // kql, shell, sql, powershell
+	Language string `json:"language"` // kql, spl, shell, sql, powershell
 	Text     string `json:"text"`
 }
 
@@ -304,6 +347,7 @@ type Case struct {
 	Timeline     []Entry           `json:"timeline"`
 	Gaps         []Gap             `json:"gaps"`
 	Sensitivity  []Sensitivity     `json:"sensitivity"`
+	WhatIf       *WhatIf           `json:"what_if,omitempty"`
 	Actions      []Action          `json:"actions"`
 	Queries      []QueryText       `json:"queries"`
 	Requirements []Requirement     `json:"requirements"`

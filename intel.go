@@ -90,6 +90,7 @@ type Listing struct {
 	Relevant  bool      `json:"relevant"`        // bears on the behaviour that was seen
 	Weight    float64   `json:"weight"`          // decibans that it adds to its origin group, as fused
 	Why       string    `json:"why,omitempty"`   // why it counts for nothing, where it does
+	Voice     string    `json:"voice,omitempty"` // the origin group in which its weight counts; empty: it counts for nothing
 	Group     string    `json:"group,omitempty"` // the origin whose vote it shares: a derived listing joins one that it is known to copy
 }
 
@@ -105,6 +106,9 @@ type Card struct {
 	Conflict bool        `json:"geo_conflict"`
 	// Neighbours is context: what the lists say of the network around the address.
 	Neighbours *Neighbourhood `json:"neighbours,omitempty"`
+
+	Voices int      `json:"voices,omitempty"` // independent origins whose claims count for the behaviour that was met
+	Shared []string `json:"shared,omitempty"` // why what is listed says less: many share the address
 
 	P float64 `json:"p"` // fused probability that the address is abusive; 0: nothing matched
 }

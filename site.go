@@ -22,6 +22,7 @@ type Site struct {
 	Facts      SiteFacts      `yaml:"facts" json:"facts,omitzero"`
 	Changes    []Change       `yaml:"changes" json:"changes,omitempty"`       // change windows
 	Statements []Statement    `yaml:"statements" json:"statements,omitempty"` // what an owner said
+	Approvals  []Approval     `yaml:"approvals" json:"approvals,omitempty"`   // the last step of the ladder, taken by a person
 }
 
 // Asset is one machine of ours.
@@ -53,6 +54,17 @@ type Statement struct {
 	Account string `yaml:"account" json:"account,omitempty"`
 	Peer    string `yaml:"peer" json:"peer,omitempty"`
 	At      Time   `yaml:"at" json:"at,omitzero"`
+	Denied  bool   `yaml:"denied" json:"denied,omitempty"` // the owner says that it was not theirs
+}
+
+// Approval is the word of a person who read a case that a claim of it holds. It counts
+// for that case only: what was read otherwise has another id.
+type Approval struct {
+	Case   string `yaml:"case" json:"case"`   // id of the case that was read
+	Claim  string `yaml:"claim" json:"claim"` // compromise, c2 or exfiltration
+	By     string `yaml:"by" json:"by"`
+	Reason string `yaml:"reason" json:"reason"`
+	At     Time   `yaml:"at" json:"at,omitzero"`
 }
 
 // UnknownCriticality is assumed where the site does not state one.

@@ -51,8 +51,9 @@ const (
 	beaconNamed      = 1 << 17 // addresses whose names are kept
 	beaconRecords    = 6
 	beaconFindings   = 60
-	beaconFew        = 10 // findings that no test stands behind, of each kind
-	leastLogs        = 8  // gaps between active minutes that the order of candidates is taken from
+	beaconFew        = 10  // findings that no test stands behind, of each kind
+	leastLogs        = 8   // gaps between active minutes that the order of candidates is taken from
+	commonPart       = 0.5 // of our hosts: what so many call is a service of all (RITA 5 takes 0.15 off at this prevalence)
 	steadyHours      = 0.8
 	leastHours       = 8    // with a record, before rows of hours look steady
 	countsMore       = 1.05 // flows a record above which records are aggregates
@@ -496,6 +497,8 @@ type tested struct {
 	cause   string
 	rarity  netcase.Rarity
 	rank    float64
+
+	likewise int // other hosts with the same routine
 }
 
 func findBeacons(in *Input) []netcase.Finding {
@@ -629,8 +632,14 @@ func (t *tested) decide(starts []cube.Start) {
 	case t.direction == netcase.Inbound:
 		t.verdict = netcase.CadenceFromOutside
 		t.why += "; the other side begins, so that this is probing and no call home"
-	case t.cause != "" && !t.listed:
+	case t.cause == "" && t.rarity.Estate >= leastEstate && float64(t.rarity.Hosts) >= commonPart*float64(t.rarity.Estate):
+		t.cause = fmt.Sprintf("a destination that %d of our %d hosts call", t.rarity.Hosts, t.rarity.Estate)
+		fallthrough
+	case t.cause != "":
 		t.verdict = netcase.CadenceBenign
+		if t.listed {
+			t.verdict = netcase.CadencePeriodic
+		}
 	default:
 		t.verdict = netcase.CadencePeriodic
 	}
@@ -729,6 +738,7 @@ func chosen(all []*tested) []*tested {
 	})
 	taken := map[cube.Pair]bool{}
 	knocked := map[netcase.Endpoint]bool{}
+	routine := map[doorKey]*tested{} // by destination
 	told := map[netcase.Cadence]int{}
 	var out []*tested
 	for _, t := range all {
@@ -744,6 +754,13 @@ func chosen(all []*tested) []*tested {
 			if t.direction == netcase.Inbound || t.cause != "" && !t.listed || !t.listed && !t.mayHide() && t.unevenness() > cvLimits[0].limit {
 				continue
 			}
+		case netcase.CadenceBenign:
+			k := doorKey{t.peers[0], portKey{t.port, t.proto}}
+			if first := routine[k]; first != nil {
+				first.likewise++
+				continue
+			}
+			routine[k] = t
 		case netcase.CadenceFromOutside:
 			if knocked[t.peers[0]] {
 				continue

@@ -185,6 +185,17 @@ func TestBeacon(t *testing.T) {
 			o.calls(ms(exactly(20*netcase.Minute, 72)), desk7, farEnd, 443)
 			o.batch.Queries = append(o.batch.Queries, netcase.Query{Time: monday, Host: end(desk7), Peer: end(farEnd), Name: "fe2.update.microsoft.com", Type: "tls", Sensor: "zeek"})
 		}, "periodic, known cause", func(b *netcase.BeaconFacts) bool { return b.Name != "" }},
+		{"look-alike: all desks call one place every hour", func(o *office) {
+			for m := range 12 {
+				o.calls(sleeping(30*netcase.Minute, 0.1, netcase.Day, r), fmt.Sprintf("10.0.0.%d", 1+m), farEnd, 443)
+			}
+		}, "periodic, known cause", func(b *netcase.BeaconFacts) bool { return strings.Contains(b.Cause, "12 of our 12 hosts") }},
+		{"all desks call a listed place", func(o *office) {
+			o.listed = []string{farEnd}
+			for m := range 12 {
+				o.calls(sleeping(30*netcase.Minute, 0.1, netcase.Day, r), fmt.Sprintf("10.0.0.%d", 1+m), farEnd, 443)
+			}
+		}, strings.TrimSuffix(strings.Repeat("periodic, ", 12), ", "), nil},
 		{"one name, many addresses: none has twelve", func(o *office) {
 			for i, at := range ms(exactly(15*netcase.Minute, 96)) {
 				dst := fmt.Sprintf("45.%d.3.9", 20+i%10)

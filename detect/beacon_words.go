@@ -120,6 +120,9 @@ func (t *tested) details() string {
 	if t.sized {
 		parts = append(parts, fmt.Sprintf("octets sent vary by %.2f of their mean, %.0f %% of the connections have the same two sizes", t.sizeCV(), 100*t.same))
 	}
+	if t.likewise > 0 {
+		parts = append(parts, count(t.likewise, "other host")+" of ours likewise")
+	}
 	if len(t.process) > 0 {
 		parts = append(parts, "opened by "+strings.Join(t.process, ", "))
 	}

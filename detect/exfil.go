@@ -16,7 +16,7 @@ func exfil() Detector {
 	return Detector{
 		Name: "exfil",
 		Doc:  "octets sent by one of our hosts to one destination, beyond its own past",
-		Method: "octets in an hour, six hours and a day of each host and destination (a network of neighbours is one) in units of a MiB, against the negative binomial baseline of their own past: " +
+		Method: "octets in an hour, six hours and a day of each host and destination (a network of neighbours is one) in units of a MiB, against the negative binomial baseline of their own past, no less than its usual peak of a day: " +
 			"twice the expected, 10 MiB more, q at most 0.01 over all that were compared; told as unusual where the destination is rare or the host as a whole sends more than usual too",
 		Ask: func(Config) Questions {
 			return Questions{
@@ -335,8 +335,14 @@ func binsOf(g, wide *grid, from, to int) (int, int) {
 // history the whole span is described, if it is large.
 func compareUpload(in *Input, g *grid, x []float64) *upload {
 	b := newBaseline(g, x, nil)
-	over := func(i int) bool {
+	peaks, day := usualPeaks(b)
+	expect := func(i int) expectation {
 		e := b.at(i)
+		e.mu = max(e.mu, peaks[i/day])
+		return e
+	}
+	over := func(i int) bool {
+		e := expect(i)
 		return !g.missing[i] && e.tier != tierNone && x[i] >= in.Config.SpikeRatio*e.mu && x[i]-e.mu >= in.Config.SpikeExcess && e.tail(x[i]) <= in.Config.SpikeQ
 	}
 	excluded := make([]bool, g.bins())
@@ -344,6 +350,7 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 		excluded[i] = over(i)
 	}
 	b = newBaseline(g, x, excluded)
+	peaks, day = usualPeaks(b)
 	var best *upload
 	most := 0.0
 	for i := g.from; i < g.bins(); i++ {
@@ -353,7 +360,7 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 		u := &upload{from: i, p: 1, tier: b.at(i).tier}
 		excess := 0.0
 		for ; i < g.bins() && over(i); i++ {
-			e := b.at(i)
+			e := expect(i)
 			u.expected += e.mu
 			u.p = min(u.p, e.tail(x[i]))
 			excess += x[i] - e.mu
@@ -369,6 +376,39 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 		return &upload{from: g.from, to: g.bins(), described: true, p: 1}
 	}
 	return nil
+}
+
+// usualPeaks is, for each day of bins, the median of the fullest bins of the days before, or
+// of all other days where those before are too few; 0 where all are. A job that runs every
+// night at about the same hour is no excess, though most bins at that hour are empty.
+func usualPeaks(b *baseline) (out []float64, day int) {
+	day = int(max(24/b.g.hours, 1))
+	var peaks []float64
+	var before []int // days with a clean bin before each day
+	for from := 0; from < len(b.x); from += day {
+		before = append(before, len(peaks))
+		peak, seen := 0.0, false
+		for j := from; j < min(from+day, len(b.x)); j++ {
+			if b.clean[j] {
+				peak, seen = max(peak, b.x[j]), true
+			}
+		}
+		if seen {
+			peaks = append(peaks, peak)
+		}
+	}
+	for d, n := range before {
+		others := slices.Clone(peaks[:n])
+		if n < leastDays {
+			others = append(others, peaks[min(before[min(d+1, len(before)-1)], len(peaks)):]...)
+		}
+		usual := 0.0
+		if len(others) >= leastDays {
+			usual = middle(others)
+		}
+		out = append(out, usual)
+	}
+	return out, day
 }
 
 // fill works out what else is told of a window.

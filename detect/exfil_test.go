@@ -12,7 +12,7 @@ import (
 )
 
 // weekOfUploads is eight days of 12 machines that send a little to some services in working hours, and
-// one that writes a backup every night.
+// two that write a backup every night, one of them now at nine and now at eleven.
 func weekOfUploads(o *office) {
 	r := rand.New(rand.NewPCG(5, 13))
 	for day := range 8 {
@@ -22,6 +22,7 @@ func weekOfUploads(o *office) {
 				o.call(at, fmt.Sprintf("10.0.0.%d", 1+m), fmt.Sprintf("151.101.%d.3", r.IntN(6)), 443, 40_000+r.Int64N(900_000), 2_000_000)
 			}
 		}
+		o.call(monday+netcase.Time(day)*netcase.Day+netcase.Time(21+day%3)*netcase.Hour, "10.0.0.4", "52.20.8.9", 443, 900<<20+r.Int64N(90<<20), 3_000_000)
 		for h := 1; h < 4; h++ {
 			o.call(monday+netcase.Time(day)*netcase.Day+netcase.Time(h)*netcase.Hour, "10.0.0.3", "52.20.7.9", 443, 700<<20+r.Int64N(90<<20), 3_000_000)
 		}
@@ -37,7 +38,7 @@ func TestExfil(t *testing.T) {
 		want  string
 		check func(*netcase.UploadFacts) bool
 	}{
-		{"quiet week with a backup", func(*office) {}, "", nil},
+		{"quiet week with backups", func(*office) {}, "", nil},
 		{"much to a new destination at night", func(o *office) { o.call(lastNight, desk7, farEnd, 443, 300<<20, 90_000) }, "upload",
 			func(u *netcase.UploadFacts) bool {
 				return u.Out == 300<<20 && u.OffHours && u.Rarity.Rare && u.Tier == "T2" && u.Ratio > 100 && !u.Described && slices.Equal(u.Ports, []uint16{443})
@@ -46,8 +47,7 @@ func TestExfil(t *testing.T) {
 			for h := range 15 {
 				o.call(monday+7*netcase.Day+netcase.Time(h)*netcase.Hour, desk7, farEnd, 443, 4<<20, 90_000)
 			}
-			// The last six hours are not complete.
-		}, "upload", func(u *netcase.UploadFacts) bool { return u.Out == 48<<20 }},
+		}, "upload", func(u *netcase.UploadFacts) bool { return u.Out == 60<<20 }},
 		{"the backup ten times as large to the same place", func(o *office) { o.call(lastNight, "10.0.0.3", "52.20.7.9", 443, 20<<30, 90_000) }, "upload", nil},
 		{"fetched from outside over an administration port", func(o *office) { o.call(lastNight, farEnd, desk7, 22, 90_000, 300<<20) }, "upload",
 			func(u *netcase.UploadFacts) bool { return u.Out == 300<<20 && u.Rarity.Rare == false }},

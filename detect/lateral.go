@@ -16,8 +16,8 @@ func lateral() Detector {
 	return Detector{
 		Name: "lateral",
 		Doc:  "connections to administration ports between our own machines that are new, or go to unusually many of them",
-		Method: "flows between own machines on administration ports, by initiator: pairs of machine and port that a day or more of history does not hold, services that five or more machines used before left out, " +
-			"and machines called in a day, at least five and three times the usual",
+		Method: "flows between own machines on administration ports, by initiator: pairs of machine and port that three days or more of history do not hold, services that five or more machines used before left out, " +
+			"and machines called in a day, at least five and three times the usual of at least a day of history",
 		Ask: func(Config) Questions {
 			return Questions{Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Lateral}, Ports: netcase.AdminPorts}}}
 		},
@@ -44,12 +44,13 @@ func lateral() Detector {
 const (
 	moveFindings  = 20
 	moveRecords   = 20
-	moveTargets   = 1 << 16 // machines and ports of one initiator that are followed
-	movePopular   = 1 << 16 // services whose users are counted
-	leastMoves    = netcase.Day
-	sharedService = 5 // machines that used a service before: it is there to be used
-	leastFan      = 5 // machines in a day
-	timesFan      = 3 // the usual number of them
+	moveTargets   = 1 << 16         // machines and ports of one initiator that are followed
+	movePopular   = 1 << 16         // services whose users are counted
+	leastMoves    = netcase.Day     // of history, before many machines are too many
+	leastUnseen   = 3 * netcase.Day // of history, before a pair that it does not hold is worth a finding
+	sharedService = 5               // machines that used a service before: it is there to be used
+	leastFan      = 5               // machines in a day
+	timesFan      = 3               // the usual number of them
 )
 
 // moves is what one initiator did on administration ports of others.
@@ -112,9 +113,10 @@ func (m *moves) add(r *cube.Row, within bool) {
 // findMoves reads the rows twice: who uses which service in the history, then what each
 // initiator did. Memory holds one initiator and the short list.
 func findMoves(in *Input) []*moves {
-	history := min(in.Span.Start, in.History.End) - in.History.Start
+	tested := testedSpan(in)
+	history := tested.Start - in.History.Start
 	within := func(hour int64) bool {
-		return netcase.Time(hour+1)*netcase.Hour > in.Span.Start && netcase.Time(hour)*netcase.Hour < in.Span.End
+		return netcase.Time(hour+1)*netcase.Hour > tested.Start && netcase.Time(hour)*netcase.Hour < tested.End
 	}
 	shared := sharedServices(in, within)
 	var out []*moves
@@ -139,6 +141,16 @@ func findMoves(in *Input) []*moves {
 	}
 	end()
 	return mostMoves(out)
+}
+
+// testedSpan is the investigated span, or what of it comes after the first day that was
+// read, so that there is something to compare with; the whole of it where there is no more.
+func testedSpan(in *Input) netcase.Span {
+	s := netcase.Span{Start: max(in.Span.Start, in.History.Start+leastMoves), End: in.Span.End}
+	if s.Start >= min(in.Span.End, in.History.End) {
+		s.Start = max(in.Span.Start, in.History.Start)
+	}
+	return s
 }
 
 // sharedServices counts the machines that used each service in the history.
@@ -189,7 +201,7 @@ func (m *moves) judge(in *Input, shared map[doorKey]int, history netcase.Time) b
 	switch {
 	case m.most >= leastFan && float64(m.most) >= timesFan*m.fan && history >= leastMoves:
 		m.kind = "unusually many machines"
-	case len(m.fresh) > 0:
+	case len(m.fresh) > 0 && history >= leastUnseen:
 		m.kind = "new pairs"
 	case history < leastMoves && m.most >= leastFan:
 		m.kind = "description"
@@ -249,7 +261,7 @@ func (m *moves) finding(in *Input) netcase.Finding {
 	hosts, ports := m.told()
 	facts := &netcase.LateralFacts{
 		From: m.from, To: hosts[:min(len(hosts), netcase.ProfileHosts)], ToCount: len(hosts), Ports: ports, New: len(m.fresh),
-		History: round(float64(max(min(in.Span.Start, in.History.End)-in.History.Start, 0))/float64(netcase.Day), 2), Answered: m.answered, Fan: m.fan, FromAdmin: administers(in.Site, m.from),
+		History: round(float64(testedSpan(in).Start-in.History.Start)/float64(netcase.Day), 2), Answered: m.answered, Fan: m.fan, FromAdmin: administers(in.Site, m.from),
 	}
 	f := netcase.Finding{Kind: m.kind, Direction: netcase.Lateral, Span: m.span, Selection: m.selection(), Flows: m.flows, Reach: m.reach, Lateral: facts,
 		Limits: []string{"a connection to an administration port says that somebody or something reached it, not that anyone logged in"}}
@@ -282,7 +294,7 @@ func (m *moves) finding(in *Input) netcase.Finding {
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
 		Statement: text, Selection: f.Selection,
 		Numbers: map[string]float64{"machines": float64(len(hosts)), "new": float64(len(m.fresh)), "fullest_day": float64(m.most), "usual": m.fan, "answered": float64(m.answered)},
-		Method: fmt.Sprintf("lateral: own machines on administration ports; new: not in at least a day of history, not refused, fewer than %d users before; many: at least %d in a day and %d times the median day",
+		Method: fmt.Sprintf("lateral: own machines on administration ports; new: not in at least three days of history, not refused, fewer than %d users before; many: at least %d in a day and %d times the median day",
 			sharedService, leastFan, timesFan),
 	}, m.from.String())}
 	return f

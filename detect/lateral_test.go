@@ -95,6 +95,19 @@ func TestLateralWithoutHistory(t *testing.T) {
 	}
 }
 
+// Where all is investigated, the first day that was read is the history.
+func TestLateralWithinTheSpan(t *testing.T) {
+	var o office
+	insideDays(&o)
+	for m := range 30 {
+		o.call(lastMorning+netcase.Time(m)*netcase.Second, "10.0.0.14", fmt.Sprintf("10.0.2.%d", 1+m), 445, 900, 900)
+	}
+	found := o.find(t, lateral())
+	if len(found) != 1 || found[0].Kind != "unusually many machines" || found[0].Lateral.History != 1 || found[0].Lateral.Fan != 1 {
+		t.Fatalf("%+v", found)
+	}
+}
+
 func TestLateralDoesNotCare(t *testing.T) {
 	build := func(bend func(*office)) string {
 		var o office

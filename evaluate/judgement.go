@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"netcase"
 	"netcase/simulate"
@@ -44,10 +43,7 @@ func likely(c *netcase.Case, id string) bool {
 // would be a confirmed incident with that approval.
 func confirmable(c *netcase.Case, id string) bool {
 	k, ok := claim(c, id)
-	if !ok || k.Standing != netcase.Assessed || k.Posterior < confirmedFrom {
-		return false
-	}
-	return c.Status == netcase.StatusConfirmed || c.Status == netcase.StatusSuspected && strings.Contains(c.StatusWhy, "person")
+	return ok && k.Standing == netcase.Assessed && k.Posterior >= confirmedFrom && k.Proposed
 }
 
 // answer is what a case says happened, as one of the ten hypotheses: the most probable

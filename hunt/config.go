@@ -40,8 +40,9 @@ type Config struct {
 	Zone     *time.Location
 	Assume   netcase.Reach
 	Allow    []netip.Prefix
-	Focus    string // an address, a host name or a port; empty: everything
-	Out      string // folder of the case; empty: it is not written
+	Without  []string // items, evidence ids, providers and detectors that the judgement leaves out
+	Focus    string   // an address, a host name or a port; empty: everything
+	Out      string   // folder of the case; empty: it is not written
 	Workers  int
 	Memory   int64 // bytes that the whole run may take; what was folded goes to Temp beyond its share; 0: DefaultMemory
 	Spool    int64
@@ -309,7 +310,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 		issued = asOf
 	}
 	return judge.Input{
-		Settings: c.effective(), Outbound: outbound(answers), Asked: askedAbout(&lists.said),
+		Settings: c.effective(), Outbound: outbound(answers), Without: slices.Compact(slices.Sorted(slices.Values(c.Without))), Allowed: c.Allow, Asked: askedAbout(&lists.said),
 		Config: c.Judge, Site: &c.Site, Span: span, AsOf: asOf, IssuedAt: issued,
 		Findings: focused(found.Findings, c.Focus, names), Coverage: cov, Names: names, Queries: source.Queries,
 	}
@@ -351,11 +352,26 @@ func (c *Config) effective() map[string]string {
 		set("mapping "+name, sum)
 	}
 	set("focus", c.Focus)
+	without := slices.Sorted(slices.Values(c.Without))
+	set("without", strings.Join(slices.Compact(without), ", "))
+	set("approvals", c.approvalsHash())
 	return out
 }
 
+// siteHash is of the site without its approvals: they name the id of the case that was
+// read, which must stay what it was.
 func (c *Config) siteHash() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", c.Site))
+	site := c.Site
+	site.Approvals = nil
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", site))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+func (c *Config) approvalsHash() string {
+	if len(c.Site.Approvals) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", c.Site.Approvals))
 	return hex.EncodeToString(sum[:])[:16]
 }
 

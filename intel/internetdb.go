@@ -57,8 +57,17 @@ func (s *sink) internetDBAnswer(item int64, raw json.RawMessage) {
 	if c.claim == netcase.ClaimNothing {
 		c.categories = append(c.categories, categoryClean)
 	}
+	if len(d.Hostnames) > manyNames {
+		c.categories = append(c.categories, sharedNames)
+	}
 	s.add(item, c)
 }
+
+// An address with so many names is shared hosting.
+const (
+	manyNames   = 50
+	sharedNames = "more than fifty names"
+)
 
 func openPorts(ports []int, vulns []string) string {
 	slices.Sort(ports)

@@ -80,11 +80,11 @@ func actorsOf(findings []netcase.Finding) []*actor {
 			}
 		}
 	}
-	cards := cardsByAddress(findings)
+	cards, copied := cardsByAddress(findings), copiedFrom(findings)
 	out := make([]*actor, 0, len(at))
 	for _, a := range at {
 		a.settle()
-		a.borrowCard(cards)
+		a.borrowCard(cards, copied)
 		out = append(out, a)
 	}
 	slices.SortFunc(out, func(a, b *actor) int {
@@ -115,14 +115,14 @@ func cardsByAddress(findings []netcase.Finding) map[netip.Addr]*netcase.Card {
 // borrowCard gives a source without a card the one of its other direction, with
 // its claims weighed for what the source did here. Else a listed address would be
 // called unlisted.
-func (a *actor) borrowCard(cards map[netip.Addr]*netcase.Card) {
+func (a *actor) borrowCard(cards map[netip.Addr]*netcase.Card, copied map[string]string) {
 	known := cards[a.profile.Peer.Addr]
 	if a.internal || a.card != nil || known == nil || !a.profile.Peer.Addr.IsValid() {
 		return
 	}
 	own := *known
 	own.Listings = slices.Clone(known.Listings)
-	Fuse(&own, BehaviourOf(&a.profile))
+	fuse(&own, BehaviourOf(&a.profile), copied)
 	a.card = &own
 }
 

@@ -50,6 +50,10 @@ func (d *draft) conclude(c *netcase.Case) {
 		map[string]float64{"low": float64(c.Severity.Low), "high": float64(c.Severity.High)}, "severity: first matching row of the table", inputIDs(&d.in.Coverage))
 	c.Severity.Evidence = unique(append(slices.Clone(c.Severity.Evidence), d.book.entries[len(d.book.entries)-1].ID))
 	c.Evidence = d.book.entries
+}
+
+// finish adds what rests on everything else.
+func (d *draft) finish(c *netcase.Case) {
 	c.Judgements = d.judgements(c)
 	c.Summary = summary(c)
 }

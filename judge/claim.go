@@ -62,7 +62,10 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 	var missing []string
 	family := map[string]string{}
 	for _, item := range rule.Items {
-		a := item.ask(d, s)
+		a := silenceItem()
+		if !d.leftOut[item.id] {
+			a = item.ask(d, s)
+		}
 		out.Items = append(out.Items, netcase.Item{ID: item.id, Text: item.text, State: a.state, Why: a.why, Evidence: unique(a.evidence)})
 		family[item.id] = cmp.Or(item.family, item.id)
 		if a.state == netcase.True {
@@ -122,14 +125,24 @@ func withoutContained(ws []netcase.Weight) []netcase.Weight {
 	return slices.DeleteFunc(ws, func(w netcase.Weight) bool { return drop[w.Item] })
 }
 
-// sumWeights adds decibans, those of one mechanism up to a bound.
+// sumWeights adds decibans. Items of one mechanism are one voice with an echo: the
+// weightiest in full, a further one at rho of the one before it, together up to a bound.
 func sumWeights(ws []netcase.Weight, family map[string]string, bound float64) (total float64) {
-	groups := map[string]float64{}
+	groups := map[string][]netcase.Weight{}
 	for _, w := range ws {
-		groups[family[w.Item]] += w.Decibans
+		groups[family[w.Item]] = append(groups[family[w.Item]], w)
 	}
 	for _, k := range sortedKeys(groups) {
-		total += math.Copysign(min(math.Abs(groups[k]), bound), groups[k])
+		g := groups[k]
+		slices.SortFunc(g, func(a, b netcase.Weight) int {
+			return cmp.Or(cmp.Compare(math.Abs(b.Decibans), math.Abs(a.Decibans)), strings.Compare(a.Item, b.Item))
+		})
+		sum, factor := 0.0, 1.0
+		for _, w := range g {
+			sum += w.Decibans * factor
+			factor *= copyDiscount
+		}
+		total += math.Copysign(min(math.Abs(sum), bound), sum)
 	}
 	return total
 }
@@ -287,6 +300,7 @@ func (d *draft) judgeClaims() {
 		if best.Standing == netcase.Gated {
 			best.Why = gatedEverywhere(all)
 		}
+		d.propose(&best)
 		d.claims = append(d.claims, best)
 	}
 }

@@ -23,7 +23,8 @@ func compromise() Claim {
 				required: loginPossible, decides: "the login log of the touched hosts"},
 			{id: "B-SAF-B", text: "login after failures: same account from another source", family: "login", ask: successGrade("B")},
 			{id: "B-SAF-C", text: "login of an account after the source failed on others", family: "login", ask: successGrade("C")},
-			{id: "B-OWNER", text: "the owner says the login was legitimate", family: "login", ask: ownerVouches},
+			{id: "B-OWNER", text: "the owner says the login was legitimate", family: "owner", ask: ownerVouches},
+			{id: "B-DENIED", text: "the owner says the login was not theirs", family: "owner", ask: ownerDenies},
 			{id: "B-POST", text: "new persistence or process after the login", ask: lastingChanges,
 				required: afterLoginMatters, decides: "process, service and registry records of the host after the contact"},
 			{id: "B-NEW", text: "source or account new to the host", family: "login", ask: unheardSource},
@@ -102,7 +103,7 @@ func adminAnswered(d *draft, s *scene) answer {
 func (d *draft) authAt(s *scene) (out []int) {
 	for i := range d.findings {
 		f := d.findings[i].Auth
-		if f == nil || s.host.Known() && f.Host.Known() && f.Host != s.host && !d.sameHost(f.Host)(s.host) {
+		if f == nil || f.FromFlows || s.host.Known() && f.Host.Known() && f.Host != s.host && !d.sameHost(f.Host)(s.host) {
 			continue
 		}
 		if s.c == nil || len(f.Peers) == 0 || s.c.names(f.Peers) {
@@ -156,6 +157,9 @@ func ownerVouches(d *draft, s *scene) answer {
 		return na("no login from these sources is on record")
 	}
 	for _, st := range d.site.Statements {
+		if st.Denied {
+			continue
+		}
 		if st.Peer != "" && s.c != nil && slices.ContainsFunc(s.c.sources, func(a *actor) bool { return a.profile.Peer.String() == st.Peer }) {
 			return yes(st.Who+": "+st.What, d.coverage)
 		}
@@ -164,6 +168,25 @@ func ownerVouches(d *draft, s *scene) answer {
 		}
 	}
 	return open("the owner was not asked")
+}
+
+// ownerDenies asks for the word of the owner of an account that a login was not theirs.
+func ownerDenies(d *draft, s *scene) answer {
+	for _, i := range d.authAt(s) {
+		f := d.findings[i].Auth
+		if f.Successes == 0 || f.FromFlows {
+			continue
+		}
+		for _, st := range d.site.Statements {
+			if !st.Denied || st.Account == "" && st.Peer == "" ||
+				st.Account != "" && !slices.Contains(f.Accounts, st.Account) ||
+				st.Peer != "" && !slices.ContainsFunc(f.Peers, func(e netcase.Endpoint) bool { return e.String() == st.Peer }) {
+				continue
+			}
+			return yes(st.Who+": "+st.What, evidenceOf(&d.findings[i])...)
+		}
+	}
+	return na("no owner denies a login that is on record")
 }
 
 func noLogin(d *draft, s *scene) answer {

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -23,6 +24,7 @@ func control() Claim {
 			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: rareDestination},
 			{id: "B-PROC", text: "an unusual process owns the socket", ask: unusualProcess,
 				required: always, decides: "the process that opened the connection"},
+			{id: "B-LASTS", text: "something unusual on the host would survive a restart", ask: unusualLasting},
 		},
 	}
 }
@@ -45,23 +47,30 @@ func controlListed(d *draft, s *scene) answer {
 	if s.c == nil {
 		return na("no destination to ask for")
 	}
+	var elsewhere *answer
 	for _, a := range s.c.sources {
 		if a.card == nil {
 			continue
 		}
-		if i := slices.IndexFunc(a.card.Listings, func(l netcase.Listing) bool {
-			return counts(&l) && l.Indicator.Claim == netcase.ClaimC2 && (l.Indicator.Port == 0 || s.c.asked(l.Indicator.Port))
-		}); i >= 0 {
-			return yes(fmt.Sprintf("%s names %s", a.card.Listings[i].Indicator.Provider, a.profile.Peer), s.c.evidence...)
+		for i := range a.card.Listings {
+			l := &a.card.Listings[i]
+			if !counts(l) || l.Indicator.Claim != netcase.ClaimC2 || l.Weight <= 0 { // a declared copy weighs nothing
+				continue
+			}
+			says := fmt.Sprintf("%s names %s", l.Indicator.Provider, a.profile.Peer)
+			if l.Indicator.Port == 0 || s.c.asked(l.Indicator.Port) {
+				return yes(says, s.c.evidence...)
+			}
+			other := yes(fmt.Sprintf("%s on port %d, which was not called", says, l.Indicator.Port), s.c.evidence...)
+			other.decibans = decibansOf(controlOther)
+			elsewhere = cmp.Or(elsewhere, &other)
 		}
 	}
-	if !d.listsGiven() && !slices.ContainsFunc(s.c.sources, func(a *actor) bool { return d.in.Asked[a.profile.Peer.Addr.Unmap()] }) {
+	switch {
+	case elsewhere != nil:
+		return *elsewhere
+	case !d.listsGiven() && !slices.ContainsFunc(s.c.sources, func(a *actor) bool { return d.in.Asked[a.profile.Peer.Addr.Unmap()] }):
 		return open("no intelligence list was given, and no service was asked about it")
-	}
-	for _, a := range s.c.sources {
-		if a.card != nil && slices.ContainsFunc(a.card.Listings, func(l netcase.Listing) bool { return counts(&l) && l.Indicator.Claim == netcase.ClaimC2 }) {
-			return no("a list names it for command and control, but on another port than was called", s.c.evidence...)
-		}
 	}
 	return no("no list names it for command and control", d.coverage)
 }

@@ -24,6 +24,8 @@ func exfiltration() Claim {
 				required: always, decides: "octets that left, with a baseline for each host"},
 			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: rareDestination,
 				required: always, decides: "how many of our hosts ever called the destination, over thirty days"},
+			{id: "B-STAGE", text: "data was gathered or packed on the host before it left", ask: dataStaged,
+				required: always, decides: "process and file records that show whether data was gathered or packed before it left, and what it was"},
 		},
 	}
 }

@@ -36,25 +36,30 @@ const (
 // address is abusive. Listings of one origin count as one voice with a faint echo,
 // what is stale counts less, and what does not bear on the behaviour not at all.
 // The order of the listings does not matter.
-func Fuse(card *netcase.Card, b Behaviour) {
-	card.P = 0
+func Fuse(card *netcase.Card, b Behaviour) { fuse(card, b, nil) }
+
+// fuse is Fuse where it is known of some sources whom they follow.
+func fuse(card *netcase.Card, b Behaviour, copied map[string]string) {
+	card.P, card.Shared, card.Voices = 0, nil, 0
 	groups := map[string][]vote{}
 	strongest := strongestByOrigin(card, b)
 	for i := range card.Listings {
 		l := &card.Listings[i]
-		l.Weight = 0
+		l.Weight, l.Voice = 0, ""
 		l.Relevant = bears(l.Indicator.Claim, b)
 		w, why := alone(l, b)
 		if why != "" {
 			l.Why = why
 			continue
 		}
-		g := originGroup(&l.Indicator, strongest)
+		g := originGroup(&l.Indicator, strongest, copied)
+		l.Voice = g
 		groups[g] = append(groups[g], vote{l, w, cites(&l.Indicator)})
 	}
 	if len(groups) == 0 {
 		return
 	}
+	card.Voices = len(groups)
 	total := logit(abusePrior)
 	for _, g := range sortedKeys(groups) {
 		for _, w := range echo(groups[g]) {
@@ -67,12 +72,10 @@ func Fuse(card *netcase.Card, b Behaviour) {
 // judgedCard turns log-odds into the probability of a card. What is known to be
 // harmless comes before what is claimed.
 func judgedCard(card *netcase.Card, total float64) float64 {
-	switch {
-	case Scanner(card):
+	if Scanner(card) {
 		return scannerP
-	case SharedEdge(card):
-		total += edgePenalty
 	}
+	total += sharedBy(card)
 	return min(max(logistic(total), leastPrinted), mostPrinted)
 }
 
@@ -237,16 +240,10 @@ func listed(card *netcase.Card) bool {
 
 // originsOf is the number of independent origins whose claims count.
 func originsOf(card *netcase.Card) int {
-	strongest := map[string]float64{}
-	for i := range card.Listings {
-		if l := &card.Listings[i]; counts(l) {
-			strongest[origin(&l.Indicator)] = 1
-		}
-	}
 	groups := map[string]bool{}
 	for i := range card.Listings {
-		if l := &card.Listings[i]; counts(l) {
-			groups[originGroup(&l.Indicator, strongest)] = true
+		if l := &card.Listings[i]; counts(l) && l.Voice != "" {
+			groups[l.Voice] = true
 		}
 	}
 	return len(groups)

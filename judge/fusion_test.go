@@ -173,3 +173,72 @@ func TestFuseOrder(t *testing.T) {
 		}
 	}
 }
+
+// A source that names the same addresses within two days after another one, nearly always,
+// is an echo of it; with fewer in common, later, or the other way round it is its own voice.
+func TestTemporalCopies(t *testing.T) {
+	build := func(n int, lag func(i int) netcase.Time) map[string]string {
+		f := netcase.Finding{Sighting: &netcase.SightingFacts{}}
+		for i := range n {
+			a := netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
+			first := netcase.Time(1_760_000_000_000) + netcase.Time(i)*netcase.Hour
+			one, two := entry("First", "First", netcase.ClaimScan, 0, 0), entry("Second", "Second", netcase.ClaimScan, 0, 0)
+			one.Indicator.FirstSeen, two.Indicator.FirstSeen = first, first+lag(i)
+			f.Sighting.Sightings = append(f.Sighting.Sightings, netcase.Sighting{Card: netcase.Card{Address: a, Listings: []netcase.Listing{one, two}}})
+		}
+		return copiedFrom([]netcase.Finding{f})
+	}
+	day := func(int) netcase.Time { return netcase.Day }
+	if got := build(30, day); got["second"] != "first" || got["first"] != "" {
+		t.Errorf("thirty within a day: %v", got)
+	}
+	for name, got := range map[string]map[string]string{
+		"too few":       build(29, day),
+		"three days":    build(40, func(int) netcase.Time { return 3 * netcase.Day }),
+		"now and then":  build(40, func(i int) netcase.Time { return netcase.Time(i%2*9-4) * netcase.Day }),
+		"the same hour": build(40, func(int) netcase.Time { return 0 }),
+		"seven of ten": build(40, func(i int) netcase.Time {
+			return map[bool]netcase.Time{true: netcase.Day, false: 9 * netcase.Day}[i%10 < 7]
+		}),
+		"no common ones": copiedFrom(nil),
+	} {
+		if len(got) != 0 {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	own, echoed := entry("First", "First", netcase.ClaimScan, 0, 0), entry("Second", "Second", netcase.ClaimScan, 0, 0)
+	c := netcase.Card{Listings: []netcase.Listing{own, echoed}}
+	fuse(&c, sshIn, nil)
+	two := c.P
+	fuse(&c, sshIn, map[string]string{"second": "first"})
+	if c.Voices != 1 || originsOf(&c) != 1 || c.P >= two {
+		t.Errorf("a copy has a voice of its own: %d voices, P %.3f beside %.3f", c.Voices, c.P, two)
+	}
+	alone := netcase.Card{Listings: []netcase.Listing{echoed}}
+	fuse(&alone, sshIn, map[string]string{"second": "first"})
+	if alone.Voices != 1 || alone.P <= 0 {
+		t.Errorf("the copy alone speaks for itself: %+v", alone)
+	}
+	circle := netcase.Card{Listings: []netcase.Listing{own, echoed}}
+	fuse(&circle, sshIn, map[string]string{"second": "first", "first": "second"})
+	if circle.P <= 0 || circle.P >= 1 {
+		t.Errorf("a circle: %+v", circle.P)
+	}
+}
+
+// What many share counts less against one; the log-odds are those of the method.
+func TestSharedAddresses(t *testing.T) {
+	bad := entry("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, 100, 0)
+	plain := fused(sshIn, bad)
+	for words, want := range map[string]float64{"Mobile ISP": -1.5, "Fixed Line ISP": -0.5, "more than fifty names": -1.0, "Data Center/Web Hosting/Transit": 0} {
+		shared := bad
+		shared.Indicator.Description = words
+		c := fused(sshIn, shared)
+		near(t, words, logit(c.P)-logit(plain.P), want, 1e-9)
+		if (len(c.Shared) > 0) != (want < 0) {
+			t.Errorf("%s: the card says %q", words, c.Shared)
+		}
+	}
+	edge := fused(sshIn, bad, entry("warninglist", "warninglist", netcase.ClaimEdge, 0, 0))
+	near(t, "edge", logit(edge.P)-logit(plain.P), -3, 1e-9)
+}

@@ -16,7 +16,7 @@ func (d *draft) gaps() []netcase.Gap {
 	out := []netcase.Gap{}
 	for _, gap := range []func(scope) []netcase.Gap{
 		d.lostInputs, d.missingOutcome, d.missingLogins, d.missingOwner, d.missingCounters, d.missingOutbound, d.missingProcesses,
-		d.unreadKinds, d.missingRaw, d.missingIntel, d.missingBaseline, d.missingSite, d.missingColumns,
+		d.unreadKinds, d.missingRaw, d.missingIntel, d.missingBaseline, d.missingSite, d.missingColumns, d.missingApprovals,
 	} {
 		out = append(out, gap(s)...)
 	}
@@ -24,8 +24,17 @@ func (d *draft) gaps() []netcase.Gap {
 		if out[i].Query != "" && out[i].Language == "" {
 			out[i].Language = languageKQL
 		}
+		if topic := gapTopics[out[i].Source]; topic != "" {
+			out[i].Queries = d.alsoIn(topic, s)
+		}
 	}
 	return out
+}
+
+// gapTopics is what is asked for to close a gap, by its source.
+var gapTopics = map[string]string{
+	"flow verdict": topicOutcome, "replies": topicOutcome, "flow counters": topicOutcome, "packet counters": topicOutcome, "octet counters": topicOutcome, "raw records": topicOutcome,
+	"login logs": topicLogins, "outbound flows": topicOutbound, "process records": topicOwner,
 }
 
 // unaskedServices are the look-ups that did not get to the end of the plan.
@@ -410,6 +419,15 @@ func (d *draft) missingColumns(scope) (out []netcase.Gap) {
 			out = append(out, netcase.Gap{Source: r.Name, Expected: "the full table", Present: "columns missing: " + strings.Join(rest, ", "),
 				Effect: "what only these columns say is unknown"})
 		}
+	}
+	return out
+}
+
+// missingApprovals are the approvals that count for nothing in this case, and why.
+func (d *draft) missingApprovals(scope) (out []netcase.Gap) {
+	for _, why := range d.strayApprovals() {
+		out = append(out, netcase.Gap{Source: "approvals", Expected: "the id of this case, a claim that the evidence carries, a name and a reason", Present: why,
+			Effect: "it counts for nothing here: read this case, and give its id"})
 	}
 	return out
 }

@@ -206,7 +206,9 @@ func (d *draft) group(c *cluster, id string, full bool) netcase.Group {
 	for _, i := range c.findings {
 		g.Findings = append(g.Findings, d.findings[i].ID)
 	}
-	if !full {
+	if full {
+		g.Matrix = d.matrix(c)
+	} else {
 		g.Claims = briefly(c.claims)
 	}
 	return g

@@ -151,3 +151,46 @@ func unheardSource(d *draft, s *scene) answer {
 	}
 	return open("thirty days of logins are needed to call a source new")
 }
+
+// unusualLasting asks for something unusual on the host that a restart would not remove.
+func unusualLasting(d *draft, s *scene) answer {
+	for i := range d.findings {
+		p := d.findings[i].Persistence
+		if p == nil || p.Odd == "" || !p.Host.Known() || s.host.Known() && !d.sameHost(p.Host)(s.host) {
+			continue
+		}
+		return yes(fmt.Sprintf("%s %q: %s", p.What, p.Name, p.Odd), evidenceOf(&d.findings[i])...)
+	}
+	if !d.in.Coverage.Has("process") {
+		return open("no process records are among the inputs")
+	}
+	return open("no record of the kind speaks of this host")
+}
+
+// ruleStaging is the rule of the process detector on programs that pack or carry off data.
+const ruleStaging = "packs or copies data"
+
+// dataStaged asks for a program that packed or copied data on the host within a day before
+// it left.
+func dataStaged(d *draft, s *scene) answer {
+	left := netcase.Span{}
+	for i := range d.findings {
+		if u := d.findings[i].Upload; u != nil && d.at(s, u.Host, u.Peer) {
+			left = left.Join(u.Window)
+		}
+	}
+	for i := range d.findings {
+		p := d.findings[i].Process
+		if p == nil || p.Rule != ruleStaging || s.host.Known() && !d.sameHost(p.Host)(s.host) {
+			continue
+		}
+		if left.End.Known() && (p.First >= left.End || p.Last < left.Start-netcase.Day) {
+			continue
+		}
+		return yes(p.Image+": "+p.Why, evidenceOf(&d.findings[i])...)
+	}
+	if !d.in.Coverage.Has("process") {
+		return open("no process records are among the inputs")
+	}
+	return open("no record shows that data was gathered or packed; which of its files were read is not recorded")
+}

@@ -409,7 +409,10 @@ func (d *draft) evenPace(c *cluster) answer {
 // answerActivity puts every item to a group.
 func (d *draft) answerActivity(c *cluster) {
 	for _, item := range activityItems() {
-		a := item.ask(d, c)
+		a := silenceItem()
+		if !d.leftOut[item.id] {
+			a = item.ask(d, c)
+		}
 		c.items = append(c.items, netcase.Item{ID: item.id, Text: item.text, State: a.state, Why: a.why, Evidence: unique(a.evidence)})
 	}
 	if !weighable(c) {

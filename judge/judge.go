@@ -74,6 +74,11 @@ type Input struct {
 	// not known, unless a finding is about such traffic.
 	Outbound netcase.State
 
+	// Without names what is left out: items, evidence ids, providers, detectors.
+	Without []string
+	// Allowed are prefixes among the site's approved ones that only this run allows.
+	Allowed []netip.Prefix
+
 	// Queries are the export queries for a span; nil: none are added.
 	Queries func(netcase.Span) []netcase.QueryText
 }
@@ -94,7 +99,7 @@ func CaseID(in Input) string {
 		lines = append(lines, fmt.Sprintf("setting %q %q", k, in.Settings[k]))
 	}
 	lines = append(lines, fmt.Sprintf("span %d %d", in.Span.Start, in.Span.End))
-	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV1)), "version "+netcase.Version)
+	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV2)), "version "+netcase.Version)
 	for _, l := range lines {
 		_, _ = fmt.Fprintln(h, l) // a hash never fails
 	}
@@ -115,21 +120,36 @@ type draft struct {
 	crowd      []*cluster // all groups, before those beyond the bound were joined
 	claims     []netcase.Claim
 	level      netcase.Severity
-	coverage   string // id of the evidence on what was looked at
+	coverage   string          // id of the evidence on what was looked at
+	leftOut    map[string]bool // items that the caller left out
 }
 
 // Draft judges findings. Block actions still name every candidate: the caller
-// screens them and then calls Close.
+// screens them and then calls Close. Where the caller supposed something, the case
+// tells what that moved.
 func Draft(in Input) (*netcase.Case, error) {
-	d, err := newDraft(in)
+	c, d, err := draftOnce(in)
 	if err != nil {
 		return nil, err
+	}
+	if c.WhatIf, err = whatIf(in, c); err != nil {
+		return nil, err
+	}
+	d.finish(c)
+	return c, check(c)
+}
+
+// draftOnce judges findings as they are given.
+func draftOnce(in Input) (*netcase.Case, *draft, error) {
+	d, err := newDraft(in)
+	if err != nil {
+		return nil, nil, err
 	}
 	d.judgeGroups()
 	d.judgeClaims()
 	c := d.assemble()
 	d.conclude(c)
-	return c, check(c)
+	return c, d, nil
 }
 
 // Close finishes a case after its actions were screened: actions that have nothing
@@ -146,7 +166,11 @@ func newDraft(in Input) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &draft{in: in, config: in.Config.orDefault(), site: in.Site, weights: w}
+	leftOut, err := leaveOut(&in)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{in: in, config: in.Config.orDefault(), site: in.Site, weights: w, leftOut: leftOut}
 	if d.site == nil {
 		d.site = &netcase.Site{}
 	}
@@ -162,6 +186,7 @@ func newDraft(in Input) (*draft, error) {
 // touching the caller's.
 func withFusedCards(in []netcase.Finding) []netcase.Finding {
 	out := slices.Clone(in)
+	copied := copiedFrom(in)
 	for i := range out {
 		f := out[i].Sighting
 		if f == nil {
@@ -172,7 +197,7 @@ func withFusedCards(in []netcase.Finding) []netcase.Finding {
 		for j := range own.Sightings {
 			s := &own.Sightings[j]
 			s.Card.Listings = slices.Clone(s.Card.Listings)
-			Fuse(&s.Card, BehaviourOf(&s.Profile))
+			fuse(&s.Card, BehaviourOf(&s.Profile), copied)
 		}
 		out[i].Sighting = &own
 	}

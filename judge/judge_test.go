@@ -538,10 +538,6 @@ func without(list []string, x string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == x })
 }
 
-func levelRank(level string) int {
-	return slices.Index([]string{confidenceLow, confidenceModerate, confidenceHigh}, level)
-}
-
 func TestRequirementsNeedTags(t *testing.T) {
 	in := incident().input(netcase.ReachUnknown)
 	in.Site = tagged("cde")

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 
 	"netcase"
 )
@@ -49,9 +50,10 @@ func (d *draft) groupJudgement(cl *cluster, g *netcase.Group, level string) netc
 	}
 	lead := cl.lead()
 	_, span := Word(lead.Posterior)
+	change, item := d.wouldChange(cl)
 	return netcase.Judgement{
 		Claim: netcase.Sentence{Text: fmt.Sprintf("%s (%s) is %s.", g.ID, g.Label, explanation(lead.ID).Phrase), Evidence: g.Evidence},
-		Word:  lead.Word, Range: span, Confidence: level, Change: d.wouldChange(cl),
+		Word:  lead.Word, Range: span, Confidence: level, Change: change, Queries: d.fetch([]string{item}),
 	}
 }
 
@@ -75,9 +77,9 @@ const (
 )
 
 // wouldChange names the open item that tells the explanations apart best, and what
-// its answer would bring.
-func (d *draft) wouldChange(cl *cluster) string {
-	best, text := 0.0, ""
+// its answer would bring; item: its id, empty where there is none.
+func (d *draft) wouldChange(cl *cluster) (text, item string) {
+	best := 0.0
 	for _, i := range cl.items {
 		if i.State != netcase.Unknown {
 			continue
@@ -86,13 +88,14 @@ func (d *draft) wouldChange(cl *cluster) string {
 		state[i.ID] = netcase.True
 		after := weigh(d.weights, state)[0]
 		if s := d.weights.spread(i.ID); s > best && (after.ID != cl.lead().ID || after.Word != cl.lead().Word) {
-			best, text = s, fmt.Sprintf("%s: if it held (%s), %s would lead at %s", i.ID, i.Text, explanation(after.ID).Name, printed(after.Posterior))
+			best, item = s, i.ID
+			text = fmt.Sprintf("%s: if it held (%s), %s would lead at %s", i.ID, i.Text, explanation(after.ID).Name, printed(after.Posterior))
 		}
 	}
 	if text == "" {
-		return "no single open item would change it"
+		return "no single open item would change it", ""
 	}
-	return text
+	return text, item
 }
 
 func (d *draft) claimJudgement(c *netcase.Claim, level string) netcase.Judgement {
@@ -108,8 +111,10 @@ func (d *draft) claimJudgement(c *netcase.Claim, level string) netcase.Judgement
 	case netcase.Assessed:
 		_, j.Range = Word(c.Posterior)
 		j.Change = "a finding on any of its open items"
+		j.Queries = d.fetch(openItems(c))
 	case netcase.NotDeterminable:
 		j.Word, j.Change, j.Confidence = string(c.Standing), series(c.Missing, len(c.Missing)), noConfidence
+		j.Queries = d.fetch(openItems(c))
 	case netcase.Gated:
 		j.Word, j.Change = string(c.Standing), "records that contradict: "+c.Why
 	}
@@ -125,4 +130,17 @@ func artefactJudgement(f *netcase.Finding, level string) netcase.Judgement {
 		},
 		Word: f.Artefact.Verdict, Confidence: level, Change: "raw records with times to the second that agree with the counts",
 	}
+}
+
+// openItems lists the items of a claim that are not known.
+func openItems(c *netcase.Claim) (out []string) {
+	if slices.Contains(c.Missing, outboundData) {
+		out = append(out, "B-PERIOD") // nobody looked at the side that this item is about
+	}
+	for _, i := range c.Items {
+		if i.State == netcase.Unknown {
+			out = append(out, i.ID)
+		}
+	}
+	return out
 }

@@ -61,5 +61,8 @@ func odds(prior, decibans float64) float64 {
 	return o / (1 + o)
 }
 
+// decibansOf is the weight of a probability against even chance.
+func decibansOf(p float64) float64 { return 10 * math.Log10(p/(1-p)) }
+
 // trimmed is a number without needless zeros.
 func trimmed(x float64) string { return strconv.FormatFloat(x, 'g', 4, 64) }

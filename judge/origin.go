@@ -61,9 +61,12 @@ func cites(i *netcase.Indicator) bool {
 }
 
 // originGroup is the group in which a claim has its vote. strongest holds the
-// strongest weight of every origin on the card.
-func originGroup(i *netcase.Indicator, strongest map[string]float64) string {
+// strongest weight of every origin on the card, copied whom a source follows.
+func originGroup(i *netcase.Indicator, strongest map[string]float64, copied map[string]string) string {
 	own := origin(i)
+	if from := followed(own, copied, strongest); from != "" {
+		return from
+	}
 	taken := aggregators()[own]
 	if cites(i) || len(taken) == 0 {
 		return own

@@ -142,7 +142,7 @@ func (d *draft) vouchedRole(c *cluster) string {
 		return "the owner named the source as approved, partner or monitoring"
 	}
 	for _, s := range d.site.Statements {
-		if s.Peer != "" && all(func(e netcase.Endpoint) bool { return e.String() == s.Peer }) {
+		if !s.Denied && s.Peer != "" && all(func(e netcase.Endpoint) bool { return e.String() == s.Peer }) {
 			return s.Who + ": " + s.What
 		}
 	}

@@ -115,13 +115,113 @@ func anyProfile(r *rand.Rand) netcase.Profile {
 	return p
 }
 
+func anyRarity(r *rand.Rand) netcase.Rarity {
+	return netcase.Rarity{Hosts: r.IntN(9), Estate: r.IntN(40), Days: float64(r.IntN(30)), Rare: r.IntN(2) == 0}
+}
+
+func anyLogin(r *rand.Rand) *netcase.LoginRef {
+	if r.IntN(2) == 0 {
+		return nil
+	}
+	return &netcase.LoginRef{At: netcase.Time(r.IntN(9)) * netcase.Hour, Host: anyEndpoint(r), Account: "a", Peer: anyEndpoint(r), Outside: r.IntN(2) == 0, Failures: int64(r.IntN(40))}
+}
+
+// Intelligence alone never makes a case graver than MEDIUM, and no claim of harm likely.
+func TestIntelligenceAlone(t *testing.T) {
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 23))
+		in := anyInput(r)
+		in.Findings = nil
+		for len(in.Findings) < 3 {
+			if f := anyFinding(r); f.Sighting != nil {
+				for i := range f.Sighting.Sightings {
+					p := &f.Sighting.Sightings[i].Profile
+					p.Direction = netcase.Outbound // what came to an open door is a matter of the door
+					f.Direction = p.Direction
+					p.Reach[netcase.ReachAuthenticated] = 0
+				}
+				in.Findings = append(in.Findings, f)
+			}
+		}
+		in.Findings = numbered(in.Findings...)
+		c := judged(t, in)
+		if c.Severity.High > netcase.Medium {
+			t.Errorf("seed %d: %s by %s", seed, c.Severity, c.Severity.RuleHigh)
+		}
+		for _, k := range c.Claims {
+			if k.Standing == netcase.Assessed && k.Posterior >= suspectedFrom || k.Proposed {
+				t.Errorf("seed %d: %s stands at %.3f on lists alone", seed, k.ID, k.Posterior)
+			}
+		}
+	}
+}
+
+// What came from outside never raises the claim of command and control, whatever lists,
+// cadences and processes say.
+func TestInboundNeverControl(t *testing.T) {
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 29))
+		in := anyInput(r)
+		for _, g := range judged(t, in).Groups {
+			if g.Direction != netcase.Inbound {
+				continue
+			}
+			if k := claimOf(g.Claims, claimControl); k.Standing != netcase.Gated || k.Posterior != 0 {
+				t.Errorf("seed %d: %s: %s %.3f", seed, g.ID, k.Standing, k.Posterior)
+			}
+		}
+	}
+}
+
+// The order of the findings changes nothing but names.
+func TestAnyOrder(t *testing.T) {
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 31))
+		in := anyInput(r)
+		a := judged(t, in)
+		r.Shuffle(len(in.Findings), func(i, j int) { in.Findings[i], in.Findings[j] = in.Findings[j], in.Findings[i] })
+		b := judged(t, in)
+		if x, y := verdictOf(a), verdictOf(b); x != y {
+			t.Errorf("seed %d:\n%s\n%s", seed, x, y)
+		}
+	}
+}
+
+func verdictOf(c *netcase.Case) string {
+	out := fmt.Sprintln(c.Severity, c.Severity.RuleLow, c.Severity.RuleHigh, c.Status, c.Confidence.Level, c.Confidence.Points)
+	for _, k := range c.Claims {
+		out += fmt.Sprintln(k.ID, k.Standing, k.Posterior, k.Proposed)
+	}
+	for _, g := range c.Groups {
+		out += fmt.Sprintln(g.Label, g.Flows, g.Severity, g.Lead().ID, g.Lead().Posterior)
+	}
+	return out
+}
+
 func anyFinding(r *rand.Rand) netcase.Finding {
 	f := netcase.Finding{Title: "t", Direction: netcase.Direction(r.IntN(5)), Flows: int64(r.IntN(500))}
 	var ps []netcase.Profile
 	for range r.IntN(6) {
 		ps = append(ps, anyProfile(r))
 	}
-	switch r.IntN(7) {
+	switch r.IntN(13) {
+	case 7:
+		f.Detector, f.Beacon = "beacon", &netcase.BeaconFacts{Host: anyEndpoint(r), Peer: anyEndpoint(r), Port: 443, Proto: netcase.TCP, Starts: r.IntN(300), Rarity: anyRarity(r),
+			Verdict: []netcase.Cadence{netcase.CadencePeriodic, netcase.CadenceUnmeasured, netcase.CadenceBenign, netcase.CadenceFromOutside}[r.IntN(4)]}
+	case 8:
+		f.Detector, f.Upload = "exfil", &netcase.UploadFacts{Host: anyEndpoint(r), Peer: anyEndpoint(r), Out: int64(r.IntN(1 << 30)), Described: r.IntN(2) == 0, Rarity: anyRarity(r),
+			Window: netcase.Span{Start: netcase.Hour, End: 40 * netcase.Hour}}
+	case 9:
+		f.Detector, f.Kind = "dos", []string{"flood", "description"}[r.IntN(2)]
+		f.Flood = &netcase.FloodFacts{Host: anyEndpoint(r), Port: 443, Sources: int64(r.IntN(1 << 20)), Ratio: float64(r.IntN(99)), Outbound: r.IntN(3) == 0,
+			Suffers: []netcase.State{netcase.True, netcase.False, netcase.Unknown}[r.IntN(3)]}
+	case 10:
+		f.Detector, f.Lateral = "lateral", &netcase.LateralFacts{From: anyEndpoint(r), To: []netcase.Endpoint{anyEndpoint(r)}, ToCount: r.IntN(9), Ports: []uint16{445}, New: r.IntN(3), FromAdmin: r.IntN(2) == 0}
+	case 11:
+		f.Detector, f.Process = "process", &netcase.ProcessFacts{Host: anyEndpoint(r), Rule: []string{"image path", ruleStaging}[r.IntN(2)], Image: "x.exe", Decibans: float64(r.IntN(3)) * 7,
+			First: netcase.Time(r.IntN(9)) * netcase.Hour, AfterLogin: anyLogin(r)}
+	case 12:
+		f.Detector, f.Persistence = "persistence", &netcase.PersistenceFacts{Host: anyEndpoint(r), What: "service", Name: "n", Odd: []string{"", "odd"}[r.IntN(2)], At: netcase.Hour, AfterLogin: anyLogin(r)}
 	case 0:
 		f.Detector = "scan"
 		f.Scan = &netcase.ScanFacts{Class: []string{"strobe", "probe"}[r.IntN(2)], Sources: ps, SourceCount: len(ps) + r.IntN(3)*50, Internal: r.IntN(3) == 0, Ports: []uint16{22, 80}, PortCount: 2}

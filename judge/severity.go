@@ -27,6 +27,8 @@ type facts struct {
 	stated    bool   // the criticality is the owner's word
 	claim     string // a claim at or above highClaim; empty: none
 	badCalled bool   // our side called a place that is listed for harm
+	approved  string // a claim that a person approved; empty: none
+	hosts     int    // that the approved claim is about
 }
 
 // outcome is the reach of a group as the table sees it.
@@ -48,10 +50,16 @@ type row struct {
 
 // decideRow is the first row of the table that matches.
 //
-// Rule 1 is missing: it asks for a verdict that only a person gives. A two-way flow
-// with a port that administers nothing stands with what a control let pass.
+// A two-way flow with a port that administers nothing stands with what a control let
+// pass.
 func decideRow(f facts, o outcome) row {
 	switch {
+	case f.approved != "" && f.crit >= 3:
+		return row{"1", netcase.Critical, fmt.Sprintf("%s, approved by a person, on a host of criticality %d", f.approved, f.crit)}
+	case f.approved != "" && f.hosts >= 2:
+		return row{"1", netcase.Critical, fmt.Sprintf("%s, approved by a person, on %s", f.approved, count(f.hosts, "host"))}
+	case f.approved != "":
+		return row{"2", netcase.High, f.approved + ", approved by a person"}
 	case f.claim != "" && f.crit >= 3:
 		return row{"2", netcase.High, fmt.Sprintf("%s stands at %s or more on a host of criticality %d", f.claim, trimmed(highClaim), f.crit)}
 	case f.login:
@@ -221,7 +229,7 @@ func (d *draft) openLogin(c *cluster) bool {
 
 // vouched tells whether the owner spoke of the source.
 func (d *draft) vouched(a *actor) bool {
-	return slices.ContainsFunc(d.site.Statements, func(s netcase.Statement) bool { return s.Peer != "" && s.Peer == a.profile.Peer.String() })
+	return slices.ContainsFunc(d.site.Statements, func(s netcase.Statement) bool { return !s.Denied && s.Peer != "" && s.Peer == a.profile.Peer.String() })
 }
 
 // worstCriticality is the highest criticality of the hosts of a group; where one
@@ -434,7 +442,7 @@ func (d *draft) caseSeverity() netcase.Severity {
 func (d *draft) raiseByClaims(s *netcase.Severity) {
 	for i := range d.claims {
 		c := &d.claims[i]
-		if c.Standing != netcase.Assessed || c.Posterior < highClaim || s.Low >= netcase.High {
+		if c.Standing != netcase.Assessed || c.Posterior < highClaim {
 			continue
 		}
 		crit := netcase.UnknownCriticality
@@ -444,12 +452,16 @@ func (d *draft) raiseByClaims(s *netcase.Severity) {
 				crit = l
 			}
 		}
-		r := decideRow(facts{claim: c.Name, crit: crit}, outcome{})
-		if r.number != "2" {
+		f := facts{claim: c.Name, crit: crit}
+		if c.Approved != nil {
+			f.approved, f.hosts = c.Name, len(c.Hosts)
+		}
+		r := decideRow(f, outcome{})
+		if r.number != "1" && r.number != "2" || r.level < s.Low || r.level == s.Low && c.Approved == nil {
 			continue
 		}
 		s.Low, s.RuleLow, s.WhyLow = r.level, r.number, r.why
-		if s.High < r.level {
+		if s.High <= r.level {
 			s.High, s.RuleHigh, s.WhyHigh = r.level, r.number, r.why
 		}
 		s.Evidence = unique(append(slices.Clone(s.Evidence), c.Evidence...))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"netcase"
 )
@@ -12,17 +13,26 @@ import (
 // becomes a suspicious event.
 const suspiciousFrom = 0.55
 
-// status is the step of the ladder that the evidence reaches, and why. The last
-// step is not among them: only a person takes it.
+// status is the step of the ladder that the evidence reaches, and why. The last step is
+// taken where a person's approval of a claim is on record, and nowhere else.
 func (d *draft) status() (netcase.Status, string) {
-	for _, c := range d.claims {
-		if c.Standing == netcase.Assessed && c.Posterior >= suspectedFrom {
-			why := fmt.Sprintf("%s stands at %s (%s)", c.Name, printed(c.Posterior), c.Word)
-			if c.Posterior >= proposedFrom && d.families() >= 2 {
-				why += "; with two families of telemetry in agreement a person may take the last step of the ladder"
-			}
-			return netcase.StatusSuspected, why
+	var best *netcase.Claim
+	for i := range d.claims {
+		c := &d.claims[i]
+		if c.Approved != nil {
+			return netcase.StatusConfirmed, d.approvedWhy(c)
 		}
+		if c.Standing == netcase.Assessed && c.Posterior >= suspectedFrom && (best == nil || c.Posterior > best.Posterior) {
+			best = c
+		}
+	}
+	if best != nil {
+		why := fmt.Sprintf("%s stands at %s (%s)", best.Name, printed(best.Posterior), best.Word)
+		if best.Proposed {
+			return netcase.StatusSuspected, why + "; its least evidence is there, from " + count(d.families(), "family") +
+				" of telemetry: a person may take the last step of the ladder (an approval in site.yaml for the case " + d.unapproved() + ")"
+		}
+		return netcase.StatusSuspected, why + "; the last step of the ladder lacks " + strings.Join(best.Lacks, "; ")
 	}
 	if why := d.settledAttempt(); why != "" {
 		return netcase.StatusAttempt, why
@@ -30,8 +40,15 @@ func (d *draft) status() (netcase.Status, string) {
 	return d.suspicion()
 }
 
-// proposedFrom is the posterior from which the last step is proposed to a person.
-const proposedFrom = 0.95
+// approvedWhy says who took the last step, and on what.
+func (d *draft) approvedWhy(c *netcase.Claim) string {
+	a := c.Approved
+	why := fmt.Sprintf("%s is approved by %s: %s", c.Name, a.By, a.Reason)
+	if a.At.Known() {
+		why = fmt.Sprintf("%s is approved by %s on %s UTC: %s", c.Name, a.By, a.At.Short(), a.Reason)
+	}
+	return fmt.Sprintf("%s (posterior %s, its least evidence from %s of telemetry)", why, printed(c.Posterior), count(d.families(), "family"))
+}
 
 // settledAttempt tells why an attempt is beyond doubt, and that it failed.
 func (d *draft) settledAttempt() string {

@@ -1,7 +1,10 @@
 package judge
 
 import (
+	"encoding/json"
 	"math"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -120,10 +123,10 @@ func TestWord(t *testing.T) {
 
 func TestParseWeights(t *testing.T) {
 	w := mustWeights(t)
-	if !strings.HasPrefix(w.String(), "weights v1 sha256:") || len(w.String()) < 70 {
+	if !strings.HasPrefix(w.String(), "weights v2 sha256:") || len(w.String()) < 70 {
 		t.Errorf("weights are named %q", w.String())
 	}
-	good := string(weightsV1)
+	good := string(weightsV2)
 	for name, bad := range map[string]string{
 		"not JSON":             "{",
 		"priors off one":       strings.Replace(good, `"BG": 0.50`, `"BG": 0.40`, 1),
@@ -150,4 +153,30 @@ func TestClaimArithmetic(t *testing.T) {
 	}
 	family := map[string]string{"x": "f", "y": "f", "z": "z"}
 	near(t, "bound", sumWeights([]netcase.Weight{{Item: "x", Decibans: 20}, {Item: "y", Decibans: 14}, {Item: "z", Decibans: -14}}, family, 23), 9, 1e-9)
+}
+
+// Weights of one version never change: what v1 gave v2 gives still, and only adds.
+func TestWeightsOfTheFirstVersionStand(t *testing.T) {
+	text, err := os.ReadFile("testdata/weights-v1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first Weights
+	if err := json.Unmarshal(text, &first); err != nil {
+		t.Fatal(err)
+	}
+	now := mustWeights(t)
+	if first.ItemCap != now.ItemCap || first.GroupCap != now.GroupCap || !reflect.DeepEqual(first.Activity, now.Activity) {
+		t.Error("a bound, a prior or an item of frame A is not what it was")
+	}
+	for id, c := range first.Claims {
+		if now.Claims[id].Prior != c.Prior {
+			t.Errorf("prior of %s: %g, was %g", id, now.Claims[id].Prior, c.Prior)
+		}
+		for item, db := range c.Items {
+			if got, ok := now.Claims[id].Items[item]; !ok || got != db {
+				t.Errorf("%s %s: %g, was %g", id, item, got, db)
+			}
+		}
+	}
 }

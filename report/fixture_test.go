@@ -118,7 +118,7 @@ func seedGroup(sources []netcase.Profile) netcase.Group {
 		}
 		return h
 	}
-	return netcase.Group{
+	return withMatrix(netcase.Group{
 		ID: "G1", Label: "strobe on 22, 23, 80, 3389", Class: "strobe", Direction: netcase.Inbound, Ports: []uint16{22, 23, 80, 3389},
 		Sources: sources, SourceCount: 3, Hosts: sources[0].Hosts, HostCount: 3, Flows: 861, Records: 861, Reach: tally(netcase.ReachUnknown, 861), Span: hours(0, 24),
 		Items: []netcase.Item{
@@ -139,7 +139,30 @@ func seedGroup(sources []netcase.Profile) netcase.Group {
 			{ID: "EXF", Name: "exfiltration", Standing: netcase.NotDeterminable, Prior: .001, Posterior: .001, Why: "no outbound data was read", Missing: []string{"outbound flows with octets"}, Evidence: []string{"E-001"}},
 		},
 		Severity: netcase.Severity{Low: netcase.Low, High: netcase.Medium}, Findings: []string{"F-01", "F-02"}, Evidence: []string{"E-001", "E-002"},
+	})
+}
+
+// withMatrix lays the items of a group beside its explanations; A05 is not known.
+func withMatrix(g netcase.Group) netcase.Group {
+	open := map[string]float64{"BG": 4, "BFA": -6, "BSC": 4, "REC": 3}
+	for i, it := range g.Items {
+		row := netcase.MatrixRow{Item: it.ID, Text: it.Text, State: it.State, Diagnosticity: []float64{12, 10, 10, 10}[i]}
+		for _, h := range g.Hypotheses {
+			db := open[h.ID]
+			if i < len(h.Weights) {
+				db = h.Weights[i].Decibans
+			}
+			mark := "0"
+			if db > 0 {
+				mark = "+"
+			} else if db < 0 {
+				mark = "-"
+			}
+			row.Marks = append(row.Marks, netcase.Mark{Hypothesis: h.ID, Mark: mark, Decibans: db})
+		}
+		g.Matrix = append(g.Matrix, row)
 	}
+	return g
 }
 
 func seedCard(addr, country, other string) *netcase.Card {
@@ -290,6 +313,8 @@ func hostileCase() *netcase.Case {
 	g.Label, g.Hosts = evil, append(g.Hosts, netcase.Endpoint{Name: long}, netcase.Endpoint{Name: evil})
 	g.Sources[0].Peer = netcase.Endpoint{Name: evil}
 	g.Items[0].Text, g.Items[0].Why, g.Hypotheses[0].Name = evil, long, evil
+	c.WhatIf = &netcase.WhatIf{Supposed: []string{evil}, Moved: []netcase.Move{{What: evil, Before: long, After: evil}}, Limits: []string{evil}}
+	c.Claims[1].Approved = &netcase.Approval{Case: evil, By: evil, Reason: long}
 	c.Claims[0].Why, c.Claims[0].Missing, c.Claims[0].Hosts = evil, []string{long, evil}, []netcase.Endpoint{{Name: evil}}
 	for i := range c.Findings {
 		f := &c.Findings[i]

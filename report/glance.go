@@ -22,13 +22,14 @@ type glance struct {
 	Decides    string
 	Confidence string
 	Warnings   []string
+	Moved      []string // what was supposed, and what that moved
 	Action     string
 }
 
 func glanceOf(c *netcase.Case) glance {
 	g := glance{
 		Title: title(c), Status: string(c.Status), Severity: c.Severity, Rules: rulesText(&c.Severity),
-		Decides: c.Severity.Decides, Confidence: confidenceText(&c.Confidence), Warnings: warnings(c),
+		Decides: c.Severity.Decides, Confidence: confidenceText(&c.Confidence), Warnings: warnings(c), Moved: movedLines(c),
 	}
 	g.Lead, g.Rival = leadText(c)
 	for i := range c.Claims {
@@ -225,6 +226,9 @@ func pageOne(c *netcase.Case) []Block {
 	add("Own network", ownNetwork(c))
 	add("Telemetry", strings.Join(c.Coverage.Families, ", "))
 	blocks := []Block{facts, Heading{2, "short", "In short"}, List{c.Summary}}
+	if len(g.Moved) > 0 {
+		blocks = append(blocks, Callout{"What was supposed, and what it moved", capped(g.Moved, 12)})
+	}
 	if len(g.Warnings) > 0 {
 		blocks = append(blocks, Callout{"Not everything was looked at properly", capped(g.Warnings, 12)})
 	}

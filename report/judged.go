@@ -1,9 +1,7 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"netcase"
@@ -98,6 +96,11 @@ func gaps(c *netcase.Case) []Block {
 		if g.Query != "" && i < tableRows {
 			codes = append(codes, Code{"Fetches what is missing: " + g.Source, g.Language, g.Query})
 		}
+		for _, q := range g.Queries {
+			if i < tableRows {
+				codes = append(codes, Code{"The same from another source (" + q.Title + "): " + g.Source, q.Language, q.Text})
+			}
+		}
 	}
 	if len(rows) == 0 {
 		return []Block{Note{"No gap is recorded. That is a statement about the sources that were expected, not a proof that nothing is missing."}}
@@ -119,7 +122,8 @@ func alternatives(c *netcase.Case) []Block {
 	}
 	blocks = append(blocks, otherGroups(c)...)
 	blocks = append(blocks, claims(c)...)
-	return append(blocks, sensitivity(c)...)
+	blocks = append(blocks, sensitivity(c)...)
+	return append(blocks, whatIf(c)...)
 }
 
 // weighed tells how the explanations of a group were weighed.
@@ -138,59 +142,53 @@ func weighed(g *netcase.Group) []Block {
 // matrix is the analysis of competing hypotheses: what each item of evidence adds
 // to each explanation, the most diagnostic item first.
 func matrix(g *netcase.Group) Table {
-	head := []string{"Question to the evidence", "Answer"}
+	head := []string{"Question to the evidence", "Answer", "Tells apart"}
 	for _, h := range g.Hypotheses {
 		head = append(head, h.ID)
 	}
-	weights := weightsOf(g)
-	items := slices.Clone(g.Items)
-	slices.SortStableFunc(items, func(a, b netcase.Item) int {
-		return cmp.Or(cmp.Compare(spread(weights[b.ID]), spread(weights[a.ID])), strings.Compare(a.ID, b.ID))
-	})
 	var rows [][]Cell
-	for _, it := range items {
+	for _, m := range g.Matrix {
+		it := itemOf(g.Items, m.Item)
 		row := []Cell{
-			{Text: it.ID + " " + it.Text, Evidence: it.Evidence},
+			{Text: m.Item + " " + it.Text, Evidence: it.Evidence},
 			plain(strings.Join(nonEmpty(string(it.State), it.Why), ": ")),
+			{Text: chart.Number(m.Diagnosticity, 0), Number: true},
 		}
-		for i := range g.Hypotheses {
-			row = append(row, decibans(weights[it.ID], i))
+		for _, mark := range m.Marks {
+			row = append(row, Cell{Text: markText(m.State, mark), Number: true})
 		}
 		rows = append(rows, row)
 	}
 	return Table{
-		Caption: "What each item adds to each explanation of " + g.ID + ", in decibans (10 decibans: ten times the odds). An item that is unknown adds nothing.",
-		Head:    head, Rows: append(rows, sums(g)...),
+		Caption: "Each item beside each explanation of " + g.ID + ": ++ and + it fits, − and −− it does not, 0 it says nothing; beside the mark what it adds in decibans (10 decibans: ten times the odds). " +
+			"In brackets: what an item that is not known would add; it adds nothing now. “Tells apart”: decibans between the explanation that it fits best and the one that it fits least.",
+		Head: head, Rows: append(rows, sums(g)...),
 	}
 }
 
-// weightsOf maps an item to its decibans, one per hypothesis.
-func weightsOf(g *netcase.Group) map[string][]float64 {
-	out := map[string][]float64{}
-	for i, h := range g.Hypotheses {
-		for _, w := range h.Weights {
-			if out[w.Item] == nil {
-				out[w.Item] = make([]float64, len(g.Hypotheses))
-			}
-			out[w.Item][i] += w.Decibans
+func itemOf(items []netcase.Item, id string) netcase.Item {
+	for _, i := range items {
+		if i.ID == id {
+			return i
 		}
 	}
-	return out
+	return netcase.Item{}
 }
 
-// spread is the diagnosticity of an item: how far its weights lie apart.
-func spread(w []float64) float64 {
-	if len(w) == 0 {
-		return 0
+// markText is a mark with its decibans: in brackets where the item is not known, a dot
+// where it does not hold.
+func markText(s netcase.State, m netcase.Mark) string {
+	text := strings.ReplaceAll(m.Mark, "-", "−") + " " + strings.TrimLeft(signed(m.Decibans), "+-")
+	if m.Decibans == 0 {
+		text = "0"
 	}
-	return slices.Max(w) - slices.Min(w)
-}
-
-func decibans(w []float64, i int) Cell {
-	if len(w) == 0 {
-		return Cell{Text: "·", Number: true}
+	switch s {
+	case netcase.True:
+		return text
+	case netcase.Unknown:
+		return "(" + text + ")"
 	}
-	return Cell{Text: signed(w[i]), Number: true}
+	return "·"
 }
 
 func signed(x float64) string {
@@ -207,7 +205,7 @@ func signed(x float64) string {
 
 func sums(g *netcase.Group) [][]Cell {
 	line := func(label string, value func(netcase.Hypothesis) string) []Cell {
-		row := []Cell{plain(label), plain("")}
+		row := []Cell{plain(label), plain(""), plain("")}
 		for _, h := range g.Hypotheses {
 			row = append(row, Cell{Text: value(h), Number: true})
 		}
@@ -256,10 +254,33 @@ func claims(c *netcase.Case) []Block {
 	}
 	blocks = append(blocks, table("Each claim is judged alone; “gated out” is impossible from this traffic, “not determinable” says that a required item is unknown.",
 		[]string{"Claim", "Why", "Data that would decide it"}, rows, tableRows))
+	blocks = append(blocks, lastSteps(c)...)
 	if len(items) > 0 {
 		blocks = append(blocks, table("Items weighed for the claims, in decibans.", []string{"Claim", "Question", "Answer", "Why", "Adds"}, items, 2*tableRows))
 	}
 	return blocks
+}
+
+// lastSteps tells, of claims that are at least likely, what the last step of the ladder
+// lacks, or who may take it, or who took it.
+func lastSteps(c *netcase.Case) []Block {
+	var says []netcase.Sentence
+	for i := range c.Claims {
+		k := &c.Claims[i]
+		ids := claimEvidence(c, k)
+		switch {
+		case k.Approved != nil:
+			says = append(says, sentence(ids, "“%s” is approved by “%s”: “%s”.", k.Name, k.Approved.By, k.Approved.Reason))
+		case k.Proposed:
+			says = append(says, sentence(ids, "“%s” has its least evidence: a person who has read this case may take the last step of the ladder, with an approval in site.yaml for “%s”.", k.Name, c.ID))
+		case len(k.Lacks) > 0:
+			says = append(says, sentence(ids, "The last step of the ladder for “%s” lacks: %s", k.Name, stop(strings.Join(k.Lacks, "; "))))
+		}
+	}
+	if len(says) == 0 {
+		return nil
+	}
+	return []Block{List{says}}
 }
 
 func claimEvidence(c *netcase.Case, k *netcase.Claim) []string {
@@ -295,6 +316,47 @@ func sensitivity(c *netcase.Case) []Block {
 		table("Each line is the judgement with one item of evidence taken away; “changes”: the leading explanation, its likelihood word or the severity.",
 			[]string{"Group", "Without", "Before", "After", "Moved", "Changes"}, rows, tableRows),
 	}
+}
+
+// whatIf tells what the caller supposed, and what it moved.
+func whatIf(c *netcase.Case) []Block {
+	if c.WhatIf == nil {
+		return nil
+	}
+	blocks := []Block{Heading{3, "what-if", "What was supposed, and what it moved"}}
+	var rows [][]Cell
+	for _, m := range c.WhatIf.Moved {
+		rows = append(rows, []Cell{quoted(m.What), quoted(m.Before), quoted(m.After)})
+	}
+	if len(rows) == 0 {
+		blocks = append(blocks, Note{"Supposed: " + suppositions(c) + ". Nothing moved."})
+	} else {
+		blocks = append(blocks, table("Supposed: "+suppositions(c)+". The case was judged twice on the same findings, without and with it.",
+			[]string{"What", "Without it", "With it"}, rows, tableRows))
+	}
+	for _, l := range c.WhatIf.Limits {
+		blocks = append(blocks, Note{upper(stop(l))})
+	}
+	return blocks
+}
+
+func suppositions(c *netcase.Case) string {
+	return "“" + strings.Join(c.WhatIf.Supposed, "”, “") + "”"
+}
+
+// movedLines are the differences that a supposition made, a line each.
+func movedLines(c *netcase.Case) []string {
+	if c.WhatIf == nil {
+		return nil
+	}
+	out := []string{"supposed: " + suppositions(c)}
+	if len(c.WhatIf.Moved) == 0 {
+		out = append(out, "nothing moved")
+	}
+	for _, m := range c.WhatIf.Moved {
+		out = append(out, fmt.Sprintf("“%s”: “%s” became “%s”", m.What, m.Before, m.After))
+	}
+	return out
 }
 
 func signedTwo(x float64) string {

@@ -64,6 +64,13 @@ func Terminal(c *netcase.Case, s Style) string {
 	t.row("Reach", g.Reach, "")
 	t.row("Confidence", g.Confidence, "")
 	t.row("First", g.Action, "")
+	for i, m := range capped(g.Moved, 10) {
+		label := ""
+		if i == 0 {
+			label = "What if"
+		}
+		t.short(label, m, "", warningLines)
+	}
 	for i, w := range capped(g.Warnings, 6) {
 		label := ""
 		if i == 0 {

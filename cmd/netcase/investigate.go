@@ -19,6 +19,7 @@ import (
 
 	"netcase"
 	"netcase/hunt"
+	"netcase/judge"
 	"netcase/report"
 	"netcase/source"
 )
@@ -39,6 +40,7 @@ type investigateCmd struct {
 	Map      []string `name:"map" help:"What the columns of a table mean that no format knows (docs/mapping.md; repeatable)." placeholder:"FILE" sep:"none"`
 	Allow    []string `help:"Outside addresses that may do what they do (repeatable)." placeholder:"PREFIX"`
 	Assume   string   `help:"Take this reach where the outcome is not recorded: denied, no_reply, bidirectional …" placeholder:"REACH"`
+	Without  []string `help:"Leave this out of the judgement and tell what moves: an item (A05), an evidence id (E-007), a provider or a detector (repeatable)." placeholder:"EVIDENCE" sep:"none"`
 	Set      []string `help:"Another threshold of a detector (repeatable); netcase thresholds lists them." placeholder:"NAME=VALUE" sep:"none"`
 	Out      string   `short:"o" help:"Folder of the case (default: case-ID in the current folder)." placeholder:"DIR"`
 	Memory   string   `help:"Memory that the run may take; beyond its share, what was folded goes to a temporary file." default:"2GB" placeholder:"SIZE"`
@@ -123,7 +125,7 @@ func settle(dir, id string) (string, error) {
 // config is the run that the flags ask for.
 func (c *investigateCmd) config() (hunt.Config, error) {
 	cfg := hunt.DefaultConfig()
-	cfg.Paths, cfg.Focus, cfg.Workers = c.Paths, c.Focus, c.Workers
+	cfg.Paths, cfg.Focus, cfg.Workers, cfg.Without = c.Paths, c.Focus, c.Workers, c.Without
 	var err error
 	if cfg.Intel, err = intelPaths(c.Intel); err != nil {
 		return cfg, err
@@ -301,13 +303,15 @@ type summary struct {
 	Flows     int64             `json:"flows"`
 	Sound     bool              `json:"sound"`
 	Why       []string          `json:"why,omitempty"`
+	WhatIf    *netcase.WhatIf   `json:"what_if,omitempty"`
+	Proposed  []string          `json:"proposed,omitempty"` // claims whose last step a person may take
 }
 
 func printSummary(w io.Writer, k *netcase.Case, dir string) error {
 	sound, why := k.Coverage.Sound()
 	s := summary{
 		Case: k.ID, Dir: dir, Title: k.Title, Status: k.Status, Severity: k.Severity, Claims: map[string]string{}, OfLead: map[string]string{},
-		Findings: len(k.Findings), Flows: k.Coverage.Flows(), Sound: sound, Why: why,
+		Findings: len(k.Findings), Flows: k.Coverage.Flows(), Sound: sound, Why: why, WhatIf: k.WhatIf,
 	}
 	if len(k.Groups) > 0 {
 		s.Lead, s.Posterior = k.Groups[0].Lead().ID, k.Groups[0].Lead().Posterior
@@ -317,6 +321,9 @@ func printSummary(w io.Writer, k *netcase.Case, dir string) error {
 	}
 	for _, c := range k.Claims {
 		s.Claims[c.ID] = string(c.Standing)
+		if c.Proposed && c.Approved == nil {
+			s.Proposed = append(s.Proposed, c.ID)
+		}
 	}
 	return writeJSON(w, s, "  ")
 }
@@ -341,6 +348,9 @@ func outcome(w io.Writer, k *netcase.Case, fail *netcase.Level, quiet bool) erro
 
 // runError adds the next step to an error that ended a run.
 func runError(err error) error {
+	if errors.Is(err, judge.ErrNothingLeftOut) {
+		return &exitError{code: exitUsage, err: err, hint: "case.json names the items, the evidence, the providers and the detectors of a case"}
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return &exitError{code: exitUsage, err: err, hint: "netcase investigate takes files, folders, patterns, archives, or - for standard input"}
 	}

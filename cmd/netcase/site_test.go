@@ -64,6 +64,7 @@ func TestSiteSchemaHasEveryKey(t *testing.T) {
 		{reflect.TypeFor[netcase.SiteFacts](), []string{"properties", "facts"}},
 		{reflect.TypeFor[netcase.Change](), []string{"properties", "changes", "items"}},
 		{reflect.TypeFor[netcase.Statement](), []string{"properties", "statements", "items"}},
+		{reflect.TypeFor[netcase.Approval](), []string{"properties", "approvals", "items"}},
 	} {
 		if got, want := properties(c.path...), keysOf(c.of); !slices.Equal(got, want) {
 			t.Errorf("%s: the schema has %v, the type %v", c.of, got, want)

@@ -1,0 +1,183 @@
+package judge
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"netcase"
+)
+
+// entered is a case in which somebody guessed, came in, and made a service: the least
+// evidence of a compromise, from flows, the login log and process records.
+func (o outward) entered(change func(*Input)) Input {
+	at := o.start + netcase.Hour
+	login := netcase.Finding{Detector: "auth", Kind: "success-after-failure", Title: "1 login after 40 failures", Direction: netcase.Inbound, Span: o.span(), Flows: 41, Reach: o.tally(41),
+		Auth: &netcase.AuthFacts{Host: o.host, Peers: []netcase.Endpoint{o.peer}, PeerCount: 1, Pattern: netcase.PatternSuccess, Grade: "A", Accounts: []string{"svc"}, Failures: 40, Successes: 1,
+			LoginAt: at, NewSource: netcase.True, Complete: true, Covered: 1, Source: o.logins(41)}}
+	service := netcase.Finding{Detector: "persistence", Kind: "service", Title: "a service was installed", Span: o.span(),
+		Persistence: &netcase.PersistenceFacts{Host: o.host, What: "service", Name: "updater", At: at + netcase.Minute,
+			AfterLogin: &netcase.LoginRef{At: at, Host: o.host, Account: "svc", Peer: o.peer, Outside: true, Failures: 40}}}
+	in := o.input(netcase.ReachBidirectional)
+	in.Outbound = netcase.True
+	for _, d := range []string{"beacon", "exfil", "process", "persistence", "lateral", "auth"} {
+		in.Coverage.Detectors = append(in.Coverage.Detectors, netcase.Run{Name: d, OK: true})
+	}
+	in.Coverage.Families = []string{"flow", "login", "process"}
+	in.Findings = numbered(login, service)
+	in.Settings = map[string]string{"site": "0123"}
+	in.Site = &netcase.Site{Own: prefixes("10.0.0.0/8")}
+	if change != nil {
+		change(&in)
+	}
+	return in
+}
+
+// approvedCase judges without the checks that hold of a case nobody approved.
+func approvedCase(t *testing.T, in Input, a netcase.Approval) *netcase.Case {
+	t.Helper()
+	site := *in.Site
+	site.Approvals = []netcase.Approval{a}
+	in.Site = &site
+	settings := map[string]string{settingApprovals: "ffff"}
+	for k, v := range in.Settings {
+		settings[k] = v
+	}
+	in.Settings = settings
+	c, err := Draft(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Close(c, in); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The last step: proposed by the evidence, taken by a person who read this very case.
+func TestApproval(t *testing.T) {
+	o := newOutward()
+	in := o.entered(nil)
+	read := judged(t, in)
+	cl := claimOf(read.Claims, claimCompromise)
+	if !cl.Proposed || len(cl.Lacks) > 0 || read.Status != netcase.StatusSuspected || !strings.Contains(read.StatusWhy, read.ID) {
+		t.Fatalf("proposed %v, lacks %q, %s: %s", cl.Proposed, cl.Lacks, read.Status, read.StatusWhy)
+	}
+	word := netcase.Approval{Case: read.ID, Claim: claimCompromise, By: "J. Doe", Reason: "not our service", At: in.AsOf}
+	c := approvedCase(t, in, word)
+	if c.Status != netcase.StatusConfirmed || c.Severity.Low != netcase.Critical || c.Severity.RuleLow != "1" || c.ID == read.ID {
+		t.Errorf("%s (%s), severity %s by %s, id %s", c.Status, c.StatusWhy, c.Severity, c.Severity.RuleLow, c.ID)
+	}
+	if a := claimOf(c.Claims, claimCompromise).Approved; a == nil || *a != word {
+		t.Errorf("approved %+v", a)
+	}
+	low := o.entered(func(in *Input) {
+		in.Site.Assets = []netcase.Asset{{Name: "lab", Addresses: addrs("10.1.0.4"), Criticality: 1}}
+	})
+	word.Case = judged(t, low).ID
+	if c := approvedCase(t, low, word); c.Severity.Low != netcase.High || c.Severity.RuleLow != "2" {
+		t.Errorf("one host of criticality 1: %s by %s", c.Severity, c.Severity.RuleLow)
+	}
+
+	for name, change := range map[string]func(*Input, *netcase.Approval){
+		"another case":     func(_ *Input, a *netcase.Approval) { a.Case = "nc-000000000000" },
+		"no name":          func(_ *Input, a *netcase.Approval) { a.By = "" },
+		"no reason":        func(_ *Input, a *netcase.Approval) { a.Reason = "" },
+		"another claim":    func(_ *Input, a *netcase.Approval) { a.Claim = claimControl },
+		"other settings":   func(in *Input, _ *netcase.Approval) { in.Settings = map[string]string{"site": "9999"} },
+		"other inputs":     func(in *Input, _ *netcase.Approval) { in.Coverage.Inputs[0].SHA256 = "other" },
+		"something is out": func(in *Input, a *netcase.Approval) { in.Without = []string{"A01"} },
+	} {
+		other := o.entered(nil)
+		other.Coverage.Inputs = slices.Clone(other.Coverage.Inputs)
+		a := word
+		a.Case = read.ID
+		change(&other, &a)
+		if c := approvedCase(t, other, a); c.Status == netcase.StatusConfirmed {
+			t.Errorf("%s: %s", name, c.StatusWhy)
+		} else if !slices.ContainsFunc(c.Gaps, func(g netcase.Gap) bool { return g.Source == "approvals" }) {
+			t.Errorf("%s: that the approval does not count is not told", name)
+		}
+	}
+}
+
+// Each part of the least evidence is needed, whatever the posterior.
+func TestLeastEvidence(t *testing.T) {
+	o := newOutward()
+	for name, c := range map[string]struct {
+		change func(*Input)
+		lacks  string
+	}{
+		"no artefact": {func(in *Input) { in.Findings = numbered(in.Findings[0]) }, "artefact"},
+		"one family":  {func(in *Input) { in.Coverage.Families = []string{"login"} }, "family"},
+		"the owner's word": {func(in *Input) {
+			in.Site.Statements = []netcase.Statement{{Who: "owner", What: "mine", Account: "svc"}}
+		}, ""},
+		"grade C":       {func(in *Input) { in.Findings[0].Auth.Grade = "C" }, ""},
+		"by flows only": {func(in *Input) { in.Findings[0].Auth.FromFlows = true }, ""},
+	} {
+		cl := claimOf(judged(t, o.entered(c.change)).Claims, claimCompromise)
+		if cl.Proposed || c.lacks != "" && !strings.Contains(strings.Join(cl.Lacks, "; "), c.lacks) {
+			t.Errorf("%s: proposed %v, posterior %.3f, lacks %q", name, cl.Proposed, cl.Posterior, cl.Lacks)
+		}
+	}
+	denied := o.entered(func(in *Input) {
+		in.Findings = numbered(in.Findings[0])
+		in.Site.Statements = []netcase.Statement{{Who: "owner", What: "I was on leave", Account: "svc", Denied: true}}
+	})
+	if cl := claimOf(judged(t, denied).Claims, claimCompromise); !cl.Proposed {
+		t.Errorf("the owner denies the login: posterior %.3f, lacks %q", cl.Posterior, cl.Lacks)
+	}
+	denied.Site.Statements[0].Account = "another"
+	if cl := claimOf(judged(t, denied).Claims, claimCompromise); cl.Proposed {
+		t.Error("the owner of another account denies another login")
+	}
+}
+
+// C2: cadence, an independent list, and a strange process. Each alone is not enough, and
+// J6 with all three at their plain weights stays below the last step.
+func TestLeastEvidenceOfControl(t *testing.T) {
+	o := newOutward()
+	listed := o.listed(netcase.ClaimC2)
+	process := func(db float64) netcase.Finding {
+		return netcase.Finding{Detector: "process", Kind: "image path", Title: "svchost.exe from a user's folder", Span: o.span(),
+			Process: &netcase.ProcessFacts{Host: o.host, Rule: "image path", Why: "not where Windows keeps it", Image: "svchost.exe", Decibans: db}}
+	}
+	lasting := netcase.Finding{Detector: "persistence", Kind: "start key", Title: "a start key", Span: o.span(),
+		Persistence: &netcase.PersistenceFacts{Host: o.host, What: "start key", Name: "Helper", Odd: "it starts a program in a user's folder", At: o.start}}
+	claim := func(fs ...netcase.Finding) netcase.Claim {
+		return claimOf(o.judged(t, fs...).Claims, claimControl)
+	}
+	j6 := claim(o.beacon(nil), listed, process(14))
+	near(t, "J6", j6.Posterior, .834, .0006)
+	if j6.Proposed || !slices.ContainsFunc(j6.Lacks, func(s string) bool { return strings.Contains(s, "0.95") }) {
+		t.Errorf("J6 is proposed: %v, lacks %q", j6.Proposed, j6.Lacks)
+	}
+	if all := claim(o.beacon(nil), listed, process(14), lasting); !all.Proposed {
+		t.Errorf("with all of it: posterior %.3f, lacks %q", all.Posterior, all.Lacks)
+	}
+	for name, fs := range map[string][]netcase.Finding{
+		"no list":    {o.beacon(nil), process(20), lasting},
+		"no cadence": {listed, process(20), lasting},
+		"no process": {o.beacon(nil), listed, lasting},
+	} {
+		if c := claim(fs...); c.Proposed {
+			t.Errorf("%s: proposed at %.3f", name, c.Posterior)
+		}
+	}
+	other := o.listed(netcase.ClaimC2)
+	other.Sighting.Sightings[0].Card.Listings[0].Indicator.Port = 8443
+	c := claim(o.beacon(nil), other)
+	near(t, "listed on another port", c.Posterior, odds(.002, 10+decibansOf(controlOther)), 1e-9)
+}
+
+// listed is the destination on a list, met on the port that the host called.
+func (o outward) listed(claim netcase.ClaimType) netcase.Finding {
+	p := netcase.Profile{Peer: o.peer, Direction: netcase.Outbound, Hosts: []netcase.Endpoint{o.host}, HostCount: 1, Flows: 288, Records: 288, Reach: o.tally(288),
+		Ports: []netcase.PortCount{{Port: 443, Proto: netcase.TCP, Hosts: 1, Flows: 288, Records: 288, Reach: o.tally(288)}}, PortCount: 1,
+		First: o.start, Last: o.start + 23*netcase.Hour, OctetsOut: 90_000, OctetsIn: 40_000, BusiestHour: netcase.Absent}
+	l := o.listing("ThreatFox", "abuse.ch", claim, 0)
+	return netcase.Finding{Detector: "sighting", Kind: "outbound", Title: "1 listed address called", Direction: netcase.Outbound, Span: o.span(), Flows: 288, Reach: o.tally(288),
+		Sighting: &netcase.SightingFacts{Outcome: netcase.OutcomeOutbound, Count: 1, Sightings: []netcase.Sighting{{
+			Card: netcase.Card{Address: o.peer.Addr, Adverse: 1, Listings: []netcase.Listing{l}}, Profile: p, Outcome: netcase.OutcomeOutbound}}}}
+}
