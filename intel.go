@@ -86,12 +86,16 @@ const (
 type Listing struct {
 	Indicator Indicator `json:"indicator"`
 	Timing    Timing    `json:"timing"`
-	AgeDays   float64   `json:"age_days"`        // from last seen to the first traffic; negative: seen later
-	Relevant  bool      `json:"relevant"`        // bears on the behaviour that was seen
-	Weight    float64   `json:"weight"`          // decibans that it adds to its origin group, as fused
-	Why       string    `json:"why,omitempty"`   // why it counts for nothing, where it does
-	Voice     string    `json:"voice,omitempty"` // the origin group in which its weight counts; empty: it counts for nothing
-	Group     string    `json:"group,omitempty"` // the origin whose vote it shares: a derived listing joins one that it is known to copy
+	AgeDays   float64   `json:"age_days"`      // from last seen to the first traffic; negative: seen later
+	Relevant  bool      `json:"relevant"`      // bears on the behaviour that was seen
+	Weight    float64   `json:"weight"`        // decibans that it adds to its origin group, as fused
+	Why       string    `json:"why,omitempty"` // why it counts for nothing, where it does
+	// Reliability A to F is that of the source, Credibility 1 to 6 that of this item: the
+	// two axes of the Admiralty system, never merged.
+	Reliability string `json:"reliability,omitempty"`
+	Credibility int    `json:"credibility,omitempty"`
+	Voice       string `json:"voice,omitempty"` // the origin group in which its weight counts; empty: it counts for nothing
+	Group       string `json:"group,omitempty"` // the origin whose vote it shares: a derived listing joins one that it is known to copy
 }
 
 // Card is everything intelligence says of one address.

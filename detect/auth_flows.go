@@ -186,7 +186,7 @@ func (s *sessionRunSet) findings(in *Input) (out []netcase.Finding) {
 			}
 		}
 	}
-	if f := s.unmeasuredFinding(in); f != nil {
+	if f := s.unmeasuredFinding(); f != nil {
 		out = append(out, *f)
 	}
 	return out
@@ -337,7 +337,7 @@ func (r *sessionRun) sessionFinding(in *Input, m runMeasure) netcase.Finding {
 }
 
 // unmeasuredFinding says of which sources guessing could not be told from flows.
-func (s *sessionRunSet) unmeasuredFinding(in *Input) *netcase.Finding {
+func (s *sessionRunSet) unmeasuredFinding() *netcase.Finding {
 	if len(s.unmeasured) == 0 {
 		return nil
 	}

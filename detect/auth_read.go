@@ -347,7 +347,7 @@ func (r *authReader) fail(l *netcase.Login, lent bool) {
 	if r.inside(p.peer) {
 		v.beat(l.Time)
 	}
-	r.spread(l, p, v, network, account, full, n, inSpan)
+	r.spread(l, p, network, account, full, n, inSpan)
 	for range min(n, int64(r.config.SprayTries)+1) {
 		r.window.fail(l.Time, p.peer, network, account, sensorOf(l), wrong, inSpan)
 	}
@@ -389,7 +389,7 @@ func (r *authReader) thin() {
 
 // spread counts a failure of a source from outside against its targets, while the source
 // stays below every bucket by itself.
-func (r *authReader) spread(l *netcase.Login, p authPair, v *authView, network, account string, full int, n int64, inSpan bool) {
+func (r *authReader) spread(l *netcase.Login, p authPair, network, account string, full int, n int64, inSpan bool) {
 	cluster := authPair{netcase.Endpoint{Name: network}, p.host}
 	near, ok := r.clusters.get(cluster)
 	if !ok {

@@ -320,7 +320,6 @@ type targetView struct {
 	one      string           // the one network, while there is one
 	networks map[string]int64 // failures by network once there are more, at most mostTargetNetworks
 	total    int64            // failures that have not leaked
-	other    int64            // of networks beyond
 	spans    netcase.Span     // in the span, while it was under way
 	full     int
 }

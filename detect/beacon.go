@@ -626,6 +626,10 @@ func (t *tested) decide(starts []cube.Start) {
 		spectrum = fmt.Sprintf("the spectrum has a peak at %s with p = %s, on a hill of the autocorrelation", seconds(netcase.Time(t.spectral)), small(t.p))
 	}
 	t.why = intervals + "; " + spectrum
+	if why := t.ofTheLogging(starts); why != "" {
+		t.verdict, t.why = netcase.CadenceUnmeasured, why+" ("+t.why+")"
+		return
+	}
 	switch {
 	case !t.found():
 		t.verdict = netcase.CadenceNone
@@ -644,6 +648,30 @@ func (t *tested) decide(starts []cube.Start) {
 		t.verdict = netcase.CadencePeriodic
 	}
 }
+
+// ofTheLogging says why a period that was found may be that of the logging: the interval of
+// the records is not known, and the period is as long as a usual one. Each record may then be
+// the first connection of an interval, whose place in it a clock of any shorter period keeps.
+func (t *tested) ofTheLogging(starts []cube.Start) string {
+	unknown, fractions := 0, 0
+	for i := range starts {
+		unknown += b2i(starts[i].Resolution == netcase.ResolutionUnknown)
+		fractions += b2i(starts[i].At%netcase.Second != 0)
+	}
+	if !t.found() || unknown == 0 || float64(fractions) > subSecond*float64(len(starts)) {
+		return ""
+	}
+	period := float64(t.period)
+	for _, w := range artefactGrids {
+		if width := float64(w * 1000); math.Abs(period-width) <= sameInterval*width {
+			return "a record every " + intervalText(w) + ", which is a usual interval of logging, and the interval of these records is not known"
+		}
+	}
+	return ""
+}
+
+// sameInterval is how far a period may lie from an interval of logging and be taken for it.
+const sameInterval = 0.02
 
 // tooLittle says why a stream cannot be judged; empty: it can.
 func (t *tested) tooLittle() string {

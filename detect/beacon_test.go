@@ -166,6 +166,14 @@ func TestBeacon(t *testing.T) {
 				late = append(late, at+137*netcase.Second)
 			}
 			o.calls(late, desk7, farEnd, 443)
+		}, "not measurable", func(b *netcase.BeaconFacts) bool { return strings.Contains(b.Why, "usual interval of logging") }},
+		{"a clock of seven minutes in whole seconds, interval not known", func(o *office) {
+			o.resolution = netcase.ResolutionUnknown
+			var late []netcase.Time
+			for _, at := range exactly(7*netcase.Minute, 200) {
+				late = append(late, at+137*netcase.Second)
+			}
+			o.calls(late, desk7, farEnd, 443)
 		}, "periodic", nil},
 		{"B9 eleven", func(o *office) { o.calls(ms(exactly(30*netcase.Minute, 11)), desk7, farEnd, 443) }, "", nil},
 		{"B9 eleven, listed", func(o *office) {

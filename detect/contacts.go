@@ -131,14 +131,3 @@ func eachUnicast(rows iter.Seq[*cube.Row]) iter.Seq[*cube.Row] {
 		}
 	}
 }
-
-// unicast leaves out the rows of which an end stands for many.
-func unicast(rows iter.Seq[cube.Row]) iter.Seq[cube.Row] {
-	return func(yield func(cube.Row) bool) {
-		for r := range rows {
-			if !toMany(r.Peer) && !toMany(r.Host) && !yield(r) {
-				return
-			}
-		}
-	}
-}

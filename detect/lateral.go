@@ -122,7 +122,7 @@ func findMoves(in *Input) []*moves {
 	var out []*moves
 	var now *moves
 	end := func() {
-		if now != nil && now.judge(in, shared, history) {
+		if now != nil && now.judge(shared, history) {
 			out = append(out, now)
 		}
 		if len(out) > 4*moveFindings {
@@ -176,7 +176,7 @@ func sharedServices(in *Input, within func(int64) bool) map[doorKey]int {
 }
 
 // judge tells whether what an initiator did is worth telling.
-func (m *moves) judge(in *Input, shared map[doorKey]int, history netcase.Time) bool {
+func (m *moves) judge(shared map[doorKey]int, history netcase.Time) bool {
 	if m.flows == 0 {
 		return false
 	}

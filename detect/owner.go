@@ -243,7 +243,7 @@ func (g *ownerGroup) what() string {
 		name = "a process without a name"
 	}
 	if k.line != "" {
-		name += " (" + shortened(k.line, ownerImages) + ")"
+		name += " (" + shortened(k.line) + ")"
 	}
 	switch {
 	case k.role == netcase.RoleListener && k.port > 0:
@@ -254,7 +254,8 @@ func (g *ownerGroup) what() string {
 	return name + " had network records"
 }
 
-func shortened(s string, n int) string {
+func shortened(s string) string {
+	const n = ownerImages
 	if len(s) <= n {
 		return s
 	}
@@ -294,7 +295,7 @@ func unusableFinding(in *Input, groups []*ownerGroup) netcase.Finding {
 	for _, g := range groups {
 		images[g.key.image], hosts[g.key.host] = true, true
 		if g.key.line != "" {
-			lines[shortened(g.key.line, ownerImages)] = true
+			lines[shortened(g.key.line)] = true
 		}
 		maps.Copy(peers, g.peers)
 		reasons[g.verdict.why] += g.events

@@ -168,7 +168,7 @@ func (s lastingSet) findings(in *Input) (out []netcase.Finding) {
 
 func (g *lastingChange) finding(in *Input) netcase.Finding {
 	f := g.facts
-	title := fmt.Sprintf("%s %s on %s", f.What, shortened(f.Name, ownerImages), in.Name(f.Host))
+	title := fmt.Sprintf("%s %s on %s", f.What, shortened(f.Name), in.Name(f.Host))
 	switch {
 	case f.Odd != "":
 		title += " is unusual: " + f.Odd
@@ -177,7 +177,7 @@ func (g *lastingChange) finding(in *Input) netcase.Finding {
 	}
 	text := title
 	if f.Value != "" {
-		text += "; value: " + shortened(f.Value, ownerImages)
+		text += "; value: " + shortened(f.Value)
 	}
 	if f.Account != "" {
 		text += "; account: " + f.Account

@@ -161,7 +161,7 @@ func (g *oddProcess) finding(in *Input) netcase.Finding {
 	title := fmt.Sprintf("%s on %s is not as usual: %s (%s)", imageOrNone(f.Image), in.Name(f.Host), g.rule.short, count(g.events, "record"))
 	text := title + ". " + f.Why
 	if f.CommandLine != "" {
-		text += " Command line: " + shortened(f.CommandLine, ownerImages) + "."
+		text += " Command line: " + shortened(f.CommandLine) + "."
 	}
 	if f.Account != "" {
 		text += " Account: " + f.Account + "."

@@ -19,8 +19,8 @@ import (
 	"netcase/hunt"
 )
 
-// Seeds that the reported run draws begin here; those below were seen while stories
-// and detectors were written.
+// FirstSeed is where the seeds of the reported run begin; those below were seen while
+// stories and detectors were written.
 const FirstSeed = 1001
 
 // Config is what an evaluation depends on.

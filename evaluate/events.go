@@ -3,6 +3,7 @@ package evaluate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -54,7 +55,7 @@ func (e *events) decode(ctx context.Context, s source.Stream) error {
 	head := make([]byte, source.HeadSize)
 	n, err := io.ReadFull(r, head)
 	_ = r.Close() // only looked at
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
 	format, err := source.Recognise(source.Formats(), head[:n])

@@ -139,7 +139,7 @@ func (g *ground) filtered(cfg Config, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // read only
 	var r io.Reader = in
 	if strings.HasSuffix(path, ".gz") {
 		if r, err = gzip.NewReader(in); err != nil {

@@ -171,7 +171,7 @@ func periodicCall(d *draft, s *scene) answer {
 	case !d.ran("beacon"):
 		return open("the detector of cadence did not run")
 	case !d.rawFlows():
-		return open("every record stands for an interval, so that no cadence can be measured")
+		return open("flows are not recorded one by one over the whole span, so that a cadence may have stayed unseen")
 	}
 	return no("no cadence was found", d.coverage)
 }
@@ -186,11 +186,29 @@ func rarityText(r netcase.Rarity) string {
 	return fmt.Sprintf("%d of %s that call outside called it in %.1f days", r.Hosts, count(int64(r.Estate), "own host"), r.Days)
 }
 
-// rawFlows tells whether any input records flows one by one.
+// rawShare is the part of the investigated span that raw records must cover before their
+// silence says anything.
+const rawShare = 0.95
+
+// rawFlows tells whether flows are recorded one by one over the investigated span: a cadence
+// that only an hour of raw records could show is not ruled out by the rest.
 func (d *draft) rawFlows() bool {
-	return slices.ContainsFunc(d.in.Coverage.Inputs, func(r netcase.InputReport) bool {
-		return slices.Contains(r.Resolution, netcase.ResolutionRaw)
-	})
+	var spans []netcase.Span
+	for i := range d.in.Coverage.Inputs {
+		if r := &d.in.Coverage.Inputs[i]; slices.Contains(r.Resolution, netcase.ResolutionRaw) {
+			spans = append(spans, r.Span)
+		}
+	}
+	slices.SortFunc(spans, func(a, b netcase.Span) int { return cmp.Compare(a.Start, b.Start) })
+	covered, upTo := netcase.Time(0), d.in.Span.Start
+	for _, s := range spans {
+		start, end := max(s.Start, upTo), min(s.End, d.in.Span.End)
+		if end > start {
+			covered += end - start
+			upTo = end
+		}
+	}
+	return len(spans) > 0 && float64(covered) >= rawShare*float64(d.in.Span.End-d.in.Span.Start)
 }
 
 // rareDestination asks how many of our hosts ever called the destination.

@@ -215,3 +215,21 @@ func TestGuessingByFlowsIsNoLoginLog(t *testing.T) {
 		t.Errorf("%+v", i)
 	}
 }
+
+// An hour of raw records says nothing of a cadence over the rest of the span.
+func TestSilenceNeedsRawRecords(t *testing.T) {
+	o := newOutward()
+	for share, want := range map[netcase.Time]netcase.State{1: netcase.False, 24: netcase.Unknown} {
+		in := o.input(netcase.ReachBidirectional)
+		in.Outbound, in.Span = netcase.True, o.span()
+		for i := range in.Coverage.Inputs {
+			in.Coverage.Inputs[i].Resolution = []netcase.Resolution{netcase.ResolutionRaw}
+			in.Coverage.Inputs[i].Span = netcase.Span{Start: in.Span.Start, End: in.Span.Start + (in.Span.End-in.Span.Start)/share}
+		}
+		in.Coverage.Detectors = append(in.Coverage.Detectors, netcase.Run{Name: "beacon", OK: true})
+		in.Findings = numbered(o.upload(nil))
+		if got := itemOf(claimOf(judged(t, in).Groups[0].Claims, claimControl).Items, "B-PERIOD").State; got != want {
+			t.Errorf("raw for 1/%d of the span: %s, want %s", share, got, want)
+		}
+	}
+}

@@ -56,12 +56,14 @@ func fuse(card *netcase.Card, b Behaviour, copied map[string]string) {
 		l.Voice = g
 		groups[g] = append(groups[g], vote{l, w, cites(&l.Indicator)})
 	}
+	card.Voices = len(groups)
+	defer grade(card)
 	if len(groups) == 0 {
 		return
 	}
-	card.Voices = len(groups)
 	total := logit(abusePrior)
 	for _, g := range sortedKeys(groups) {
+		heldByOrigin(g, groups[g])
 		for _, w := range echo(groups[g]) {
 			total += w
 		}

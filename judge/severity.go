@@ -422,15 +422,15 @@ func (d *draft) caseSeverity() netcase.Severity {
 		f := &d.findings[i]
 		switch {
 		case f.Spike != nil && !f.Spike.Described:
-			raiseToLow(&out, "6b", "an excess over the baseline that no group accounts for alone", f)
+			raiseToLow(&out, "an excess over the baseline that no group accounts for alone", f)
 		case f.Owner != nil && f.Owner.Decibans > 0:
-			raiseToLow(&out, "6b", "an unusual process owns a listening socket", f)
+			raiseToLow(&out, "an unusual process owns a listening socket", f)
 		case f.Process != nil && f.Process.Decibans > 0:
-			raiseToLow(&out, "6b", "a process is not as it should be", f)
+			raiseToLow(&out, "a process is not as it should be", f)
 		case f.Flood != nil && f.Flood.Outbound && f.Kind == "flood":
-			raiseToLow(&out, "6b", "our side sends a load that is hardly answered", f)
+			raiseToLow(&out, "our side sends a load that is hardly answered", f)
 		case f.Persistence != nil && f.Persistence.Odd != "":
-			raiseToLow(&out, "6b", "something that outlives a restart is unusual", f)
+			raiseToLow(&out, "something that outlives a restart is unusual", f)
 		}
 	}
 	d.raiseByClaims(&out)
@@ -471,7 +471,8 @@ func (d *draft) raiseByClaims(s *netcase.Severity) {
 	}
 }
 
-func raiseToLow(s *netcase.Severity, number, why string, f *netcase.Finding) {
+func raiseToLow(s *netcase.Severity, why string, f *netcase.Finding) {
+	const number = "6b"
 	if s.Low >= netcase.Low {
 		return
 	}

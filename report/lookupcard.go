@@ -67,9 +67,10 @@ func neighboursText(n *netcase.Neighbourhood) string {
 // Columns of the table of listings, and how many lines it has.
 const (
 	saysWidth   = 22
-	timingWidth = 22
+	timingWidth = 20
+	gradeWidth  = 5
 	shareWidth  = 5
-	narrow      = labelWidth + saysWidth + timingWidth + shareWidth + 3 + 14 // below: no columns
+	narrow      = labelWidth + saysWidth + timingWidth + gradeWidth + shareWidth + 4 + 12 // below: no columns
 	mostLines   = 20
 )
 
@@ -80,31 +81,31 @@ func (t *terminalWriter) listings(card *netcase.Card) {
 		return
 	}
 	sorted, total := byPart(card)
-	who := max(t.style.width()-labelWidth-saysWidth-timingWidth-shareWidth-3, 12)
-	line := func(label string, indent int, a, b, c, d, code string) {
+	who := max(t.style.width()-labelWidth-saysWidth-timingWidth-gradeWidth-shareWidth-4, 12)
+	line := func(label string, indent int, a, b, c, grade, d, code string) {
 		if t.style.width() < narrow {
-			t.row(label, strings.Join(nonEmpty(a, b, c, d), " · "), code)
+			t.row(label, strings.Join(nonEmpty(a, b, c, grade, d), " · "), code)
 			return
 		}
-		text := strings.Repeat(" ", indent) + padded(a, who-indent) + " " + padded(b, saysWidth) + " " + padded(c, timingWidth) + " " + strings.Repeat(" ", max(shareWidth-columns(d), 0)) + d
+		text := strings.Repeat(" ", indent) + padded(a, who-indent) + " " + padded(b, saysWidth) + " " + padded(c, timingWidth) + " " + padded(grade, gradeWidth) + " " + strings.Repeat(" ", max(shareWidth-columns(d), 0)) + d
 		t.b.WriteString(t.style.paint(sgrDim, label) + strings.Repeat(" ", max(labelWidth-columns(label), 1)) + t.style.paint(code, strings.TrimRight(text, " ")) + "\n")
 	}
-	line("Listings", 0, "origin, and who hands it on", "says", "at the event", "share", sgrDim)
+	line("Listings", 0, "origin, and who hands it on", "says", "at the event", "grade", "share", sgrDim)
 	last := ""
 	for i := range sorted[:min(len(sorted), mostLines)] {
 		l := &sorted[i]
 		if o := originOf(l); i == 0 || o != last {
-			line("", 0, o, "", "", "", sgrBold)
+			line("", 0, o, "", "", "", "", sgrBold)
 			last = o
 		}
 		part, code := "–", sgrDim
 		if l.Weight != 0 && total > 0 {
 			part, code = fmt.Sprintf("%.0f %%", 100*math.Abs(l.Weight)/total), ""
 		}
-		line("", 2, handedOnBy(&l.Indicator), strings.TrimSpace(claimWithPort(&l.Indicator)+" "+l.Indicator.ScoreText), timingText(l), part, code)
+		line("", 2, handedOnBy(&l.Indicator), strings.TrimSpace(claimWithPort(&l.Indicator)+" "+l.Indicator.ScoreText), timingText(l), gradeText(l), part, code)
 	}
 	if n := len(sorted) - mostLines; n > 0 {
-		line("", 2, fmt.Sprintf("… and %d more", n), "", "", "", sgrDim)
+		line("", 2, fmt.Sprintf("… and %d more", n), "", "", "", "", sgrDim)
 	}
 }
 
@@ -136,6 +137,15 @@ func originOf(l *netcase.Listing) string {
 func handedOnBy(i *netcase.Indicator) string {
 	feed := i.Feed[strings.LastIndexByte(i.Feed, '/')+1:]
 	return strings.Join(nonEmpty(i.Provider, feed), " · ")
+}
+
+// gradeText is the Admiralty grade: the reliability of the source, then the credibility of
+// the item.
+func gradeText(l *netcase.Listing) string {
+	if l.Credibility == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s%d", l.Reliability, l.Credibility)
 }
 
 func timingText(l *netcase.Listing) string {

@@ -302,6 +302,7 @@ func listingRows(k *netcase.Card) (rows [][]Cell) {
 	slices.SortStableFunc(listings, func(a, b netcase.Listing) int {
 		return strings.Compare(a.Indicator.Origin, b.Indicator.Origin)
 	})
+	_, total := byPart(k)
 	for i := range listings {
 		l := &listings[i]
 		ind := &l.Indicator
@@ -310,8 +311,14 @@ func listingRows(k *netcase.Card) (rows [][]Cell) {
 			origin = "not known"
 		}
 		counts := signed(roundTo(l.Weight, 1)) + " dB"
+		if total > 0 && l.Weight != 0 {
+			counts = signed(roundTo(l.Weight, 1)) + " of " + fmt.Sprint(roundTo(total, 1)) + " dB"
+		}
 		if l.Why != "" {
 			counts = l.Why
+		}
+		if g := gradeText(l); g != "" {
+			counts += "; grade " + g
 		}
 		words := strings.Join(nonEmpty(strings.Join(ind.Categories, ", "), ind.Description), "; ")
 		rows = append(rows, []Cell{

@@ -49,8 +49,7 @@ type signIn struct {
 	peer    netip.Addr
 	account string
 	result  signResult
-	kind    int // Windows logon type
-	method  string
+	kind    int  // Windows logon type
 	known   bool // the account exists
 }
 

@@ -21,9 +21,9 @@ func guessStories() []storyline {
 	}
 }
 
-// attempts is a labelled run of attempts: what tell does between two states of the
+// attempts labels a run of attempts: what tell does between two states of the
 // login log.
-func (l *lab) attempts(kind string, enough bool, tell func()) Activity {
+func (l *lab) attempts(kind string, enough bool, tell func()) {
 	first := len(l.signins)
 	tell()
 	a := Activity{Kind: kind, Enough: enough}
@@ -39,7 +39,6 @@ func (l *lab) attempts(kind string, enough bool, tell func()) Activity {
 	a.Accounts = sortedKeys(accounts)
 	a.Accounts = a.Accounts[:min(len(a.Accounts), shown)]
 	l.label(a)
-	return a
 }
 
 // guess is a run of wrong passwords for one account, some seconds apart.

@@ -42,7 +42,7 @@ func (l *lab) sweepFrom(src netip.Addr, ports []uint16, from, length netcase.Tim
 	}
 }
 
-func (l *lab) sweeps(n int, closed ...uint16) []netip.Addr {
+func (l *lab) sweeps(n int, closed ...uint16) {
 	first := len(l.conns)
 	sources := l.strangers(n)
 	for _, s := range sources {
@@ -53,7 +53,6 @@ func (l *lab) sweeps(n int, closed ...uint16) []netip.Addr {
 		}
 	}
 	l.label(l.happened(ActScan, first, true))
-	return sources
 }
 
 func sweep(l *lab) {

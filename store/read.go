@@ -81,7 +81,7 @@ func (p *partReader) read() *part {
 	spare := p.pool.Get().(*[]byte)
 	text := append(append((*spare)[:0], p.lead...), p.carry...)
 	lead, cut := len(p.lead), 0
-	buf := text[lead:]
+	var buf []byte
 	for want := p.size; ; want *= 2 {
 		text = p.fill(text, lead+want)
 		buf = text[lead:]

@@ -535,10 +535,11 @@ func (c *intelShowCmd) Run(ctx context.Context, std streams) error {
 	if c.JSON {
 		return writeJSON(std.out, all, "  ")
 	}
-	return printSnapshots(std.out, all)
+	printSnapshots(std.out, all)
+	return nil
 }
 
-func printSnapshots(w io.Writer, all []database.Snapshot) error {
+func printSnapshots(w io.Writer, all []database.Snapshot) {
 	last := &all[len(all)-1]
 	fmt.Fprintf(w, "%s\n  from     %s\n  licence  %s\n  format   %s, by %s\n", plainLines(last.Feed), plainLines(last.Source),
 		plainLines(cmp.Or(last.Licence, "not stated")), cmp.Or(last.Report.Format, "none"), plainLines(cmp.Or(last.Report.Provider, "nobody known")))
@@ -553,7 +554,6 @@ func printSnapshots(w io.Writer, all []database.Snapshot) error {
 			fmt.Fprintf(w, "  not used: %s\n", plainLines(s.Quarantine))
 		}
 	}
-	return nil
 }
 
 // address shows when an address was listed.

@@ -3,6 +3,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -489,7 +490,8 @@ func (r *Result) Reports() []netcase.LookupReport {
 }
 
 func untilOf(err error) netcase.Time {
-	if e, ok := err.(*Error); ok {
+	var e *Error
+	if errors.As(err, &e) {
 		return e.Until
 	}
 	return 0

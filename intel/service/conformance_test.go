@@ -302,8 +302,8 @@ func (c *lookupCase) play(t *testing.T, p Provider, l Lookup, s script) {
 		t.Errorf("slept %v, want %s among it", ck.slept, c.slept)
 	}
 	if err != nil {
-		if e := err.(*Error); c.kind == KindQuota && c.name == "429" && e.Until != netcase.TimeOf(noon)+netcase.Day {
-			t.Errorf("until %s", e.Until)
+		if until := untilOf(err); c.kind == KindQuota && c.name == "429" && until != netcase.TimeOf(noon)+netcase.Day {
+			t.Errorf("until %s", until)
 		}
 		return
 	}

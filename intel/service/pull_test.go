@@ -190,7 +190,9 @@ func (s pullScript) faults(t *testing.T, p Provider, l Pull) {
 		"cut":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, s.pages[0][:len(s.pages[0])-2]) }, KindMalformed},
 		"text":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `"text"`) }, KindMalformed},
 		"inner": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"error":"quota exceeded"}`) }, KindQuota},
-		"home":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.2/", 302) }, KindAddress},
+		"home": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.2/", http.StatusFound)
+		}, KindAddress},
 	} {
 		server := serve(t, c.answer)
 		err := s.open(t, p, server.URL).Pull(t.Context(), l, s.query, func(pg Page) error {
