@@ -204,3 +204,27 @@ func TestD8AggregatedBeacon(t *testing.T) {
 		t.Errorf("c2 is %s", k.Standing)
 	}
 }
+
+// TestD7BeaconOverFourMinutes: the rule asks for more than 15 events in an hour, so that
+// no period over four minutes can fire, for the same whole second in four of five, so
+// that jitter hides everything, and compares a connection with the next one of the
+// source to anywhere, so that a busy machine hides its own. Here the pair is named.
+func TestD7BeaconOverFourMinutes(t *testing.T) {
+	for _, story := range []string{"beacon-exact", "beacon-jitter-10", "beacon-jitter-50"} {
+		s := tell(t, story, "zeek", 15)
+		a := s.last()
+		k := pair{a.Sources[0], a.Hosts[0]}
+		if got := sentinelBeaconASIM().Flag(s.events); got[k] {
+			t.Errorf("%s: the rule flags the pair", story)
+		}
+		c := s.judged(t)
+		if !slices.ContainsFunc(c.Findings, func(f netcase.Finding) bool {
+			return f.Beacon != nil && f.Beacon.Verdict == netcase.CadencePeriodic && f.Beacon.Host.Addr == k.host && f.Beacon.Peer.Addr == k.peer
+		}) {
+			t.Errorf("%s: the pair is not named", story)
+		}
+		if got, ok := claim(c, "c2"); !ok || likely(c, "c2") || got.Standing == netcase.Gated {
+			t.Errorf("%s: a pattern alone makes c2 %s at %.3f", story, got.Standing, got.Posterior)
+		}
+	}
+}

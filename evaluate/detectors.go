@@ -129,10 +129,11 @@ const (
 // that it calls. What an aggregator wrote must not be called periodic at all.
 func measureCadence(o *outcome, c *netcase.Case, told simulate.Told) {
 	l, blurred := told.Truth.Labels, aggregated(told)
-	called := map[pair]bool{}
+	called, rare := map[pair]bool{}, map[pair]bool{}
 	for i := range c.Findings {
 		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic {
-			called[pair{addressOf(b.Host, &told.Site), b.Peer.Addr}] = true
+			k := pair{addressOf(b.Host, &told.Site), b.Peer.Addr}
+			called[k], rare[k] = true, rare[k] || b.Rarity.Rare
 		}
 	}
 	labelled := map[pair]bool{}
@@ -151,15 +152,21 @@ func measureCadence(o *outcome, c *netcase.Case, told simulate.Told) {
 			o.count(o.stratum("beacon.recall"), called[p])
 		}
 	}
-	wrong := 0
+	wrong, candidates := 0, 0
 	ours := ownAddresses(told)
 	for p := range called {
-		if !labelled[p] && ours[p.host] {
-			wrong++
+		if labelled[p] || !ours[p.host] {
+			continue
+		}
+		wrong++
+		candidates += int(one(rare[p]))
+		if o.beside == nil {
 			o.count(o.stratum("beacon.false"), true)
+		} else {
+			o.count("beacon.false-beside/"+o.beside.name, true)
 		}
 	}
-	if o.beside != nil {
+	if o.beside != nil { // a machine of the real traffic may call by the clock, and its days are not counted
 		return
 	}
 	switch {
@@ -168,6 +175,7 @@ func measureCadence(o *outcome, c *netcase.Case, told simulate.Told) {
 	default:
 		harmless := len(activities(l, simulate.ActPeriodic)) > 0
 		o.add("beacon.false", Ratio{wrong, l.Units.HostDays})
+		o.add("beacon.false.rare", Ratio{candidates, l.Units.HostDays})
 		if !harmless {
 			o.add("cadence.random", Ratio{wrong, l.Units.Streams})
 		}

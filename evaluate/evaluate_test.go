@@ -69,7 +69,7 @@ func TestShortRun(t *testing.T) {
 	if len(r.Failed) > 0 || r.Cases != len(short) {
 		t.Errorf("%d cases, failed: %v", r.Cases, r.Failed)
 	}
-	for key, least := range map[string]float64{"scan.recall": .95, "login.recall": .75, "artefact.recall": 1, "run.detectors": 1} {
+	for key, least := range map[string]float64{"scan.recall": .95, "login.recall": .75, "artefact.recall": 1, "beacon.recall": 1, "run.detectors": 1} {
 		if n := r.Ratios[key]; n.Of == 0 || n.Value() < least {
 			t.Errorf("%s: %s, want at least %g", key, n, least)
 		}
@@ -80,7 +80,7 @@ func TestShortRun(t *testing.T) {
 		}
 	}
 	text := string(r.Document())
-	for _, want := range []string{"## Goals", "not met", "Sentinel beacon (ASIM)", "real benign traffic"} {
+	for _, want := range []string{"## Goals", "| met |", "Sentinel beacon (ASIM)", "real benign traffic"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the document lacks %q", want)
 		}

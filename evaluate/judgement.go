@@ -256,8 +256,14 @@ func named(c *netcase.Case, told simulate.Told) bool {
 
 // artefact judges a story of the logging: it must be named, and no cadence claimed.
 func artefact(c *netcase.Case, told simulate.Told) string {
+	labelled := pairsOf(activities(told.Truth.Labels, simulate.ActBeacon, simulate.ActRandom))
 	for i := range c.Findings {
-		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic && ownAddresses(told)[addressOf(b.Host, &told.Site)] {
+		b := c.Findings[i].Beacon
+		if b == nil || b.Verdict != netcase.CadencePeriodic {
+			continue
+		}
+		k := pair{addressOf(b.Host, &told.Site), b.Peer.Addr}
+		if labelled[k] || told.Truth.Office && aggregated(told) { // beside real traffic others may have raw records
 			return "a cadence read from intervals"
 		}
 	}

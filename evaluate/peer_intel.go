@@ -1,9 +1,14 @@
 package evaluate
 
 import (
+	"encoding/csv"
 	"net/netip"
+	"slices"
+	"strings"
+	"time"
 
 	"netcase"
+	"netcase/simulate"
 )
 
 // indicator is one entry of the table of threat intelligence.
@@ -60,4 +65,42 @@ func sentinelIntelDevice(list []indicator, flows []netcase.Flow, now netcase.Tim
 		}
 	}
 	return out
+}
+
+// indicatorsOf are the indicators of a story's list.
+func indicatorsOf(told simulate.Told) (out []indicator, err error) {
+	rows, err := csv.NewReader(strings.NewReader(string(told.Files["intel/claims.csv"]))).ReadAll()
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	address, until := slices.Index(rows[0], "address"), slices.Index(rows[0], "valid_until")
+	for _, r := range rows[1:] {
+		k := indicator{address: r[address]}
+		if at, err := time.Parse("2006-01-02", r[until]); err == nil {
+			k.validUntil = netcase.TimeOf(at)
+		}
+		out = append(out, k)
+	}
+	return out, nil
+}
+
+// intelPeer is the name under which the rule for DeviceNetworkEvents is counted.
+const intelPeer = "Sentinel TI map"
+
+// peerIntel asks the rule that maps intelligence to flows in every story with a list:
+// whatever it matches is command and control to it.
+func (o *outcome) peerIntel(e *events, c *netcase.Case, told simulate.Told) error {
+	list, err := indicatorsOf(told)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	says := len(sentinelIntelDevice(list, e.flows, told.Truth.Span.End)) > 0
+	if slices.Contains(told.Truth.Labels.Claims, "c2") {
+		o.count("peer."+intelPeer+".recall", says)
+		o.count("intel.c2.named", likely(c, "c2"))
+		return nil
+	}
+	o.count("peer."+intelPeer+".false", says)
+	o.count("intel.c2.false", likely(c, "c2"))
+	return nil
 }

@@ -47,7 +47,7 @@ func flaggedSources(list map[netip.Addr]bool) map[pair]bool {
 }
 
 // askPeers runs every rule on the telemetry of a story that stands alone.
-func (o *outcome) askPeers(ctx context.Context, paths []string, told simulate.Told) error {
+func (o *outcome) askPeers(ctx context.Context, paths []string, c *netcase.Case, told simulate.Told) error {
 	e, err := readEvents(ctx, paths...)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (o *outcome) askPeers(ctx context.Context, paths []string, told simulate.To
 			o.peerGuessing(p, flagged, e, told)
 		}
 	}
-	return nil
+	return o.peerIntel(e, c, told)
 }
 
 // peerScans counts sources, as measureScans does; false alarms are counted over all

@@ -85,6 +85,44 @@ func measureReal(ctx context.Context, cfg Config) ([]RealResult, error) {
 	return out, nil
 }
 
+// measureGrounds runs the real benign traffic by itself: nothing of it is harm.
+func measureGrounds(ctx context.Context, cfg Config, list []ground) (out []RealResult, err error) {
+	for i := range list {
+		g := &list[i]
+		h := cfg.Hunt
+		h.Workers, h.Temp, h.Paths, h.Site = 1, cfg.Temp, g.paths, netcase.Site{Own: []netip.Prefix{g.own}}
+		c, err := hunt.Run(ctx, h)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", g.name, err)
+		}
+		r := innocent(c)
+		r.Set, r.Asked = g.name+", by itself", "benign ("+g.doc+"): no claim of harm is likely"
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// innocent says what a case makes of traffic that is benign.
+func innocent(c *netcase.Case) RealResult {
+	var said []string
+	for _, id := range claimIDs {
+		if likely(c, id) {
+			said = append(said, id+" likely")
+		}
+	}
+	r := answered("", len(said) == 0, "none", strings.Join(said, ", "))
+	periodic, rare, uploads := 0, 0, 0
+	for i := range c.Findings {
+		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic {
+			periodic++
+			rare += int(one(b.Rarity.Rare))
+		}
+		uploads += int(one(c.Findings[i].Upload != nil))
+	}
+	r.Result += fmt.Sprintf("; severity %s; %d pairs called periodic, %d of them to rare places; %d uploads", c.Severity, periodic, rare, uploads)
+	return r
+}
+
 func own(prefixes ...string) (s netcase.Site) {
 	for _, p := range prefixes {
 		s.Own = append(s.Own, netip.MustParsePrefix(p))

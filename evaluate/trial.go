@@ -131,7 +131,7 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 	o.settings, o.weights = c.Config, c.Weights
 	o.compare(c, told)
 	if t.beside == nil {
-		o.err = o.askPeers(ctx, h.Paths, told)
+		o.err = o.askPeers(ctx, h.Paths, c, told)
 	}
 	return o
 }

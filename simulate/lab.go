@@ -112,6 +112,7 @@ type lab struct {
 	statements           []netcase.Statement
 	labels               Labels
 	outages              []netcase.Span // of the sensor
+	eventLogs            bool           // the story needs what the event logs of Windows alone tell
 }
 
 func newLab(seed uint64, days int, g Ground) *lab {

@@ -237,6 +237,10 @@ func (l *lab) eve() []byte {
 		out, in := c.sent()
 		f := volumeFlow{at: c.at, src: c.src, dst: c.dst, sport: c.sport, dport: c.dport, proto: c.proto, answered: c.result == answered, out: out, in: in, millis: int64(c.length)}
 		b = appendEVE(b, &f, uint64(i+1)<<20)
+		if c.name != "" {
+			b = fmt.Appendf(b, `{"timestamp":"%s","flow_id":%d,"in_iface":"ens5","event_type":"tls","src_ip":"%s","src_port":%d,"dest_ip":"%s","dest_port":%d,"proto":"TCP","tls":{"sni":"%s","version":"TLS 1.2"}}`+"\n",
+				c.at.Std().Format("2006-01-02T15:04:05.000000-0700"), uint64(i+1)<<20, c.src, c.sport, c.dst, c.dport, c.name)
+		}
 	}
 	return b
 }

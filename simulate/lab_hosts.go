@@ -14,7 +14,9 @@ type putFile func(name string, b []byte, records int)
 
 // byDefender tells whether the machines of Windows report to Defender, else their
 // event logs are collected.
-func (l *lab) byDefender() bool { return newDraw(l.seed, partStoryExport+1<<8).chance(.5) }
+func (l *lab) byDefender() bool {
+	return !l.eventLogs && newDraw(l.seed, partStoryExport+1<<8).chance(.5)
+}
 
 // loginLogs writes what the machines keep of logins: auth.log where they run Linux,
 // SecurityEvent or DeviceLogonEvents where they run Windows.

@@ -110,7 +110,8 @@ func beaconFull(l *lab) {
 
 func (l *lab) provenControl(m *machine, at netcase.Time) {
 	l.label(Activity{Kind: ActPersist, Hosts: []netip.Addr{m.addr}, Span: netcase.Span{Start: at, End: at + 1}, Count: 1, Enough: true})
-	l.labels.Claims, l.labels.Proven, l.labels.Severity = []string{"c2"}, []string{"c2"}, [2]string{sevHigh, sevCritical}
+	// A desk is of little weight: by the rules of severity it is grave only once confirmed.
+	l.labels.Claims, l.labels.Proven, l.labels.Severity = []string{"c2"}, []string{"c2"}, [2]string{sevMedium, sevCritical}
 }
 
 func beaconFullService(l *lab) {

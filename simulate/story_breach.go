@@ -110,6 +110,7 @@ func breachVouched(l *lab) {
 }
 
 func passwordKnown(l *lab) {
+	l.eventLogs = true // Defender has no word for a password that was right and must be changed
 	src := l.stranger()
 	var at netcase.Time
 	l.attempts(ActGuess, true, func() { at = l.guess(l.at(l.between(1, 20), 5), src, l.term, "p.dejong", 40, 4, 20) })
