@@ -51,18 +51,17 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestConfirmable: neither a high posterior without a second family of telemetry nor a
-// second family without the posterior opens the last step.
+// TestConfirmable: a high posterior alone does not open the last step, nor does the least
+// evidence without the posterior.
 func TestConfirmable(t *testing.T) {
-	const open = "with two families of telemetry in agreement a person may take the last step of the ladder"
 	for _, x := range []struct {
-		p    float64
-		why  string
-		want bool
-	}{{.97, open, true}, {.97, "Compromise stands at .97", false}, {.90, open, false}} {
-		c := netcase.Case{Status: netcase.StatusSuspected, StatusWhy: x.why, Claims: []netcase.Claim{{ID: "compromise", Standing: netcase.Assessed, Posterior: x.p}}}
+		p        float64
+		proposed bool
+		want     bool
+	}{{.97, true, true}, {.97, false, false}, {.90, true, false}} {
+		c := netcase.Case{Status: netcase.StatusSuspected, Claims: []netcase.Claim{{ID: "compromise", Standing: netcase.Assessed, Posterior: x.p, Proposed: x.proposed}}}
 		if got := confirmable(&c, "compromise"); got != x.want {
-			t.Errorf("%.2f, %q: %v", x.p, x.why, got)
+			t.Errorf("%.2f, proposed %v: %v", x.p, x.proposed, got)
 		}
 	}
 	if confirmable(&netcase.Case{}, "compromise") {
