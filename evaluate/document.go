@@ -61,7 +61,7 @@ func (r *Report) protocol(w writer) {
 	w("A judgement is right where the claim of harm that is true, and has its minimum evidence in the telemetry, is at least likely (%.2f); where that evidence is not there, ", likelyFrom)
 	w("where the claim stands open (not ruled out, not below %.2f) and a finding names the pair or the run; where the group with the labelled sources leads with the right explanation; ", unlikelyBelow)
 	w("where harmless things are not called guessing, reconnaissance, a flood or harm; and where an aggregated export is named as such and no cadence is read from it. ")
-	w("No claim of harm that is not true may be likely. \"Open to confirmation\" asks whether a person's recorded approval would make the case a confirmed incident; the tool never takes that step.\n\n")
+	w("No claim of harm that is not true may be likely. For \"confirmed\" every case with a claim that is open to that step is judged once more with a person's approval of all three claims recorded in its site.yaml; the tool never takes the step by itself.\n\n")
 }
 
 func settingsOf(m map[string]string) (out []string) {
@@ -111,7 +111,7 @@ var shownRatios = []struct{ key, text string }{
 	{"claim.likely.all.c2", "all true C2 that reaches likely, a pattern alone included"},
 	{"claim.likely.all.exfiltration", "all true exfiltration that reaches likely"},
 	{"claim.likely.exfiltration", "true exfiltration with its minimum evidence that reaches likely"},
-	{"claim.confirmed.exfiltration", "of that, open to confirmation"},
+	{"claim.confirmed.exfiltration", "of that, confirmed once a person approves"},
 	{"claim.false-likely", "claims that are not true and reach likely (fewer is better)"},
 }
 

@@ -84,11 +84,11 @@ func goals(r *Report) (out []Goal) {
 	}
 	least("judgement: right about what happened", "judgement.top1", goalTopOne)
 	n := r.Ratios["claim.false-confirmed"]
-	out = append(out, Goal{"judgement: harm that could be confirmed and was not there, or not proven", "none", falseText(n), stateOf(n.Of, n.Hit == 0)})
+	out = append(out, Goal{"judgement: harm confirmed, once a person approves everything, that was not there or not proven", "none", falseText(n), stateOf(n.Of, n.Hit == 0)})
 	least("judgement: true compromises with the minimum evidence that reach \"likely\"", "claim.likely.compromise", goalLikely)
 	least("judgement: true C2 with the minimum evidence that reaches \"likely\"", "claim.likely.c2", goalLikely)
-	least("judgement: of those compromises, open to confirmation by a person", "claim.confirmed.compromise", goalConfirmed)
-	least("judgement: of that C2, open to confirmation by a person", "claim.confirmed.c2", goalConfirmed)
+	least("judgement: of those compromises, confirmed once a person approves", "claim.confirmed.compromise", goalConfirmed)
+	least("judgement: of that C2, confirmed once a person approves", "claim.confirmed.c2", goalConfirmed)
 	out = append(out,
 		Goal{"scan: first contacts until a source is flagged, median", fmt.Sprintf("at most %d", goalContacts), r.Contacts.String(), stateOf(r.Contacts.N, r.Contacts.Median <= goalContacts)},
 		Goal{"judgement: ranges of 90 % that cover the truth", "85 to 95 %", "– (no such ranges are printed)", Unmeasured},

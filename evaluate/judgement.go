@@ -1,11 +1,13 @@
 package evaluate
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 
 	"netcase"
+	"netcase/hunt"
 	"netcase/simulate"
 )
 
@@ -13,7 +15,6 @@ import (
 const (
 	likelyFrom    = 0.55
 	unlikelyBelow = 0.45
-	confirmedFrom = 0.95
 )
 
 // claimIDs are the claims of harm.
@@ -38,12 +39,28 @@ func likely(c *netcase.Case, id string) bool {
 	return ok && k.Standing == netcase.Assessed && k.Posterior >= likelyFrom
 }
 
-// confirmable tells whether the last step is open to a person for a claim: the tool
-// itself never takes it, a recorded approval does. Asked is therefore whether the case
-// would be a confirmed incident with that approval.
-func confirmable(c *netcase.Case, id string) bool {
-	k, ok := claim(c, id)
-	return ok && k.Standing == netcase.Assessed && k.Posterior >= confirmedFrom && k.Proposed
+// confirmed tells whether a claim of a case stands as confirmed with a person's approval
+// of it recorded. c is the case as judged, approved the same case with every claim of
+// harm approved by a person; nil: no claim was open to that step.
+func confirmed(approved *netcase.Case, id string) bool {
+	if approved == nil || approved.Status != netcase.StatusConfirmed {
+		return false
+	}
+	k, ok := claim(approved, id)
+	return ok && k.Approved != nil
+}
+
+// approve judges a case again as if a person had approved every claim of harm in it. A
+// case in which nothing is open to that step is not judged again: approvals then count
+// for nothing, as the tests of the judgement show.
+func approve(ctx context.Context, h hunt.Config, c *netcase.Case) (*netcase.Case, error) {
+	if !slices.ContainsFunc(c.Claims, func(k netcase.Claim) bool { return k.Proposed }) {
+		return nil, nil
+	}
+	for _, id := range claimIDs {
+		h.Site.Approvals = append(h.Site.Approvals, netcase.Approval{Case: c.ID, Claim: id, By: "evaluation", Reason: "every claim is approved, to see which step is taken"})
+	}
+	return hunt.Run(ctx, h)
 }
 
 // answer is what a case says happened, as one of the ten hypotheses: the most probable
@@ -154,12 +171,12 @@ func (o *outcome) claims(c *netcase.Case, l *simulate.Labels) {
 		}
 		if proven {
 			o.count("claim.likely."+id, likely(c, id))
-			o.count("claim.confirmed."+id, confirmable(c, id))
-			o.count(o.stratum("claim.confirmed"), confirmable(c, id))
+			o.count("claim.confirmed."+id, confirmed(o.approved, id))
+			o.count(o.stratum("claim.confirmed"), confirmed(o.approved, id))
 		}
 		if !truth || !proven {
-			o.count("claim.false-confirmed", confirmable(c, id))
-			if confirmable(c, id) {
+			o.count("claim.false-confirmed", confirmed(o.approved, id))
+			if confirmed(o.approved, id) {
 				o.count(o.stratum("claim.false-confirmed"), true)
 			}
 		}

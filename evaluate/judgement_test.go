@@ -51,20 +51,24 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestConfirmable: a high posterior alone does not open the last step, nor does the least
-// evidence without the posterior.
-func TestConfirmable(t *testing.T) {
+// TestConfirmed: a posterior alone confirms nothing, nor does an approval of a claim that
+// the evidence does not carry.
+func TestConfirmed(t *testing.T) {
+	word := &netcase.Approval{By: "somebody"}
 	for _, x := range []struct {
-		p        float64
-		proposed bool
-		want     bool
-	}{{.97, true, true}, {.97, false, false}, {.90, true, false}} {
-		c := netcase.Case{Status: netcase.StatusSuspected, Claims: []netcase.Claim{{ID: "compromise", Standing: netcase.Assessed, Posterior: x.p, Proposed: x.proposed}}}
-		if got := confirmable(&c, "compromise"); got != x.want {
-			t.Errorf("%.2f, proposed %v: %v", x.p, x.proposed, got)
+		name   string
+		status netcase.Status
+		word   *netcase.Approval
+		want   bool
+	}{
+		{"approved", netcase.StatusConfirmed, word, true}, {"another claim is", netcase.StatusConfirmed, nil, false}, {"suspected", netcase.StatusSuspected, nil, false},
+	} {
+		c := netcase.Case{Status: x.status, Claims: []netcase.Claim{{ID: "compromise", Standing: netcase.Assessed, Posterior: .97, Approved: x.word}}}
+		if got := confirmed(&c, "compromise"); got != x.want {
+			t.Errorf("%s: %v", x.name, got)
 		}
 	}
-	if confirmable(&netcase.Case{}, "compromise") {
-		t.Error("a claim that nobody made can be confirmed")
+	if confirmed(nil, "compromise") {
+		t.Error("a case that nobody could approve is confirmed")
 	}
 }

@@ -69,6 +69,7 @@ type outcome struct {
 	expected string
 	settings map[string]string
 	weights  string
+	approved *netcase.Case // the case with every claim approved, while it is compared
 }
 
 // count adds to a ratio.
@@ -129,7 +130,12 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 		return o
 	}
 	o.settings, o.weights = c.Config, c.Weights
+	if o.approved, err = approve(ctx, h, c); err != nil {
+		o.err = fmt.Errorf("%s, approved: %w", t.name(), err)
+		return o
+	}
 	o.compare(c, told)
+	o.approved = nil // not kept
 	if t.beside == nil {
 		o.err = o.askPeers(ctx, h.Paths, c, told)
 	}
