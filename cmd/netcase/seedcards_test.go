@@ -152,7 +152,9 @@ func checkIncidentCard(t *testing.T, card *netcase.Card, a told) {
 			t.Errorf("%s: no data is no evidence: %+v", card.Address, k.Indicator)
 		}
 	}
-	if a.pulse != "" && !slices.ContainsFunc(card.Listings, func(l netcase.Listing) bool { return strings.Contains(l.Indicator.Feed+l.Indicator.Description+strings.Join(l.Indicator.Categories, " "), a.pulse) }) {
+	if a.pulse != "" && !slices.ContainsFunc(card.Listings, func(l netcase.Listing) bool {
+		return strings.Contains(l.Indicator.Feed+l.Indicator.Description+strings.Join(l.Indicator.Categories, " "), a.pulse)
+	}) {
 		t.Errorf("%s: the pulse %q is not on the card", card.Address, a.pulse)
 	}
 }
