@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"netcase"
+	"netcase/judge"
 )
 
 // told is what the four services said of one address on the day of the incident.
@@ -24,7 +27,8 @@ type told struct {
 	pulse            string // AlienVault OTX
 }
 
-// theDay are the answers that an analyst would have read on 2025-10-20.
+// theDay has the scores, places and tags of the incident; what the services said besides is
+// made up.
 func theDay() map[string]told {
 	return map[string]told{
 		"194.180.49.103": {score: 43, country: "Germany", confidence: 100, reports: 120, persons: 40, abuseCountry: "PL", zone: "Orange", category: "CATEGORY_PHISHING"},
@@ -111,13 +115,27 @@ func TestCardsOfTheIncident(t *testing.T) {
 		}
 		checkIncidentCard(t, &card, theDay()[card.Address.String()])
 	}
+	// What is fetched today was not known then; a list of the day before was.
+	dated := filepath.Join(t.TempDir(), "blocklist.txt")
+	if err := os.WriteFile(dated, []byte("103.189.80.205\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ = at(t, "lookup", "--intel", dated+"@2025-10-19", "--lookup", "abuseipdb,otx,opentip,socradar", "--as-of", "2025-10-20T12:00Z", "--json", "103.189.80.205")
+	var with netcase.Card
+	if err := json.Unmarshal([]byte(out), &with); err != nil || !with.Known {
+		t.Errorf("a list of the day before was known: %v, %s", err, out)
+	}
+	for _, l := range with.Listings {
+		if was := l.Timing == netcase.KnownThen; was != (l.Indicator.Feed == "blocklist.txt" || l.Indicator.Claim.Adverse() && l.Indicator.Provider == "AlienVault OTX") {
+			t.Errorf("%s (%s): %s", l.Indicator.Provider, l.Indicator.Feed, l.Timing)
+		}
+	}
 	_, text, _ := at(t, "lookup", "--lookup", "abuseipdb,otx,opentip,socradar", "--as-of", "2025-10-20T12:00Z", "194.180.49.103")
 	for _, want := range []string{"SOCRadar", "43", "AbuseIPDB", "Kaspersky", "phishing", "contradict"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the card does not say %q:\n%s", want, text)
 		}
 	}
-	t.Log(text)
 }
 
 func checkIncidentCard(t *testing.T, card *netcase.Card, a told) {
@@ -138,6 +156,31 @@ func checkIncidentCard(t *testing.T, card *netcase.Card, a told) {
 	}
 	if len(card.Origins) >= card.Adverse {
 		t.Errorf("%s: %d origins of %d listings", card.Address, len(card.Origins), card.Adverse)
+	}
+	if card.Known != (a.pulse != "") { // the pulse was published before; the rest was fetched later
+		t.Errorf("%s: known then is %v", card.Address, card.Known)
+	}
+	countries := map[string]string{}
+	for _, g := range card.Geo {
+		countries[g.Provider] = g.Country
+	}
+	if codes := map[string]string{"Germany": "DE", "United States": "US", "India": "IN"}; countries["SOCRadar"] != codes[a.country] || countries["AbuseIPDB"] != a.abuseCountry {
+		t.Errorf("%s: %v", card.Address, countries)
+	}
+	inbound := *card
+	inbound.Listings = slices.Clone(card.Listings)
+	judge.Fuse(&inbound, judge.Behaviour{Direction: netcase.Inbound, Ports: []uint16{22, 23, 80, 3389}})
+	nowhere := inbound
+	nowhere.Geo, nowhere.Conflict = nil, false
+	nowhere.Listings = slices.Clone(inbound.Listings)
+	judge.Fuse(&nowhere, judge.Behaviour{Direction: netcase.Inbound, Ports: []uint16{22, 23, 80, 3389}})
+	if inbound.P != nowhere.P {
+		t.Errorf("%s: the place moves the result from %g to %g", card.Address, nowhere.P, inbound.P)
+	}
+	for _, l := range inbound.Listings {
+		if l.Indicator.Claim == netcase.ClaimPhishing && l.Weight != 0 {
+			t.Errorf("%s: phishing weighs %g on inbound scanning", card.Address, l.Weight)
+		}
 	}
 	if a.category != "" {
 		if k := byProvider["Kaspersky"]; k.Indicator.Claim != netcase.ClaimPhishing {
