@@ -275,6 +275,9 @@ func cameraAsked(c *netcase.Case, _ string) ([]RealResult, error) {
 		}
 		held = held || f.Long != nil && f.Long.Peer.String() == control
 	}
+	if held && called == "not found" {
+		called = "found as long connections"
+	}
 	flood := slices.ContainsFunc(c.Findings, func(f netcase.Finding) bool { return f.Flood != nil && f.Flood.Outbound })
 	return []RealResult{
 		answered("6,706 flows of C&C to 185.244.25.235 port 6667", beacon || held, called, called),

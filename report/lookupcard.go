@@ -28,6 +28,9 @@ func LookupCard(card netcase.Card, seen netcase.Span, s Style) string {
 		t.row("Abusive", fmt.Sprintf("probability %s, from %s", chart.Chance(card.P), plural(len(card.Origins), "independent origin", "independent origins")), sgrBold)
 		t.row("Known", knownText(&card), "")
 	}
+	for i, why := range card.Shared {
+		t.row(first(i, "Shared"), why, sgrYellow)
+	}
 	t.listings(&card)
 	t.timeLine(&card, seen)
 	if n := card.Neighbours; n != nil {
