@@ -228,3 +228,36 @@ func TestD7BeaconOverFourMinutes(t *testing.T) {
 		}
 	}
 }
+
+// TestRITATwin: the score here and the one that the detector shows were written apart
+// from the same description, and agree.
+func TestRITATwin(t *testing.T) {
+	for _, story := range []string{"beacon-exact", "beacon-jitter-20", "beacon-jitter-50", "beacon-jitter-90", "beacon-gap", "beacon-sizes"} {
+		s := tell(t, story, "zeek", 15)
+		a := s.last()
+		var seconds, sizes []int64
+		var data ritaSpan
+		for i := range s.events.flows {
+			f := &s.events.flows[i]
+			at := int64(f.Start) / int64(netcase.Second)
+			if data.first == 0 {
+				data.first = at
+			}
+			data.last = max(data.last, at)
+			if f.Src.Addr == a.Sources[0] && f.Dst.Addr == a.Hosts[0] {
+				seconds, sizes = append(seconds, at), append(sizes, f.OctetsOut)
+			}
+		}
+		own := ritaScore(seconds, sizes, data)
+		shown := -1.0
+		c := s.judged(t)
+		for i := range c.Findings {
+			if b := c.Findings[i].Beacon; b != nil && b.RITA != nil && b.Host.Addr == a.Sources[0] && b.Peer.Addr == a.Hosts[0] {
+				shown = b.RITA.Score
+			}
+		}
+		if diff := own - shown; diff > .0015 || diff < -.0015 {
+			t.Errorf("%s: %.3f here, %.3f by the detector", story, own, shown)
+		}
+	}
+}

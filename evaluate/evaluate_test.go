@@ -74,7 +74,7 @@ func TestShortRun(t *testing.T) {
 			t.Errorf("%s: %s, want at least %g", key, n, least)
 		}
 	}
-	for _, key := range []string{"scan.false", "cadence.random", "claim.false-confirmed", "claim.false-likely", "artefact.false"} {
+	for _, key := range []string{"scan.false", "cadence.random", "case.false-confirmed", "claim.false-likely", "artefact.false"} {
 		if n := r.Ratios[key]; n.Of == 0 || n.Hit > 0 {
 			t.Errorf("%s: %d of %d", key, n.Hit, n.Of)
 		}

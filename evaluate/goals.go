@@ -67,6 +67,7 @@ func goals(r *Report) (out []Goal) {
 	least("beacon: found, jitter up to 50 %, 30 starts or more", "beacon.recall", goalBeaconRecall)
 	most("beacon: other pairs called periodic, harmless clockwork that is not recognised included", "beacon.false", "a host-day", goalBeaconFalse)
 	most("beacon: of those, calls of rare destinations: what the judgement weighs", "beacon.false.rare", "a host-day", goalBeaconFalse)
+	most("beacon: the same on the real benign traffic, by itself", "beacon.false.real", "a host-day", goalBeaconFalse)
 	most("beacon: streams without a cadence called periodic", "cadence.random", "of the streams", goalRandom)
 	most("beacon: streams of an aggregator called periodic", "cadence.aggregated", "of the streams", goalRandom)
 	least("artefact: aggregated exports named as such", "artefact.recall", goalArtefact)
@@ -83,7 +84,7 @@ func goals(r *Report) (out []Goal) {
 		)
 	}
 	least("judgement: right about what happened", "judgement.top1", goalTopOne)
-	n := r.Ratios["claim.false-confirmed"]
+	n := r.Ratios["case.false-confirmed"]
 	out = append(out, Goal{"judgement: harm confirmed, once a person approves everything, that was not there or not proven", "none", falseText(n), stateOf(n.Of, n.Hit == 0)})
 	least("judgement: true compromises with the minimum evidence that reach \"likely\"", "claim.likely.compromise", goalLikely)
 	least("judgement: true C2 with the minimum evidence that reaches \"likely\"", "claim.likely.c2", goalLikely)
@@ -119,5 +120,5 @@ func falseText(n Ratio) string {
 		return "–"
 	}
 	_, high := n.Wilson()
-	return fmt.Sprintf("%d of %d claims (95 %% upper bound %.2g)", n.Hit, n.Of, high)
+	return fmt.Sprintf("%d of %d cases (95 %% upper bound, if they were independent, %.2g)", n.Hit, n.Of, high)
 }

@@ -158,6 +158,7 @@ func subjects(told simulate.Told) map[netip.Addr]bool {
 // claims compares the claims of harm: what was assessed, what reached "likely", and
 // what a person could confirm.
 func (o *outcome) claims(c *netcase.Case, l *simulate.Labels) {
+	falsely := false
 	for _, id := range claimIDs {
 		truth, proven := slices.Contains(l.Claims, id), slices.Contains(l.Proven, id)
 		k, ok := claim(c, id)
@@ -177,6 +178,7 @@ func (o *outcome) claims(c *netcase.Case, l *simulate.Labels) {
 		if !truth || !proven {
 			o.count("claim.false-confirmed", confirmed(o.approved, id))
 			if confirmed(o.approved, id) {
+				falsely = true
 				o.count(o.stratum("claim.false-confirmed"), true)
 			}
 		}
@@ -187,6 +189,7 @@ func (o *outcome) claims(c *netcase.Case, l *simulate.Labels) {
 			}
 		}
 	}
+	o.count("case.false-confirmed", falsely)
 }
 
 // verdict says what is wrong with the answer to a story, and nothing where it is right.

@@ -132,7 +132,7 @@ func fail2ban() Peer {
 		findTime = 10 * netcase.Minute
 	)
 	return Peer{
-		Name: "fail2ban sshd", Question: asksGuessing, Source: "fail2ban, jail.conf and filter.d/sshd.conf", Asserts: "the labels of its own sshd log, see the real data", ssh: true,
+		Name: "fail2ban sshd", Question: asksGuessing, Source: "fail2ban, jail.conf and filter.d/sshd.conf", Asserts: "not passed: not all addresses that its own log labels are read as failures here, see the real data; the count and the time are its own, the reading of lines is ours", ssh: true,
 		Doc: "5 failures of an address within 10 minutes",
 		Flag: func(e *events) map[pair]bool {
 			out, recent := map[netip.Addr]bool{}, map[netip.Addr][]netcase.Time{}

@@ -86,20 +86,54 @@ func measureReal(ctx context.Context, cfg Config) ([]RealResult, error) {
 }
 
 // measureGrounds runs the real benign traffic by itself: nothing of it is harm.
-func measureGrounds(ctx context.Context, cfg Config, list []ground) (out []RealResult, err error) {
+func measureGrounds(ctx context.Context, cfg Config, list []ground) (out []RealResult, periodic Ratio, err error) {
 	for i := range list {
 		g := &list[i]
 		h := cfg.Hunt
 		h.Workers, h.Temp, h.Paths, h.Site = 1, cfg.Temp, g.paths, netcase.Site{Own: []netip.Prefix{g.own}}
 		c, err := hunt.Run(ctx, h)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", g.name, err)
+			return nil, Ratio{}, fmt.Errorf("%s: %w", g.name, err)
 		}
+		days, err := callingDays(ctx, g)
+		if err != nil {
+			return nil, Ratio{}, fmt.Errorf("%s: %w", g.name, err)
+		}
+		periodic = periodic.plus(Ratio{periodicPairs(c), days})
 		r := innocent(c)
 		r.Set, r.Asked = g.name+", by itself", "benign ("+g.doc+"): no claim of harm is likely"
 		out = append(out, r)
 	}
-	return out, nil
+	return out, periodic, nil
+}
+
+// periodicPairs counts what is called periodic without a known cause.
+func periodicPairs(c *netcase.Case) (n int) {
+	for i := range c.Findings {
+		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic {
+			n++
+		}
+	}
+	return n
+}
+
+// callingDays counts pairs of a machine of ours and a day on which it called out.
+func callingDays(ctx context.Context, g *ground) (int, error) {
+	e, err := readEvents(ctx, g.paths...)
+	if err != nil {
+		return 0, err
+	}
+	type day struct {
+		host netip.Addr
+		at   netcase.Time
+	}
+	seen := map[day]bool{}
+	for i := range e.flows {
+		if f := &e.flows[i]; f.Src.Addr.IsValid() && g.own.Contains(f.Src.Addr) && !g.own.Contains(f.Dst.Addr) {
+			seen[day{f.Src.Addr, f.Start.Truncate(netcase.Day)}] = true
+		}
+	}
+	return len(seen), nil
 }
 
 // innocent says what a case makes of traffic that is benign.
@@ -111,10 +145,9 @@ func innocent(c *netcase.Case) RealResult {
 		}
 	}
 	r := answered("", len(said) == 0, "none", strings.Join(said, ", "))
-	periodic, rare, uploads := 0, 0, 0
+	periodic, rare, uploads := periodicPairs(c), 0, 0
 	for i := range c.Findings {
 		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic {
-			periodic++
 			rare += int(one(b.Rarity.Rare))
 		}
 		uploads += int(one(c.Findings[i].Upload != nil))
@@ -271,9 +304,12 @@ func cameraAsked(c *netcase.Case, _ string) ([]RealResult, error) {
 		f := &c.Findings[i]
 		if f.Beacon != nil && f.Beacon.Peer.String() == control {
 			beacon = beacon || f.Beacon.Verdict == netcase.CadencePeriodic
-			called = "said: " + string(f.Beacon.Verdict)
+			called = "its cadence: " + string(f.Beacon.Verdict)
 		}
 		held = held || f.Long != nil && f.Long.Peer.String() == control
+	}
+	if held {
+		called = "not as a cadence (" + called + "), but as connections held for hours"
 	}
 	if held && called == "not found" {
 		called = "found as long connections"
