@@ -21,6 +21,8 @@ const (
 	volumeDays    = 7
 	volumeIPv6    = .02 // share of flows, where the format has IPv6
 	volumeDenied  = .55 // share of flows
+	volumeAgain   = .33 // share of flows that go where one of the latest went: few connections come alone
+	volumeLatest  = 256 // flows that may be repeated
 	volumeRows    = 40_000
 	outsideSkew   = 1.15 // exponent of Zipf's law
 	insideSkew    = 1.05
@@ -110,6 +112,7 @@ type volume struct {
 	step            float64 // milliseconds from one flow to the next
 	mix             uint64
 	ipv6            bool // the format has it
+	latest          [volumeLatest]volumeFlow
 }
 
 func newVolume(seed uint64, rows int) *volume {
@@ -144,20 +147,14 @@ var volumePorts = []uint16{443, 443, 443, 80, 22, 23, 3389, 445, 53, 8080, 1433,
 
 // next is the i-th flow.
 func (v *volume) next(i int) volumeFlow {
-	f := volumeFlow{
-		at: v.start + netcase.Time(float64(i)*v.step), host: int(v.inside.Uint64()),
-		inbound: v.chance(.7), v6: v.chance(volumeIPv6) && v.ipv6, sport: v.ephemeral(), dport: pick(v.draw, volumePorts), proto: netcase.TCP,
+	var f volumeFlow
+	if i >= volumeLatest && v.chance(volumeAgain) {
+		f = v.latest[v.IntN(volumeLatest)]
+	} else {
+		f = v.another()
 	}
-	if f.dport == 53 || f.dport == 123 {
-		f.proto = netcase.UDP
-	}
-	f.denied = f.inbound && v.chance(volumeDenied)
-	f.answered = !f.denied && v.chance(.8)
-	f.outside = v.address(v.outside.Uint64(), f.v6)
-	f.src, f.dst = f.outside, hostAddress(f.host, f.v6)
-	if !f.inbound {
-		f.src, f.dst = f.dst, f.src
-	}
+	f.at, f.sport = v.start+netcase.Time(float64(i)*v.step), v.ephemeral()
+	f.out, f.in, f.millis = size{}, size{}, 0
 	if !f.denied {
 		p := int64(1 + v.IntN(30))
 		f.out = size{p, p*40 + int64(v.IntN(1200))}
@@ -166,6 +163,31 @@ func (v *volume) next(i int) volumeFlow {
 	if f.answered {
 		p := int64(1 + v.IntN(40))
 		f.in = size{p, p*40 + int64(v.IntN(30_000))}
+	}
+	v.latest[i%volumeLatest] = f
+	return f
+}
+
+// another is a flow between ends of its own: who is refused asked for anything, who is
+// let in asked for what the server has.
+func (v *volume) another() volumeFlow {
+	client := v.outside.Uint64()
+	f := volumeFlow{host: int(v.inside.Uint64()), inbound: v.chance(.7), v6: v.chance(volumeIPv6) && v.ipv6, proto: netcase.TCP}
+	f.denied = f.inbound && v.chance(volumeDenied)
+	f.answered = !f.denied && v.chance(.8)
+	f.outside = v.address(client, f.v6)
+	f.src, f.dst = f.outside, hostAddress(f.host, f.v6)
+	server := uint64(f.host)
+	if !f.inbound {
+		f.src, f.dst = f.dst, f.src
+		server = client
+	}
+	f.dport = pick(v.draw, volumePorts)
+	if !f.denied {
+		f.dport = volumePorts[server%uint64(len(volumePorts))]
+	}
+	if f.dport == 53 || f.dport == 123 {
+		f.proto = netcase.UDP
 	}
 	return f
 }

@@ -227,3 +227,18 @@ func TestVolumeShapes(t *testing.T) {
 		t.Error("a shape that is not known was written")
 	}
 }
+
+// TestVolumeIsAsOftenNewAsItSays counts the hourly cells of a week: two thirds of the
+// rows are the first of theirs.
+func TestVolumeIsAsOftenNewAsItSays(t *testing.T) {
+	const rows = 200_000
+	v := newVolume(1, rows)
+	cells := map[string]bool{}
+	for i := range rows {
+		f := v.next(i)
+		cells[strings.Join([]string{strconv.FormatInt(int64(f.at/netcase.Hour), 10), f.src.String(), f.dst.String(), strconv.Itoa(int(f.dport))}, " ")] = true
+	}
+	if share := float64(len(cells)) / rows; share < .62 || share > .72 {
+		t.Errorf("%.3f of the rows are new, want about two thirds", share)
+	}
+}

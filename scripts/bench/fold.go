@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 
 	"netcase"
 	"netcase/cube"
@@ -23,12 +24,23 @@ func foldOnly(args []string) (err error) {
 	flags := flag.NewFlagSet("fold", flag.ContinueOnError)
 	workers := flags.Int("workers", 1, "")
 	memory := flags.Int64("memory", 0, "")
+	profile := flags.String("cpuprofile", "", "")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	runtime.GOMAXPROCS(*workers)
 	if *memory > 0 {
 		debug.SetMemoryLimit(*memory - *memory/10) // as the command does: the program itself takes some, too
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer func() { pprof.StopCPUProfile(); err = errors.Join(err, f.Close()) }()
 	}
 	found, err := source.Find(flags.Args(), source.Options{})
 	if err != nil {
