@@ -371,6 +371,17 @@ func (in *Input) Reject(line int64, item int32, field, reason string, record []b
 	in.reason(reason, 1)
 }
 
+// endsWithin begins why an export is probably cut whose last record is not whole.
+const endsWithin = "it ends within "
+
+// EndsWithin notes that the stream ends within a record of some kind ("a row"): what
+// should follow may be any length.
+func (in *Input) EndsWithin(what string) {
+	if in.Report.Cut == "" {
+		in.Report.Cut = endsWithin + what
+	}
+}
+
 // Skip counts one record that is well formed and not wanted, with the reason.
 func (in *Input) Skip(reason string) {
 	in.Report.Read++

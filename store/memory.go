@@ -607,7 +607,6 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 			p := &part{index: next, lead: n.lead, from: n.from, body: make([]byte, n.size)}
 			if readErr = skip(r, n.from.Offset-at); readErr == nil {
 				_, readErr = io.ReadFull(r, p.body)
-				readErr = plainEnd(readErr)
 			}
 			at = n.from.Offset + n.size
 			meter.read(f.report.Name, n.size, n.size)
