@@ -1,6 +1,7 @@
 package cube
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"netcase"
@@ -39,7 +41,10 @@ func (p *Plain) Rows(_ context.Context, q Question) iter.Seq2[Row, error] {
 	return seq(rows)
 }
 
-func (p *Plain) reconciled() []Row {
+func (p *Plain) reconciled() []Row { return Reconcile(p.accounts()) }
+
+// accounts are the rows of every sensor.
+func (p *Plain) accounts() []Row {
 	sums := map[Key]Counts{}
 	for i := range p.batch.Flows {
 		f := &p.batch.Flows[i]
@@ -54,7 +59,7 @@ func (p *Plain) reconciled() []Row {
 	for k, c := range sums {
 		rows = append(rows, Row{Key: k, Counts: c, Hours: 1})
 	}
-	return Reconcile(rows)
+	return rows
 }
 
 // Timeline answers a question with points.
@@ -114,7 +119,96 @@ func (p *Plain) Coverage() netcase.Coverage {
 	for i := range p.batch.Flows {
 		r.Count(&p.batch.Flows[i])
 	}
-	return netcase.Coverage{Inputs: []netcase.InputReport{r}}
+	return netcase.Coverage{Inputs: []netcase.InputReport{r}, Agreement: p.agreement()}
+}
+
+// agreement looks at every pair of sensors, hour by hour and cell by cell.
+func (p *Plain) agreement() (out []netcase.SensorPair) {
+	sensors, hours := map[string][]Row{}, map[int64]bool{}
+	for _, r := range p.accounts() {
+		sensors[r.Sensor], hours[r.Hour] = append(sensors[r.Sensor], r), true
+	}
+	for a, rows := range sensors {
+		for b, others := range sensors {
+			pair := netcase.SensorPair{A: a, B: b}
+			for h := range hours {
+				comparePlainly(&pair, ofHour(rows, h), ofHour(others, h))
+			}
+			if a < b && pair.Both > 0 {
+				out = append(out, pair)
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y netcase.SensorPair) int {
+		return cmp.Or(cmp.Compare(y.Both, x.Both), strings.Compare(x.A+"\x00"+x.B, y.A+"\x00"+y.B))
+	})
+	return out
+}
+
+func ofHour(rows []Row, h int64) []Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Hour != h })
+}
+
+// comparePlainly compares what two sensors tell of one hour.
+func comparePlainly(pair *netcase.SensorPair, rows, others []Row) {
+	if len(rows) == 0 || len(others) == 0 {
+		return
+	}
+	pair.Hours++
+	cells, theirs := byCell(rows), byCell(others)
+	for k, mine := range cells {
+		yours := theirs[k]
+		both := min(mine.Flows, yours.Flows)
+		pair.Both, pair.OnlyA = pair.Both+both, pair.OnlyA+mine.Flows-both
+		if both == 0 || mine.Flows != yours.Flows {
+			continue
+		}
+		pair.Octets = comparedPlainly(pair.Octets, plus(mine.OctetsOut, mine.OctetsIn), plus(yours.OctetsOut, yours.OctetsIn))
+		pair.Packets = comparedPlainly(pair.Packets, plus(mine.PacketsOut, mine.PacketsIn), plus(yours.PacketsOut, yours.PacketsIn))
+		if mine.open+yours.open == 0 {
+			pair.Outcomes = comparedPlainly(pair.Outcomes, mine.failed, yours.failed)
+		}
+	}
+	for k, yours := range theirs {
+		pair.OnlyB += yours.Flows - min(cells[k].Flows, yours.Flows)
+	}
+}
+
+func comparedPlainly(c netcase.Compared, a, b int64) netcase.Compared {
+	if a != netcase.Absent && b != netcase.Absent {
+		c.Cells, c.A, c.B = c.Cells+1, c.A+a, c.B+b
+		if a != b {
+			c.Differ++
+		}
+	}
+	return c
+}
+
+// cellCounts is what one sensor counts in a cell.
+type cellCounts struct {
+	Counts
+	open, failed int64
+}
+
+func byCell(rows []Row) map[Key]cellCounts {
+	out := map[Key]cellCounts{}
+	for _, r := range rows {
+		k := r.Key
+		k.Sensor, k.Reach, k.Resolution = "", 0, 0
+		c, there := out[k]
+		if there {
+			c.Counts = c.Plus(r.Counts)
+		} else {
+			c.Counts = r.Counts
+		}
+		if r.Reach.Failed() {
+			c.failed += r.Flows
+		} else if !r.Reach.Decided() {
+			c.open += r.Flows
+		}
+		out[k] = c
+	}
+	return out
 }
 
 // Names maps addresses to names, the smallest name where there are several.

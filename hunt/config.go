@@ -268,7 +268,7 @@ func (c *Config) request(answers *store.Memory, known *intel.Set) detect.Request
 // coverage completes what the detectors report.
 func (c *Config) coverage(found detect.Result, known *intel.Set, lists *opened) netcase.Coverage {
 	cov := found.Coverage
-	cov.Feeds, cov.Detectors, cov.Notes = gathered(known.Feeds(), &lists.said), found.Runs, found.Notes
+	cov.Feeds, cov.Detectors, cov.Notes = gathered(known.Feeds(), &lists.said), found.Runs, slices.Concat(cov.Notes, found.Notes)
 	cov.Lookups = lists.said.Reports()
 	cov.Site = c.SiteFrom
 	if cov.Site == "" {

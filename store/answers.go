@@ -21,7 +21,9 @@ type answers struct {
 	extras []*run
 	rows   *run // reconciled, in the order of Peers
 	*logs
-	names *nameBook
+	names     *nameBook
+	agreement cube.Agreement
+	agreeing  []netcase.SensorPair
 
 	mu     sync.Mutex
 	byHost []*run // rows in the order of Hosts; nil: not asked for

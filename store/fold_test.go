@@ -193,6 +193,11 @@ func compareAnswers(ctx context.Context, t *testing.T, m *answers, oracle *cube.
 			t.Fatalf("%s: %d, the oracle has %d: %s", what, len(got), len(want), firstDifference(got, want))
 		}
 	}
+	var c netcase.Coverage
+	m.tellAgreement(&c)
+	if want := oracle.Coverage().Agreement; !reflect.DeepEqual(c.Agreement, want) {
+		t.Fatalf("agreement of sensors: %s", firstDifference(c.Agreement, want))
+	}
 	same("logins", settled(gather(t, m.Logins(ctx))), settled(gather(t, oracle.Logins(ctx))))
 	same("processes", settled(gather(t, m.Processes(ctx))), settled(gather(t, oracle.Processes(ctx))))
 	same("queries", settled(gather(t, m.Queries(ctx))), settled(gather(t, oracle.Queries(ctx))))

@@ -507,6 +507,7 @@ func (m *Memory) Coverage() netcase.Coverage {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.SHA256, b.SHA256))
 	})
 	c.Families = m.families()
+	m.tellAgreement(&c)
 	return c
 }
 
