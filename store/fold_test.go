@@ -120,7 +120,6 @@ func foldAll(t *testing.T, keep *keeper, workers int, inputs []netcase.Batch) *a
 			})
 		}
 		wg.Wait()
-		f.seal()
 		folds = append(folds, f)
 	}
 	m, err := join(context.Background(), keep, folds)
