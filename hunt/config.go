@@ -164,7 +164,7 @@ func (c *Config) somethingToJudge(answers *store.Memory) error {
 		return fmt.Errorf("no event lies in the investigated span: the inputs speak of %s", read)
 	}
 	if c.Focus != "" && !seen(answers, c.Site.Named(answers.Names()), c.Focus) {
-		return fmt.Errorf("--focus %s: no flow has such an address, host name or port", c.Focus)
+		return fmt.Errorf("--focus %s: no flow, login or process has such an address, name, account or port", c.Focus)
 	}
 	return nil
 }
