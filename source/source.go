@@ -172,6 +172,9 @@ type Input struct {
 	// File gives random access to the decompressed stream, for formats that need
 	// it. nil: R is all there is; Decode may keep it in a temporary file then.
 	File func() (io.ReaderAt, int64, error)
+	// Workers is how many goroutines a decoder of its own accord may use beside its own,
+	// where parts of the stream cannot be decoded by themselves. 0: none.
+	Workers int
 	// Sums are counts for Join that add up over the parts, and End is what the last
 	// part that has something to say of it says of the end of the stream.
 	Sums map[string]int64

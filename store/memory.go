@@ -270,6 +270,7 @@ func (m *Memory) input(f *folded, r io.Reader, report *netcase.InputReport, raw 
 	return &source.Input{
 		Name: f.report.Name, R: r, Report: report, Zone: m.cfg.Zone, Raw: raw, Duplicate: f.duplicate.asked(),
 		Near: f.near.span, NearWhy: f.near.why, File: f.stream.File, Alone: m.keep.alone,
+		Workers: m.workers() - 1,
 	}
 }
 
