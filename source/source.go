@@ -146,8 +146,9 @@ type Input struct {
 	open    bool              // a part: a date may still show the order of day and month
 
 	// Duplicate names records, by their natural key, that another input has
-	// already delivered: they are counted and left out.
-	Duplicate map[uint64]bool
+	// already delivered: they are counted and left out. nil: there is none. It is asked
+	// from several goroutines.
+	Duplicate func(key uint64) bool
 
 	// Text is all that R gives, where it stands in memory anyhow; it is not written to.
 	// nil: it does not.
@@ -209,7 +210,7 @@ const (
 func (in *Input) Accept(b *netcase.Batch, f netcase.Flow) {
 	f.Records = max(f.Records, 1)
 	f.Flows = max(f.Flows, 1)
-	if in.Duplicate != nil && f.Key != 0 && in.Duplicate[f.Key] {
+	if in.delivered(f.Key) {
 		in.Duplicates(f.Records, deliveredAlready)
 		return
 	}
@@ -250,7 +251,7 @@ func nextFlow(b *netcase.Batch) *netcase.Flow {
 func (in *Input) AcceptFlow(b *netcase.Batch, f *netcase.Flow) {
 	f.Records = max(f.Records, 1)
 	f.Flows = max(f.Flows, 1)
-	if in.Duplicate != nil && f.Key != 0 && in.Duplicate[f.Key] {
+	if in.delivered(f.Key) {
 		in.Duplicates(f.Records, deliveredAlready)
 		b.Flows = b.Flows[:len(b.Flows)-1]
 		return
@@ -322,8 +323,12 @@ func (in *Input) AcceptAlert(b *netcase.Batch, a netcase.Alert) {
 	b.Alerts = append(b.Alerts, a)
 }
 
+func (in *Input) delivered(key uint64) bool {
+	return in.Duplicate != nil && key != 0 && in.Duplicate(key)
+}
+
 func (in *Input) isDuplicate(key uint64) bool {
-	if in.Duplicate == nil || key == 0 || !in.Duplicate[key] {
+	if !in.delivered(key) {
 		return false
 	}
 	in.Duplicates(1, deliveredAlready)
