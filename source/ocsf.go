@@ -217,12 +217,9 @@ func ocsfQuery(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
 		r.in.Skip("ocsf: no name was asked for")
 		return
 	}
-	answers, _ := d.at("answers").([]any)
-	for _, a := range answers[:min(len(answers), maxDocAnswers)] {
-		if m, ok := a.(map[string]any); ok {
-			if text := docText(m["rdata"]); text != "" {
-				q.Answer = append(q.Answer, text)
-			}
+	for _, a := range d.objects("answers", maxDocAnswers) {
+		if text := a.text("rdata"); text != "" {
+			q.Answer = append(q.Answer, text)
 		}
 	}
 	q.Host, _ = d.end("src_endpoint.ip", "src_endpoint.hostname")
@@ -238,14 +235,11 @@ func ocsfAlert(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
 	}
 	a.Src, _ = d.end("src_endpoint.ip", "src_endpoint.hostname")
 	a.Dst, _ = d.end("dst_endpoint.ip", "dst_endpoint.hostname")
-	if evidences, ok := d.at("evidences").([]any); ok && !a.Src.Known() {
-		for _, e := range evidences {
-			if m, ok := e.(map[string]any); ok {
-				inner := jsonDoc{root: m}
-				a.Src, _ = inner.end("src_endpoint.ip", "src_endpoint.hostname")
-				a.Dst, _ = inner.end("dst_endpoint.ip", "dst_endpoint.hostname")
-				break
-			}
+	if !a.Src.Known() {
+		for _, inner := range d.objects("evidences", maxDocAnswers) {
+			a.Src, _ = inner.end("src_endpoint.ip", "src_endpoint.hostname")
+			a.Dst, _ = inner.end("dst_endpoint.ip", "dst_endpoint.hostname")
+			break
 		}
 	}
 	if !a.Src.Known() || a.Name == "" {
