@@ -136,6 +136,8 @@ type docReader struct {
 	one   func(*jsonDoc)
 	names map[string]bool // of sensors
 	tree  docTree
+	head  []byte     // of the text
+	lake  *lakeFlows // nil: no VPC flow logs were met
 }
 
 // docSensors bounds the sensors told apart in one input.
@@ -163,11 +165,14 @@ func eachDoc(ctx context.Context, in *Input, out Sink, below []string, one func(
 	if err != nil {
 		return err
 	}
-	in.R = io.MultiReader(bytes.NewReader(head), in.R)
+	in.R, r.head = io.MultiReader(bytes.NewReader(head), in.R), head
 	if docLines(head, below) {
 		err = r.lines(ctx)
 	} else {
 		err = r.nested(ctx, below)
+	}
+	if r.lake != nil {
+		r.lake.pairs.end()
 	}
 	return errors.Join(err, r.flush(1))
 }
