@@ -71,6 +71,13 @@ func Terminal(c *netcase.Case, s Style) string {
 		}
 		t.short(label, m, "", warningLines)
 	}
+	for i, a := range capped(g.Sensors, 3) {
+		label := ""
+		if i == 0 {
+			label = "Sensors"
+		}
+		t.short(label, a, "", warningLines)
+	}
 	for i, w := range capped(g.Warnings, 6) {
 		label := ""
 		if i == 0 {
