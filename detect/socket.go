@@ -191,7 +191,9 @@ func (h *hostSockets) service(name string, at step) *suspect {
 		s = &suspect{}
 		put(h.services, name, s)
 	}
-	s.chain = append(s.chain[:min(len(s.chain), 2)], at)
+	if n := len(s.chain); n == 0 || s.chain[n-1].text != at.text { // two logs tell of one change
+		s.chain = append(s.chain[:min(n, 2)], at)
+	}
 	return s
 }
 
