@@ -533,14 +533,17 @@ func (r *awsReader) ends(c *awsRecord, h *half) (field, why string) {
 	return "", ""
 }
 
-// accept hands a flow on. What was accepted is at least that; and payload without a
-// recorded answer does not prove that there was none.
-func (w *awsFlows) accept(f netcase.Flow) {
+// accept hands a flow on.
+func (w *awsFlows) accept(f netcase.Flow) { w.in.Accept(&w.batch, awsProven(f)) }
+
+// awsProven is a flow with what its records prove. What was accepted is at least that;
+// and payload without a recorded answer does not prove that there was none.
+func awsProven(f netcase.Flow) netcase.Flow {
 	payload := f.OctetsOut > tcpHeaders*max(f.PacketsOut, 1)
 	if f.Reach == netcase.ReachUnknown || f.Reach == netcase.ReachNoReply && payload {
 		f.Reach = netcase.ReachAllowed
 	}
-	w.in.Accept(&w.batch, f)
+	return f
 }
 
 // sensor is the interface.
