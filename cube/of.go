@@ -67,30 +67,43 @@ func (p *Plain) Timeline(_ context.Context, q TimelineQuestion) iter.Seq2[Point,
 	if q.Step == HourStep {
 		return seq(HourPoints(p.reconciled(), q))
 	}
-	var points []Point
+	return seq(p.minutes(q))
+}
+
+// plainPoint is a point with what orders it: the minute stands in the place of the hour.
+type plainPoint struct {
+	key Key
+	Point
+}
+
+// minutes counts each flow into the list by looking through all of it: slow, and
+// plainly right.
+func (p *Plain) minutes(q TimelineQuestion) (out []Point) {
+	var all []plainPoint
 	for i := range p.batch.Flows {
 		f := &p.batch.Flows[i]
 		k := KeyOf(f, &p.site)
-		Minutes(&k, f, func(m MinuteKey, n MinuteCount) { points = addMinute(points, q, m, n) })
-	}
-	sortPoints(points)
-	return seq(points)
-}
-
-// addMinute counts into the list by looking through all of it: slow, and plainly right.
-func addMinute(points []Point, q TimelineQuestion, m MinuteKey, n MinuteCount) []Point {
-	start := netcase.Time(m.Minute) * netcase.Minute
-	if m.By != q.By || !q.Span.Contains(start) || len(q.Directions) > 0 && !slices.Contains(q.Directions, m.Direction) {
-		return points
-	}
-	for i := range points {
-		if points[i].Series == m.Series && points[i].Sensor == m.Sensor && points[i].Start == start {
-			points[i].Flows += n.Flows
-			points[i].Failed += n.Failed
-			return points
+		start := f.Start.Truncate(netcase.Minute)
+		if q.By == ByPeer || !q.Span.Contains(start) || len(q.Directions) > 0 && !slices.Contains(q.Directions, k.Direction) {
+			continue
+		}
+		key := seriesKey(&k, q.By)
+		key.Sensor, key.Hour = k.Sensor, int64(start/netcase.Minute)
+		at := slices.IndexFunc(all, func(x plainPoint) bool { return x.key == key })
+		if at < 0 {
+			at = len(all)
+			all = append(all, plainPoint{key, Point{Series: SeriesOf(&k, q.By), Sensor: k.Sensor, Start: start}})
+		}
+		n := max(f.Flows, 1)
+		if all[at].Flows += n; k.Reach.Failed() {
+			all[at].Failed += n
 		}
 	}
-	return append(points, Point{Series: m.Series, Sensor: m.Sensor, Start: start, Flows: n.Flows, Failed: n.Failed})
+	slices.SortFunc(all, func(a, b plainPoint) int { return compareSeries(&a.key, &b.key) })
+	for _, x := range all {
+		out = append(out, x.Point)
+	}
+	return out
 }
 
 // Logins answers with all logins by time.

@@ -53,27 +53,25 @@ func flowSensors(c *netcase.Case) int {
 	return len(slices.Compact(all))
 }
 
-// agreementLines is the same on a few lines.
-func agreementLines(c *netcase.Case) []string {
-	if flowSensors(c) < 2 {
-		return nil
+// agreementLine is the pair of sensors that told most of the same flows, on one line;
+// empty: no two did.
+func agreementLine(c *netcase.Case) string {
+	pairs := c.Coverage.Agreement
+	if flowSensors(c) < 2 || len(pairs) == 0 {
+		return ""
 	}
-	if len(c.Coverage.Agreement) == 0 {
-		return []string{noAgreement(c)}
-	}
-	var out []string
-	for i := range c.Coverage.Agreement {
-		p := &c.Coverage.Agreement[i]
-		s := fmt.Sprintf("%s and %s: %s flows told by both, %s and %s by one only", p.A, p.B, count(p.Both), count(p.OnlyA), count(p.OnlyB))
-		for _, d := range []struct {
-			what string
-			of   netcase.Compared
-		}{{"octets", p.Octets}, {"packets", p.Packets}, {"outcomes", p.Outcomes}} {
-			if d.of.Differ > 0 {
-				s += fmt.Sprintf("; %s differ in %s of %s cells", d.what, count(d.of.Differ), count(d.of.Cells))
-			}
+	p := &pairs[0] // the one with most such flows
+	s := fmt.Sprintf("%s and %s: %s flows told by both, %s and %s by one only", p.A, p.B, count(p.Both), count(p.OnlyA), count(p.OnlyB))
+	for _, d := range []struct {
+		what string
+		of   netcase.Compared
+	}{{"octets", p.Octets}, {"packets", p.Packets}, {"outcomes", p.Outcomes}} {
+		if d.of.Differ > 0 {
+			s += fmt.Sprintf("; %s differ in %s of %s cells", d.what, count(d.of.Differ), count(d.of.Cells))
 		}
-		out = append(out, s)
 	}
-	return out
+	if n := len(pairs) - 1; n > 0 {
+		s += fmt.Sprintf("; %s in the report", plural(n, "further pair", "further pairs"))
+	}
+	return s
 }

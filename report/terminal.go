@@ -71,12 +71,8 @@ func Terminal(c *netcase.Case, s Style) string {
 		}
 		t.short(label, m, "", warningLines)
 	}
-	for i, a := range capped(g.Sensors, 3) {
-		label := ""
-		if i == 0 {
-			label = "Sensors"
-		}
-		t.short(label, a, "", warningLines)
+	if g.Sensors != "" {
+		t.short("Sensors", g.Sensors, "", warningLines)
 	}
 	for i, w := range capped(g.Warnings, 6) {
 		label := ""

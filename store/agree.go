@@ -15,40 +15,14 @@ func (m *answers) agree(ctx context.Context) error {
 		return nil
 	}
 	hours := m.newMargin(hoursFirst)
-	for _, p := range m.parts {
-		if err := countHours(ctx, p, hours); err != nil {
-			return err
-		}
-	}
-	if err := hours.end(ctx); err != nil {
+	defer hours.release()
+	count := func(r *packed) error { return hours.count(&cell{sensor: r.sensor, hour: r.hour}, r.flows, false) }
+	err := visit(ctx, m.parts, count)
+	if err = cmp.Or(err, hours.end(ctx)); err != nil {
 		return err
 	}
-	defer func() {
-		for _, r := range hours.runs {
-			r.release()
-		}
-	}()
-	var err error
 	m.agreeing, err = m.agreement.Pairs(func(yield func(map[string]int64)) error { return m.eachHour(ctx, hours, yield) })
 	return err
-}
-
-// countHours counts the flows of a part by hour and sensor.
-func countHours(ctx context.Context, p *run, hours *margin) error {
-	c := p.cursor(nil)
-	for n := 0; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		ok, err := c.next()
-		if err != nil || !ok {
-			return err
-		}
-		r := &c.d.row
-		if err := hours.count(&cell{sensor: r.sensor, hour: r.hour}, r.flows, false); err != nil {
-			return err
-		}
-	}
 }
 
 // eachHour hands over the flows of the sensors hour by hour.

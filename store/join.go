@@ -17,6 +17,7 @@ func join(ctx context.Context, keep *keeper, folds []*fold) (*answers, error) {
 		m.parts, m.extras = append(m.parts, f.runs...), append(m.extras, f.extras...)
 		m.logs.take(f.logs)
 		m.names.join(f.names)
+		releaseKeys(f.keys)
 		f.runs, f.extras, f.keys, f.names = nil, nil, nil, nil
 	}
 	m.names.prune()
