@@ -52,8 +52,8 @@ const (
 	beaconRecords    = 6
 	beaconFindings   = 60
 	beaconFew        = 10  // findings that no test stands behind, of each kind
+	evenLogs         = 0.7 // standard deviation of the logarithms of gaps, from which a stream that was not measured is not told
 	leastLogs        = 8   // gaps between active minutes that the order of candidates is taken from
-	commonPart       = 0.5 // of our hosts: what so many call is a service of all (RITA 5 takes 0.15 off at this prevalence)
 	steadyHours      = 0.8
 	leastHours       = 8    // with a record, before rows of hours look steady
 	countsMore       = 1.05 // flows a record above which records are aggregates
@@ -143,8 +143,8 @@ func (c *trailCounts) unevenness() float64 {
 }
 
 // mayCycle tells whether there is enough of a stream for exact times to be asked for.
-func (c *trailCounts) mayCycle() bool {
-	return c.records >= leastStarts && c.last-c.first >= leastActive
+func (c *trailCounts) mayCycle(rules *CadenceConfig) bool {
+	return c.records >= int64(rules.Starts) && c.last-c.first >= rules.Active
 }
 
 // mayHide tells whether rows of intervals look as steady as a cadence would make them.
@@ -168,7 +168,7 @@ func (s *caller) selection(in *Input) netcase.Selection {
 
 // order puts the streams first that are most worth exact times.
 func (s *caller) order(o *caller) int {
-	rare := func(x *caller) int { return b2i(x.estate >= leastEstate && x.hosts > rareHosts) }
+	rare := func(x *caller) int { return b2i(x.hosts > fewCallers) }
 	return cmp.Or(cmp.Compare(b2i(o.listed), b2i(s.listed)), cmp.Compare(rare(s), rare(o)), cmp.Compare(s.unevenness(), o.unevenness()),
 		cmp.Compare(o.records, s.records), s.compare(o))
 }
@@ -319,7 +319,7 @@ func (s *search) endPeer() {
 			}
 			continue
 		case d.direction == netcase.Inbound:
-			if c.mayCycle() && !welcome(s.in.Site, s.peer) {
+			if c.mayCycle(&s.in.Config.Cadence) && !welcome(s.in.Site, s.peer) {
 				s.inbound.offer(x)
 			}
 			continue
@@ -327,7 +327,7 @@ func (s *search) endPeer() {
 		if n, ok := s.names.get(asked{d.host, s.peer}); ok && !n.several {
 			x.name = n.name
 		}
-		if c.mayCycle() || listed {
+		if c.mayCycle(&s.in.Config.Cadence) || listed {
 			s.outbound.offer(x)
 		}
 		s.group(d, x)
@@ -387,7 +387,7 @@ func (s *search) endNetwork() {
 	keys := slices.Collect(maps.Keys(s.near))
 	slices.SortFunc(keys, doorOf.compare)
 	for _, k := range keys {
-		if g := s.near[k]; len(g.peers) > 1 && g.mayCycle() {
+		if g := s.near[k]; len(g.peers) > 1 && g.mayCycle(&s.in.Config.Cadence) {
 			s.outbound.offer(g)
 		}
 	}
@@ -396,7 +396,7 @@ func (s *search) endNetwork() {
 
 func (s *search) endNames() {
 	for _, k := range slices.SortedFunc(maps.Keys(s.named.of), s.named.compare) {
-		if g := s.named.of[k]; len(g.peers) > 1 && g.mayCycle() {
+		if g := s.named.of[k]; len(g.peers) > 1 && g.mayCycle(&s.in.Config.Cadence) {
 			s.outbound.offer(g)
 		}
 	}
@@ -496,6 +496,7 @@ type tested struct {
 	why     string
 	cause   string
 	rarity  netcase.Rarity
+	common  bool // so many of our hosts call it that it is a service of all
 	rank    float64
 
 	likewise int // other hosts with the same routine
@@ -528,6 +529,7 @@ func findBeacons(in *Input) []netcase.Finding {
 // testTrail runs every test on one stream.
 func testTrail(in *Input, s *caller) *tested {
 	t := &tested{caller: s, rarity: rarityOf(in, s.hosts, s.estate)}
+	t.common = t.rarity.Estate >= in.Config.Rare.Estate && float64(t.rarity.Hosts) >= in.Config.Rare.Common*float64(t.rarity.Estate)
 	t.cause = causeOf(in, called{s.peers[0], s.name, s.port, s.proto}, routines())
 	if s.aggregated {
 		t.verdict, t.why = netcase.CadenceUnmeasured, beaconAggregated+" of "+count(s.kinds.minutes, "minute")
@@ -538,7 +540,7 @@ func testTrail(in *Input, s *caller) *tested {
 		t.verdict, t.why = netcase.CadenceUnmeasured, beaconMissing
 		return t
 	}
-	t.cadence = cadenceOf(t.times, in.Config.Seed^hashOf(s.tag()), true)
+	t.cadence = cadenceOf(&in.Config.Cadence, t.times, in.Config.Seed^hashOf(s.tag()), true)
 	t.shape(starts)
 	if score, ok := ritaScore(t.times, t.sizes, in.Span); ok {
 		t.rita = &score
@@ -636,7 +638,7 @@ func (t *tested) decide(starts []cube.Start) {
 	case t.direction == netcase.Inbound:
 		t.verdict = netcase.CadenceFromOutside
 		t.why += "; the other side begins, so that this is probing and no call home"
-	case t.cause == "" && t.rarity.Estate >= leastEstate && float64(t.rarity.Hosts) >= commonPart*float64(t.rarity.Estate):
+	case t.cause == "" && t.common:
 		t.cause = fmt.Sprintf("a destination that %d of our %d hosts call", t.rarity.Hosts, t.rarity.Estate)
 		fallthrough
 	case t.cause != "":
@@ -675,15 +677,16 @@ const sameInterval = 0.02
 
 // tooLittle says why a stream cannot be judged; empty: it can.
 func (t *tested) tooLittle() string {
+	r := t.rules
 	switch length := t.cadence.span.End - t.cadence.span.Start; {
-	case t.cadence.starts < leastStarts:
-		return fmt.Sprintf("%s, %d are needed", count(t.cadence.starts, "start"), leastStarts)
-	case length < leastActive:
-		return fmt.Sprintf("%s from first to last, 2 hours are needed", seconds(length))
-	case t.active < leastActive:
-		return fmt.Sprintf("%s without pauses, 2 hours are needed", seconds(t.active))
-	case t.cycles() < leastCycles:
-		return fmt.Sprintf("%.1f cycles, %d are needed", t.cycles(), leastCycles)
+	case t.cadence.starts < r.Starts:
+		return fmt.Sprintf("%s, %d are needed", count(t.cadence.starts, "start"), r.Starts)
+	case length < r.Active:
+		return fmt.Sprintf("%s from first to last, %s are needed", seconds(length), spanText(r.Active))
+	case t.active < r.Active:
+		return fmt.Sprintf("%s without pauses, %s are needed", seconds(t.active), spanText(r.Active))
+	case t.cycles() < float64(r.Cycles):
+		return fmt.Sprintf("%.1f cycles, %d are needed", t.cycles(), r.Cycles)
 	}
 	return ""
 }
@@ -779,7 +782,7 @@ func chosen(all []*tested) []*tested {
 				continue
 			}
 		case netcase.CadenceUnmeasured:
-			if t.direction == netcase.Inbound || t.cause != "" && !t.listed || !t.listed && !t.mayHide() && t.unevenness() > cvLimits[0].limit {
+			if t.direction == netcase.Inbound || t.cause != "" && !t.listed || !t.listed && !t.mayHide() && t.unevenness() > evenLogs {
 				continue
 			}
 		case netcase.CadenceBenign:

@@ -21,6 +21,7 @@ type office struct {
 	listed     []string
 	resolution netcase.Resolution
 	span       netcase.Span // the investigated one; zero: all
+	set        [][2]string  // thresholds that are not the default
 }
 
 const (
@@ -62,8 +63,14 @@ func browse(o *office, seed uint64, machines, bursts int) {
 
 func (o *office) find(t *testing.T, d Detector) []netcase.Finding {
 	t.Helper()
+	config := DefaultConfig()
+	for _, x := range o.set {
+		if err := config.Set(x[0], x[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r, err := Run(context.Background(), Request{
-		Config: DefaultConfig(), Site: &o.site, Span: o.span, Intel: listOf(t, o.listed), Answerer: cube.Of(o.site, "in-1", o.batch), Detectors: []Detector{d},
+		Config: config, Site: &o.site, Span: o.span, Intel: listOf(t, o.listed), Answerer: cube.Of(o.site, "in-1", o.batch), Detectors: []Detector{d},
 	})
 	if err != nil || !r.Runs[0].OK {
 		t.Fatal(err, r.Runs)

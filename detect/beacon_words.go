@@ -32,11 +32,12 @@ func (t *tested) finding(in *Input) netcase.Finding {
 	if t.rita != nil {
 		numbers["rita"] = t.rita.Score
 	}
-	text += "; " + rarityText(t.rarity)
+	text += "; " + rarityText(in, t.rarity)
+	rules := &in.Config.Cadence
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
 		Statement: text, Numbers: numbers, Selection: f.Selection,
-		Method: fmt.Sprintf("beacon: starts less than %s after another joined; at least %d starts, %d cycles, 2 hours; robust variation of intervals at most 0.35, 0.50 from 20, 0.70 from 100 intervals, "+
-			"or spectral p <= %g over %d shuffles within each hour of the day with a hill of the autocorrelation, from %d starts", seconds(retryGap), leastStarts, leastCycles, spectralP, surrogates, spectrumStarts),
+		Method: fmt.Sprintf("beacon: starts less than %s after another joined; at least %d starts, %d cycles, %s; robust variation of intervals at most %.2f, %.2f from 20, %.2f from 100 intervals, "+
+			"or spectral p <= %g over %d shuffles within each hour of the day with a hill of the autocorrelation, from %d starts", seconds(rules.Retry), rules.Starts, rules.Cycles, spanText(rules.Active), rules.CV[0], rules.CV[1], rules.CV[2], rules.P, surrogates, rules.SpectrumStart),
 	}, t.tag())}
 	return f
 }
@@ -136,13 +137,13 @@ func (t *tested) details() string {
 }
 
 // rarityText says how many of our hosts called a destination.
-func rarityText(r netcase.Rarity) string {
+func rarityText(in *Input, r netcase.Rarity) string {
 	if r.Estate == 0 {
 		return "how many of our hosts call outside is not known"
 	}
 	text := fmt.Sprintf("%d of %s that call outside called it in %s", r.Hosts, count(r.Estate, "own host"), daysText(r.Days))
-	if r.Estate < leastEstate {
-		text += fmt.Sprintf(", too few to call it rare (%d are needed)", leastEstate)
+	if r.Estate < in.Config.Rare.Estate {
+		text += fmt.Sprintf(", too few to call it rare (%d are needed)", in.Config.Rare.Estate)
 	}
 	return text
 }
@@ -176,4 +177,15 @@ func (t *tested) limits() (out []string) {
 		out = append(out, "the addresses were joined because they are neighbours: no name was seen that would show that they are one service")
 	}
 	return out
+}
+
+// spanText is a length that is asked for: "2 hours", "3 days".
+func spanText(t netcase.Time) string {
+	switch {
+	case t%netcase.Day == 0:
+		return count(int(t/netcase.Day), "day")
+	case t%netcase.Hour == 0:
+		return count(int(t/netcase.Hour), "hour")
+	}
+	return seconds(t)
 }

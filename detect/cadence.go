@@ -10,53 +10,41 @@ import (
 
 // Gates and thresholds of the tests for a cadence.
 const (
-	leastStarts    = 12                 // connections: eleven cannot carry a verdict
-	leastCycles    = 8                  // periods that the active stretch must hold
-	leastActive    = 2 * netcase.Hour   // from the first start to the last, pauses left out
-	retryGap       = 2 * netcase.Second // a start that follows sooner is a retry of the one before
-	longSilence    = 10                 // periods without a start that count as a pause …
-	leastSilence   = netcase.Hour       // … if they last as long as this
-	mostBins       = 1 << 13            // of the counts whose spectrum is taken
-	surrogates     = 199                // shuffled series that the spectrum is compared with
-	hopeless       = 10                 // of them with a higher peak: p > 0.05 is certain
-	spectralP      = 0.01               // accepted
-	longestBeat    = netcase.Hour       // periods beyond are left to the intervals: shuffling within the hour keeps them
-	peaksTried     = 8                  // of a spectrum
-	spectrumStarts = 20                 // fewer starts show a peak too easily: 1 % of random streams of twelve
-	multiples      = 40                 // of the period of a peak that are tried as the whole period
-	asHigh         = 0.8                // of the highest hill
-	leastFollowed  = 0.4                // share of the periods with a start and another a period later …
-	moreFollowed   = 0.25               // … above the share at other lags
-	leastHill      = 2                  // of an autocorrelation, in its standard deviations without a period
-	nearLow        = 0.3                // periods: a sleep of 70 % more or less is no shorter
-	nearHigh       = 2.2                // periods: one beat may be missing
-	leastNear      = 0.8                // share of the intervals; random arrivals have 0.59
-	phaseStarts    = 2000               // that the phase is taken from
-	phaseSlack     = 0.05               // of the period, in which the phase test looks for the clock's own
-	clockR         = 0.6                // length of the mean phase vector from which a fixed clock sets the pace
-	clockP         = 0.01               // …
-	clockStarts    = 20                 // fewer do not tell a scheduler from a sleep
+	longSilence   = 10           // periods without a start that count as a pause …
+	leastSilence  = netcase.Hour // … if they last as long as this
+	mostBins      = 1 << 13      // of the counts whose spectrum is taken
+	surrogates    = 199          // shuffled series that the spectrum is compared with
+	hopeless      = 10           // of them with a higher peak: p > 0.05 is certain
+	longestBeat   = netcase.Hour // periods beyond are left to the intervals: shuffling within the hour keeps them
+	peaksTried    = 8            // of a spectrum
+	multiples     = 40           // of the period of a peak that are tried as the whole period
+	asHigh        = 0.8          // of the highest hill
+	leastHill     = 2            // of an autocorrelation, in its standard deviations without a period
+	nearLow       = 0.3          // periods: a sleep of 70 % more or less is no shorter
+	nearHigh      = 2.2          // periods: one beat may be missing
+	phaseStarts   = 2000         // that the phase is taken from
+	phaseSlack    = 0.05         // of the period, in which the phase test looks for the clock's own
+	clockR        = 0.6          // length of the mean phase vector from which a fixed clock sets the pace
+	clockP        = 0.01         // …
+	someIntervals = 20           // from which a larger variation is allowed …
+	manyIntervals = 100          // … and a still larger one
+	clockStarts   = 20           // fewer do not tell a scheduler from a sleep
 )
 
-// cvLimits are the largest robust coefficients of variation of a cadence, by the number
-// of intervals. Random arrivals stay below in 1.8 % of streams of 11 intervals, in 1.0 %
-// of 20, in less than 0.1 % of 30 and of 100; they have 1.03 themselves.
-var cvLimits = [...]struct {
-	intervals int
-	limit     float64
-}{{100, 0.70}, {20, 0.50}, {0, 0.35}}
-
-func cvLimit(intervals int) float64 {
-	for _, l := range cvLimits {
-		if intervals >= l.intervals {
-			return l.limit
-		}
+// limit is the largest robust variation of so many intervals.
+func (c *CadenceConfig) limit(intervals int) float64 {
+	switch {
+	case intervals >= manyIntervals:
+		return c.CV[2]
+	case intervals >= someIntervals:
+		return c.CV[1]
 	}
-	return 0
+	return c.CV[0]
 }
 
 // cadence is what the tests say of one stream of starts.
 type cadence struct {
+	rules     *CadenceConfig
 	starts    int          // after retries were joined to what they repeat
 	retries   int          // …
 	span      netcase.Span // first to last start
@@ -74,12 +62,12 @@ type cadence struct {
 	clock     string // scheduler, sleep, or empty
 }
 
-// joinRetries leaves out starts that follow the one before within retryGap. It sorts.
-func joinRetries(starts []netcase.Time) []netcase.Time {
+// joinRetries leaves out starts that follow the one before within a gap. It sorts.
+func joinRetries(starts []netcase.Time, gap netcase.Time) []netcase.Time {
 	slices.Sort(starts)
 	out := starts[:0:0]
 	for i, s := range starts {
-		if i == 0 || s-starts[i-1] >= retryGap {
+		if i == 0 || s-starts[i-1] >= gap {
 			out = append(out, s)
 		}
 	}
@@ -91,9 +79,9 @@ func joinRetries(starts []netcase.Time) []netcase.Time {
 // Source: robust interval test and phase test after Rayleigh; spectrum and hill of the
 // autocorrelation after Vlachos, Yu and Castelli 2005, with counts shuffled within each
 // hour of the day as in BAYWATCH (Hu et al. 2016).
-func cadenceOf(all []netcase.Time, seed uint64, spectrum bool) cadence {
-	starts := joinRetries(slices.Clone(all))
-	c := cadence{starts: len(starts), retries: len(all) - len(starts), p: 1, phaseP: 1}
+func cadenceOf(rules *CadenceConfig, all []netcase.Time, seed uint64, spectrum bool) cadence {
+	starts := joinRetries(slices.Clone(all), rules.Retry)
+	c := cadence{rules: rules, starts: len(starts), retries: len(all) - len(starts), p: 1, phaseP: 1}
 	if len(starts) < 2 {
 		return c
 	}
@@ -104,14 +92,14 @@ func cadenceOf(all []netcase.Time, seed uint64, spectrum bool) cadence {
 	}
 	sorted := slices.Sorted(slices.Values(gaps))
 	c.period = middle(slices.Clone(sorted))
-	c.cv, c.limit = spread(gaps, c.period)/c.period, cvLimit(len(gaps))
+	c.cv, c.limit = spread(gaps, c.period)/c.period, rules.limit(len(gaps))
 	c.near = nearShare(gaps, c.period)
-	c.even = c.cv <= c.limit && c.near >= leastNear
+	c.even = c.cv <= c.limit && c.near >= rules.Near
 	c.active = activeOf(gaps, c.period)
 	if !c.long() {
 		return c
 	}
-	if spectrum && c.starts >= spectrumStarts {
+	if spectrum && c.starts >= rules.SpectrumStart {
 		c.bySpectrum(starts, sorted, seed)
 	}
 	if !c.even && c.beats {
@@ -134,7 +122,7 @@ func nearShare(gaps []float64, period float64) float64 {
 
 // long tells whether there is enough of the stream for any test.
 func (c *cadence) long() bool {
-	return c.starts >= leastStarts && c.span.End-c.span.Start >= leastActive
+	return c.starts >= c.rules.Starts && c.span.End-c.span.Start >= c.rules.Active
 }
 
 func (c *cadence) cycles() float64 {
@@ -146,7 +134,7 @@ func (c *cadence) cycles() float64 {
 
 // found is the stated rule: enough of the stream, and the intervals or the spectrum.
 func (c *cadence) found() bool {
-	return c.long() && c.active >= leastActive && c.cycles() >= leastCycles && (c.even || c.beats)
+	return c.long() && c.active >= c.rules.Active && c.cycles() >= float64(c.rules.Cycles) && (c.even || c.beats)
 }
 
 // activeOf is the stretch from the first start to the last without pauses.
@@ -172,7 +160,7 @@ func (c *cadence) bySpectrum(starts []netcase.Time, sorted []float64, seed uint6
 	centre(counts)
 	f := newFourier(powerOfTwo(len(counts)))
 	whole := float64(f.n) * width
-	from := max(int(math.Ceil(whole/min(length/leastCycles, float64(longestBeat)))), 1)
+	from := max(int(math.Ceil(whole/min(length/float64(c.rules.Cycles), float64(longestBeat)))), 1)
 	if from > f.n/2 {
 		return
 	}
@@ -181,17 +169,17 @@ func (c *cadence) bySpectrum(starts []netcase.Time, sorted []float64, seed uint6
 	f.powers(counts, nil, make([]float64, f.n), make([]float64, f.n), power, make([]float64, f.n/2+1))
 	acf := selfLikeness(counts)
 	floor := leastHill / math.Sqrt(float64(len(counts)))
-	longest := min(int(min(length/leastCycles, float64(longestBeat))/width), len(acf)-2)
+	longest := min(int(min(length/float64(c.rules.Cycles), float64(longestBeat))/width), len(acf)-2)
 	for _, k := range s.peaks(power) {
 		lag, ok := fundamental(acf, float64(f.n)/float64(k), floor, longest)
 		if !ok {
 			continue
 		}
-		period := refine(starts, float64(lag)*width, width)
-		if recurs(starts, period) {
+		period := refine(starts, float64(lag)*width, width, c.rules.Cycles)
+		if c.rules.recurs(starts, period) {
 			c.spectral = period
 			c.p = s.chance(slices.Max(power[from:]), rand.New(rand.NewPCG(seed, uint64(len(starts)))))
-			c.beats = c.p <= spectralP
+			c.beats = c.p <= c.rules.P
 			return
 		}
 	}
@@ -321,7 +309,7 @@ func hillAt(acf []float64, at, floor float64) (int, bool) {
 // by another one a period later, and far fewer have one that is followed after other
 // times: bursts have power at many frequencies and hills at some lags, but come back at
 // no time in particular. A burst counts once.
-func recurs(starts []netcase.Time, period float64) bool {
+func (c *CadenceConfig) recurs(starts []netcase.Time, period float64) bool {
 	gaps := make([]float64, len(starts)-1)
 	for i := range gaps {
 		gaps[i] = float64(starts[i+1] - starts[i])
@@ -332,7 +320,7 @@ func recurs(starts []netcase.Time, period float64) bool {
 		elsewhere += float64(followed(starts, turn*period, period)) / float64(len(elsewhereTurns))
 	}
 	beats := float64(followed(starts, period, period))
-	return beats >= leastCycles && beats >= leastFollowed*cycles && beats-elsewhere >= moreFollowed*cycles
+	return beats >= float64(c.Cycles) && beats >= c.Followed*cycles && beats-elsewhere >= c.MoreFollowed*cycles
 }
 
 // elsewhereTurns are lags that are no multiple of a period, in periods.
@@ -359,7 +347,7 @@ func followed(starts []netcase.Time, lag, period float64) int {
 }
 
 // refine is the middle of where the differences of starts about a lag lie closest together.
-func refine(starts []netcase.Time, lag, width float64) float64 {
+func refine(starts []netcase.Time, lag, width float64, least int) float64 {
 	var all []float64
 	j := 0
 	for i, s := range starts[:min(len(starts), phaseStarts)] {
@@ -379,7 +367,7 @@ func refine(starts []netcase.Time, lag, width float64) float64 {
 			best = all[from : to+1]
 		}
 	}
-	if len(best) < leastCycles {
+	if len(best) < least {
 		return lag
 	}
 	return middle(slices.Clone(best))

@@ -110,7 +110,7 @@ func TestCadenceOfRandomArrivals(t *testing.T) {
 		const draws = 100
 		fired := 0
 		for seed := range uint64(draws) {
-			c := cadenceOf(randomly(n, netcase.Day, rand.New(rand.NewPCG(seed, uint64(n)))), seed, true)
+			c := cadenceOf(&defaultCadence, randomly(n, netcase.Day, rand.New(rand.NewPCG(seed, uint64(n)))), seed, true)
 			fired += b2i(c.found())
 		}
 		if fired > 2 {
@@ -127,7 +127,7 @@ func TestCadenceOfSleeps(t *testing.T) {
 			found := 0
 			for seed := range uint64(draws) {
 				r := rand.New(rand.NewPCG(seed, uint64(n)))
-				c := cadenceOf(sleeping(netcase.Day/netcase.Time(n), jitter, netcase.Day, r), seed, jitter == 0 && seed < 3)
+				c := cadenceOf(&defaultCadence, sleeping(netcase.Day/netcase.Time(n), jitter, netcase.Day, r), seed, jitter == 0 && seed < 3)
 				found += b2i(c.found())
 			}
 			if found < 38 {
@@ -142,16 +142,16 @@ func TestCadenceOfSleeps(t *testing.T) {
 func TestVariationOfSleeps(t *testing.T) {
 	for _, c := range []struct{ jitter, want float64 }{{0.2, 0.15}, {0.5, 0.37}, {0.7, 0.52}, {0.9, 0.67}} {
 		r := rand.New(rand.NewPCG(5, 5))
-		near(t, fmt.Sprint("jitter ", c.jitter), cadenceOf(sleeping(5*netcase.Minute, c.jitter, 20*netcase.Day, r), 1, false).cv, c.want, 0.05)
+		near(t, fmt.Sprint("jitter ", c.jitter), cadenceOf(&defaultCadence, sleeping(5*netcase.Minute, c.jitter, 20*netcase.Day, r), 1, false).cv, c.want, 0.05)
 	}
 	r := rand.New(rand.NewPCG(6, 6))
-	near(t, "random", cadenceOf(randomly(9000, 20*netcase.Day, r), 1, false).cv, 1.03, 0.05)
+	near(t, "random", cadenceOf(&defaultCadence, randomly(9000, 20*netcase.Day, r), 1, false).cv, 1.03, 0.05)
 }
 
 // An exact clock keeps its phase, one that is up to a minute off keeps most of it, a
 // sleep of 20 % more or less drifts away.
 func TestPhase(t *testing.T) {
-	c := cadenceOf(exactly(5*netcase.Minute, 288), 1, false)
+	c := cadenceOf(&defaultCadence, exactly(5*netcase.Minute, 288), 1, false)
 	if c.r < 0.999 || c.clock != "scheduler" {
 		t.Errorf("exact: R %.3f, %s", c.r, c.clock)
 	}
@@ -160,10 +160,10 @@ func TestPhase(t *testing.T) {
 	for i := range off {
 		off[i] += netcase.Time((2*r.Float64() - 1) * 60_000)
 	}
-	if c = cadenceOf(off, 1, false); math.Abs(c.r-0.77) > 0.05 || c.clock != "scheduler" {
+	if c = cadenceOf(&defaultCadence, off, 1, false); math.Abs(c.r-0.77) > 0.05 || c.clock != "scheduler" {
 		t.Errorf("a minute off: R %.3f, %s", c.r, c.clock)
 	}
-	if c = cadenceOf(sleeping(5*netcase.Minute, 0.2, netcase.Day, r), 1, false); c.r > 0.4 || c.clock != "sleep" {
+	if c = cadenceOf(&defaultCadence, sleeping(5*netcase.Minute, 0.2, netcase.Day, r), 1, false); c.r > 0.4 || c.clock != "sleep" {
 		t.Errorf("sleep: R %.3f, %s", c.r, c.clock)
 	}
 }
@@ -177,8 +177,8 @@ func TestCadenceWithAPause(t *testing.T) {
 			starts = append(starts, s)
 		}
 	}
-	c := cadenceOf(starts, 1, true)
-	if !c.even || !c.beats || c.p > spectralP {
+	c := cadenceOf(&defaultCadence, starts, 1, true)
+	if !c.even || !c.beats || c.p > defaultCadence.P {
 		t.Errorf("even %v, beats %v, p %g", c.even, c.beats, c.p)
 	}
 	near(t, "spectral period", c.spectral, 300_000, 0.01)
@@ -191,7 +191,7 @@ func TestCadenceUnderOtherTraffic(t *testing.T) {
 	found := 0
 	for seed := range uint64(10) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		c := cadenceOf(append(exactly(10*netcase.Minute, 144), randomly(150, netcase.Day, r)...), seed, true)
+		c := cadenceOf(&defaultCadence, append(exactly(10*netcase.Minute, 144), randomly(150, netcase.Day, r)...), seed, true)
 		if c.beats && math.Abs(c.spectral-600_000) < 15_000 {
 			found++
 		}
@@ -216,7 +216,7 @@ func TestCadenceOfWorkingHours(t *testing.T) {
 				}
 			}
 		}
-		c := cadenceOf(starts, seed, true)
+		c := cadenceOf(&defaultCadence, starts, seed, true)
 		fired += b2i(c.found())
 	}
 	if fired > 1 {
@@ -225,7 +225,7 @@ func TestCadenceOfWorkingHours(t *testing.T) {
 }
 
 func TestJoinRetries(t *testing.T) {
-	got := joinRetries([]netcase.Time{5000, 1000, 2500, 9000, 9000, 11_000})
+	got := joinRetries([]netcase.Time{5000, 1000, 2500, 9000, 9000, 11_000}, defaultCadence.Retry)
 	if fmt.Sprint(got) != fmt.Sprint([]netcase.Time{1000, 5000, 9000, 11_000}) {
 		t.Error(got)
 	}
@@ -234,7 +234,7 @@ func TestJoinRetries(t *testing.T) {
 // What few starts and degenerate ones give: no test, no NaN.
 func TestCadenceOfLittle(t *testing.T) {
 	for _, starts := range [][]netcase.Time{nil, {monday}, {monday, monday}, exactly(netcase.Hour, 5), exactly(2, 50)} {
-		c := cadenceOf(starts, 1, true)
+		c := cadenceOf(&defaultCadence, starts, 1, true)
 		if c.found() || math.IsNaN(c.cv) || math.IsNaN(c.cycles()) {
 			t.Errorf("%d starts: %+v", len(starts), c)
 		}
@@ -302,3 +302,5 @@ func TestRITAScore(t *testing.T) {
 		t.Error("a data set without length was scored")
 	}
 }
+
+var defaultCadence = DefaultCadenceConfig()

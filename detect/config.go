@@ -1,6 +1,10 @@
 package detect
 
-import "time"
+import (
+	"time"
+
+	"netcase"
+)
 
 // Config holds the parameters of all detectors. Sources are named where they are
 // used.
@@ -20,6 +24,10 @@ type Config struct {
 	Draws          int             // Monte Carlo draws for the window
 	Seed           uint64          // of every random draw
 	Auth           AuthConfig
+	Cadence        CadenceConfig
+	Rare           RareConfig
+	Upload         UploadConfig
+	Move           MoveConfig
 }
 
 // DefaultConfig is what the method proposes.
@@ -30,6 +38,72 @@ func DefaultConfig() Config {
 		WalkAlpha:    0.01, WalkDetection: 0.99, WalkScanner: 0.2,
 		SpikeQ: 0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
 		FloodFlows: 1000, FloodRatio: 10,
-		Auth: DefaultAuthConfig(),
+		Auth: DefaultAuthConfig(), Cadence: DefaultCadenceConfig(), Rare: DefaultRareConfig(), Upload: DefaultUploadConfig(), Move: DefaultMoveConfig(),
 	}
+}
+
+// CadenceConfig holds the gates and thresholds of the tests for a cadence. Random arrivals
+// stay below the variations in 1.8 % of streams of 11 intervals, in 1.0 % of 20, in less than
+// 0.1 % of 30 and of 100; they have 1.03 themselves.
+type CadenceConfig struct {
+	Starts        int          // connections: eleven cannot carry a verdict
+	Cycles        int          // periods that the active stretch must hold
+	Active        netcase.Time // from the first start to the last, pauses left out
+	Retry         netcase.Time // a start that follows sooner is a retry of the one before
+	CV            [3]float64   // largest robust coefficients of variation: below 20, below 100, from 100 intervals
+	Near          float64      // share of the intervals that lie about the period; random arrivals have 0.59
+	P             float64      // largest probability of the highest peak of the spectrum
+	SpectrumStart int          // fewer starts show a peak too easily: 1 % of random streams of twelve
+	Followed      float64      // share of the periods with a start and another a period later
+	MoreFollowed  float64      // … above the share at other lags
+}
+
+// DefaultCadenceConfig is what the method proposes; decision 22 says which are ours.
+func DefaultCadenceConfig() CadenceConfig {
+	return CadenceConfig{
+		Starts: 12, Cycles: 8, Active: 2 * netcase.Hour, Retry: 2 * netcase.Second, CV: [3]float64{0.35, 0.50, 0.70}, Near: 0.8,
+		P: 0.01, SpectrumStart: 20, Followed: 0.4, MoreFollowed: 0.25,
+	}
+}
+
+// RareConfig holds what makes a destination rare, and what makes it everybody's.
+type RareConfig struct {
+	Share  float64 // of the own hosts that call anything outside
+	Hosts  int     // … or so few of them
+	Estate int     // own hosts: in a smaller estate every destination is called by few
+	Common float64 // of the own hosts: what so many call is a service of all (RITA 5 takes 0.15 off at this prevalence)
+}
+
+// DefaultRareConfig is what the method proposes.
+func DefaultRareConfig() RareConfig {
+	return RareConfig{Share: 0.02, Hosts: 2, Estate: 10, Common: 0.5}
+}
+
+// UploadConfig holds the thresholds on octets that leave.
+type UploadConfig struct {
+	Q         float64 // false discovery rate
+	Ratio     float64 // smallest observed over expected
+	Excess    float64 // smallest observed less expected, MiB
+	Described float64 // MiB in the span from which an upload without history is described
+	Days      int     // other days that usual hours are taken from
+	OffHours  float64 // largest share of the other days on which the host sends at that hour of the day
+}
+
+// DefaultUploadConfig is the floors of a spike in MiB, as the method proposes.
+func DefaultUploadConfig() UploadConfig {
+	return UploadConfig{Q: 0.01, Ratio: 2, Excess: 10, Described: 100, Days: 3, OffHours: 0.1}
+}
+
+// MoveConfig holds the thresholds on ways from machine to machine.
+type MoveConfig struct {
+	History netcase.Time // before many machines are too many
+	Unseen  netcase.Time // of history, before a pair that it does not hold is worth a finding
+	Shared  int          // machines that used a service before: it is there to be used
+	Fan     int          // machines in a day
+	Times   float64      // the usual number of them
+}
+
+// DefaultMoveConfig is ours: see docs/decisions.
+func DefaultMoveConfig() MoveConfig {
+	return MoveConfig{History: netcase.Day, Unseen: 3 * netcase.Day, Shared: 5, Fan: 5, Times: 3}
 }

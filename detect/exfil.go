@@ -51,13 +51,10 @@ const (
 	uploadUnit      = 1 << 20 // octets: what is counted, so that the floors of a spike are MiB
 	uploadPairs     = 256     // hosts and destinations whose hours are kept: those that sent most in an hour or a day
 	uploadFindings  = 30
-	uploadDescribed = 5         // without history
-	leastDescribed  = 100 << 20 // octets in the span from which an upload without history is described
+	uploadDescribed = 5 // without history
 	uploadRecords   = 20
 	uploadPorts     = 8
-	uploadPeers     = 16  // addresses of one destination that are named
-	rareHours       = 0.1 // of the other days on which the host sends at that hour of the day
-	leastDays       = 3   // other days that usual hours are taken from
+	uploadPeers     = 16 // addresses of one destination that are named
 )
 
 // uploadSides are the directions of the questions about rows: what our host sends is what
@@ -140,7 +137,7 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 		end := func() {
 			hosts := people.next()
 			for _, h := range slices.SortedFunc(maps.Keys(near), netcase.Endpoint.Compare) {
-				if p := near[h]; p.bestDay >= int64(in.Config.SpikeExcess)*uploadUnit {
+				if p := near[h]; p.bestDay >= int64(in.Config.Upload.Excess)*uploadUnit {
 					p.hosts = hosts
 					list = append(list, rankedChannel{channel{h, network, direction}, *p})
 				}
@@ -335,7 +332,7 @@ func binsOf(g, wide *grid, from, to int) (int, int) {
 // history the whole span is described, if it is large.
 func compareUpload(in *Input, g *grid, x []float64) *upload {
 	b := newBaseline(g, x, nil)
-	peaks, day := usualPeaks(b)
+	peaks, day := usualPeaks(b, in.Config.Upload.Days)
 	expect := func(i int) expectation {
 		e := b.at(i)
 		e.mu = max(e.mu, peaks[i/day])
@@ -343,14 +340,14 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 	}
 	over := func(i int) bool {
 		e := expect(i)
-		return !g.missing[i] && e.tier != tierNone && x[i] >= in.Config.SpikeRatio*e.mu && x[i]-e.mu >= in.Config.SpikeExcess && e.tail(x[i]) <= in.Config.SpikeQ
+		return !g.missing[i] && e.tier != tierNone && x[i] >= in.Config.Upload.Ratio*e.mu && x[i]-e.mu >= in.Config.Upload.Excess && e.tail(x[i]) <= in.Config.Upload.Q
 	}
 	excluded := make([]bool, g.bins())
 	for i := range x {
 		excluded[i] = over(i)
 	}
 	b = newBaseline(g, x, excluded)
-	peaks, day = usualPeaks(b)
+	peaks, day = usualPeaks(b, in.Config.Upload.Days)
 	var best *upload
 	most := 0.0
 	for i := g.from; i < g.bins(); i++ {
@@ -372,7 +369,7 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 	if best != nil || g.from >= g.bins() {
 		return best
 	}
-	if b.at(g.bins()-1).tier == tierNone && sum(x[g.from:]) >= leastDescribed/uploadUnit {
+	if b.at(g.bins()-1).tier == tierNone && sum(x[g.from:]) >= in.Config.Upload.Described {
 		return &upload{from: g.from, to: g.bins(), described: true, p: 1}
 	}
 	return nil
@@ -381,7 +378,7 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 // usualPeaks is, for each day of bins, the median of the fullest bins of the days before, or
 // of all other days where those before are too few; 0 where all are. A job that runs every
 // night at about the same hour is no excess, though most bins at that hour are empty.
-func usualPeaks(b *baseline) (out []float64, day int) {
+func usualPeaks(b *baseline, least int) (out []float64, day int) {
 	day = int(max(24/b.g.hours, 1))
 	var peaks []float64
 	var before []int // days with a clean bin before each day
@@ -399,11 +396,11 @@ func usualPeaks(b *baseline) (out []float64, day int) {
 	}
 	for d, n := range before {
 		others := slices.Clone(peaks[:n])
-		if n < leastDays {
+		if n < least {
 			others = append(others, peaks[min(before[min(d+1, len(before)-1)], len(peaks)):]...)
 		}
 		usual := 0.0
-		if len(others) >= leastDays {
+		if len(others) >= least {
 			usual = middle(others)
 		}
 		out = append(out, usual)
@@ -429,7 +426,7 @@ func (u *upload) fill(in *Input, names *remembered[asked, nameOf], estate int, h
 		from, to := binsOf(u.g, wide, h.from, h.to)
 		u.excess = from < u.to && u.from < to
 	}
-	u.offHours = offHours(u.g, host.octets, u.from, u.to)
+	u.offHours = in.Config.Upload.offHours(u.g, host.octets, u.from, u.to)
 }
 
 // uploadRoutines are the routines that a port alone does not name: who uploads much chooses
@@ -440,7 +437,7 @@ func uploadRoutines() []routine {
 }
 
 // offHours tells whether a host hardly ever sends at the hours of a window, by its other days.
-func offHours(g *grid, x []float64, from, to int) bool {
+func (c *UploadConfig) offHours(g *grid, x []float64, from, to int) bool {
 	if g.hours > 1 || to-from > 12 {
 		return false
 	}
@@ -452,7 +449,7 @@ func offHours(g *grid, x []float64, from, to int) bool {
 				used += b2i(x[j] > 0)
 			}
 		}
-		if days < leastDays || float64(used) > rareHours*float64(days) {
+		if days < c.Days || float64(used) > c.OffHours*float64(days) {
 			return false
 		}
 	}
@@ -499,11 +496,11 @@ func pickUploads(in *Input, all []*upload) []*upload {
 	described := 0
 	var out []*upload
 	for _, u := range all {
-		if seen[u.channel] || len(out) == uploadFindings || !u.described && u.q > in.Config.SpikeQ {
+		if seen[u.channel] || len(out) == uploadFindings || !u.described && u.q > in.Config.Upload.Q {
 			continue
 		}
 		if u.described || !u.unusual() {
-			if described++; described > uploadDescribed || u.octets() < leastDescribed {
+			if described++; described > uploadDescribed || float64(u.octets()) < in.Config.Upload.Described*uploadUnit {
 				continue
 			}
 		}
@@ -578,8 +575,8 @@ func (u *upload) finding(in *Input) netcase.Finding {
 		f.Limits = append(f.Limits, "the cause is a label: others can rent room at the same service")
 	}
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
-		Statement: text + "; " + rarityText(u.rarity), Numbers: numbers, Selection: f.Selection,
-		Method: fmt.Sprintf("exfil: MiB in an hour, six hours and a day by host and destination (/24, /48), its own past by tiers; at least %g times and %g MiB more than expected, q <= %g", in.Config.SpikeRatio, in.Config.SpikeExcess, in.Config.SpikeQ),
+		Statement: text + "; " + rarityText(in, u.rarity), Numbers: numbers, Selection: f.Selection,
+		Method: fmt.Sprintf("exfil: MiB in an hour, six hours and a day by host and destination (/24, /48), its own past by tiers; at least %g times and %g MiB more than expected, q <= %g", in.Config.Upload.Ratio, in.Config.Upload.Excess, in.Config.Upload.Q),
 	}, u.tag())}
 	return f
 }

@@ -42,15 +42,10 @@ func lateral() Detector {
 
 // Parameters that are not configured.
 const (
-	moveFindings  = 20
-	moveRecords   = 20
-	moveTargets   = 1 << 16         // machines and ports of one initiator that are followed
-	movePopular   = 1 << 16         // services whose users are counted
-	leastMoves    = netcase.Day     // of history, before many machines are too many
-	leastUnseen   = 3 * netcase.Day // of history, before a pair that it does not hold is worth a finding
-	sharedService = 5               // machines that used a service before: it is there to be used
-	leastFan      = 5               // machines in a day
-	timesFan      = 3               // the usual number of them
+	moveFindings = 20
+	moveRecords  = 20
+	moveTargets  = 1 << 16 // machines and ports of one initiator that are followed
+	movePopular  = 1 << 16 // services whose users are counted
 )
 
 // moves is what one initiator did on administration ports of others.
@@ -122,7 +117,7 @@ func findMoves(in *Input) []*moves {
 	var out []*moves
 	var now *moves
 	end := func() {
-		if now != nil && now.judge(shared, history) {
+		if now != nil && now.judge(&in.Config.Move, shared, history) {
 			out = append(out, now)
 		}
 		if len(out) > 4*moveFindings {
@@ -146,7 +141,7 @@ func findMoves(in *Input) []*moves {
 // testedSpan is the investigated span, or what of it comes after the first day that was
 // read, so that there is something to compare with; the whole of it where there is no more.
 func testedSpan(in *Input) netcase.Span {
-	s := netcase.Span{Start: max(in.Span.Start, in.History.Start+leastMoves), End: in.Span.End}
+	s := netcase.Span{Start: max(in.Span.Start, in.History.Start+in.Config.Move.History), End: in.Span.End}
 	if s.Start >= min(in.Span.End, in.History.End) {
 		s.Start = max(in.Span.Start, in.History.Start)
 	}
@@ -176,7 +171,7 @@ func sharedServices(in *Input, within func(int64) bool) map[doorKey]int {
 }
 
 // judge tells whether what an initiator did is worth telling.
-func (m *moves) judge(shared map[doorKey]int, history netcase.Time) bool {
+func (m *moves) judge(rules *MoveConfig, shared map[doorKey]int, history netcase.Time) bool {
 	if m.flows == 0 {
 		return false
 	}
@@ -185,7 +180,7 @@ func (m *moves) judge(shared map[doorKey]int, history netcase.Time) bool {
 			continue
 		}
 		m.answered += t.reach.Answered()
-		if history >= leastMoves && !t.before && shared[k] < sharedService && t.reach.Failed() < t.reach.Total() {
+		if history >= rules.History && !t.before && shared[k] < rules.Shared && t.reach.Failed() < t.reach.Total() {
 			m.fresh = append(m.fresh, k)
 		}
 	}
@@ -199,11 +194,11 @@ func (m *moves) judge(shared map[doorKey]int, history netcase.Time) bool {
 	}
 	m.fan = middle(usual)
 	switch {
-	case m.most >= leastFan && float64(m.most) >= timesFan*m.fan && history >= leastMoves:
+	case m.most >= rules.Fan && float64(m.most) >= rules.Times*m.fan && history >= rules.History:
 		m.kind = "unusually many machines"
-	case len(m.fresh) > 0 && history >= leastUnseen:
+	case len(m.fresh) > 0 && history >= rules.Unseen:
 		m.kind = "new pairs"
-	case history < leastMoves && m.most >= leastFan:
+	case history < rules.History && m.most >= rules.Fan:
 		m.kind = "description"
 	}
 	return m.kind != ""
@@ -291,11 +286,12 @@ func (m *moves) finding(in *Input) netcase.Finding {
 	if facts.FromAdmin {
 		text += "; the owner names it as a machine that administers"
 	}
+	rules := &in.Config.Move
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
 		Statement: text, Selection: f.Selection,
 		Numbers: map[string]float64{"machines": float64(len(hosts)), "new": float64(len(m.fresh)), "fullest_day": float64(m.most), "usual": m.fan, "answered": float64(m.answered)},
-		Method: fmt.Sprintf("lateral: own machines on administration ports; new: not in at least three days of history, not refused, fewer than %d users before; many: at least %d in a day and %d times the median day",
-			sharedService, leastFan, timesFan),
+		Method: fmt.Sprintf("lateral: own machines on administration ports; new: not in at least %s of history, not refused, fewer than %d users before; many: at least %d in a day and %g times the median day",
+			spanText(rules.Unseen), rules.Shared, rules.Fan, rules.Times),
 	}, m.from.String())}
 	return f
 }

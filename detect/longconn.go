@@ -66,7 +66,7 @@ func (l *longPair) tag() string {
 }
 
 func (l *longPair) order(o *longPair) int {
-	return cmp.Or(cmp.Compare(b2i(o.listed), b2i(l.listed)), cmp.Compare(b2i(l.hosts > rareHosts), b2i(o.hosts > rareHosts)), cmp.Compare(o.longest, l.longest),
+	return cmp.Or(cmp.Compare(b2i(o.listed), b2i(l.listed)), cmp.Compare(b2i(l.hosts > fewCallers), b2i(o.hosts > fewCallers)), cmp.Compare(o.longest, l.longest),
 		l.Peer.Compare(o.Peer), l.Host.Compare(o.Host), cmp.Compare(l.Port, o.Port), cmp.Compare(l.Proto, o.Proto), cmp.Compare(l.Direction, o.Direction))
 }
 
@@ -233,7 +233,7 @@ func (l *longPair) finding(in *Input) netcase.Finding {
 		f.Limits = append(f.Limits, "the cause is a label: a known port, name or address can be borrowed")
 	}
 	if l.Direction == netcase.Outbound {
-		parts = append(parts, rarityText(facts.Rarity))
+		parts = append(parts, rarityText(in, facts.Rarity))
 	}
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
 		Statement: f.Title + "; " + strings.Join(parts, "; "), Selection: f.Selection,

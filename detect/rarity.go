@@ -2,11 +2,9 @@ package detect
 
 import "netcase"
 
-// Bounds on what is rare.
+// Bounds of the counting.
 const (
-	rarePart    = 0.02    // of the own hosts that call anything outside
-	rareHosts   = 2       // …or so few of them
-	leastEstate = 10      // own hosts: in a smaller estate every destination is called by few
+	fewCallers  = 2       // callers of a destination that is looked at first; it only orders candidates
 	mostCallers = 4096    // own hosts counted of one destination; it is not rare by then
 	mostEstate  = 1 << 17 // own hosts counted at all
 )
@@ -42,6 +40,6 @@ func (c *census) next() int {
 // whole of what was read.
 func rarityOf(in *Input, hosts, estate int) netcase.Rarity {
 	r := netcase.Rarity{Hosts: hosts, Estate: estate, Days: round(in.History.Length().Hours()/24, 2)}
-	r.Rare = estate >= leastEstate && (hosts <= rareHosts || float64(hosts) <= rarePart*float64(estate))
+	r.Rare = estate >= in.Config.Rare.Estate && (hosts <= in.Config.Rare.Hosts || float64(hosts) <= in.Config.Rare.Share*float64(estate))
 	return r
 }

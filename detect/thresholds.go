@@ -19,7 +19,7 @@ type Threshold struct {
 
 // Thresholds lists every parameter of the detectors, by name. What it names stands in c.
 func (c *Config) Thresholds() []Threshold {
-	a := &c.Auth
+	a, b, u, m := &c.Auth, &c.Cadence, &c.Upload, &c.Move
 	out := []Threshold{
 		{"scan.hosts", "largest horizontal threshold, distinct hosts", &c.ScanHosts},
 		{"scan.hosts.floor", "smallest horizontal threshold, distinct hosts", &c.ScanHostsFloor},
@@ -33,6 +33,33 @@ func (c *Config) Thresholds() []Threshold {
 		{"spike.draws", "Monte Carlo draws for the window", &c.Draws},
 		{"dos.flows", "smallest load that matters, flows an hour on one service", &c.FloodFlows},
 		{"dos.ratio", "smallest load over the expected", &c.FloodRatio},
+		{"beacon.starts", "connections of a cadence", &b.Starts},
+		{"beacon.cycles", "periods that its active stretch holds", &b.Cycles},
+		{"beacon.active", "length of that stretch, pauses left out", &b.Active},
+		{"beacon.retry", "a start that follows another sooner repeats it", &b.Retry},
+		{"beacon.cv.few", "largest robust coefficient of variation of the intervals, below 20 of them", &b.CV[0]},
+		{"beacon.cv.some", "largest robust coefficient of variation of the intervals, from 20 of them", &b.CV[1]},
+		{"beacon.cv.many", "largest robust coefficient of variation of the intervals, from 100 of them", &b.CV[2]},
+		{"beacon.near", "smallest share of the intervals between 0.3 and 2.2 medians", &b.Near},
+		{"beacon.spectrum.p", "largest probability of the highest peak of the spectrum", &b.P},
+		{"beacon.spectrum.starts", "connections from which the spectrum is taken", &b.SpectrumStart},
+		{"beacon.spectrum.followed", "smallest share of the periods in which a start is followed a period later", &b.Followed},
+		{"beacon.spectrum.followed.more", "by how much that share exceeds the one at other lags", &b.MoreFollowed},
+		{"rare.share", "largest share of the own hosts that call a rare destination", &c.Rare.Share},
+		{"rare.hosts", "own hosts that call a rare destination, where the share is less than that", &c.Rare.Hosts},
+		{"rare.estate", "own hosts that call outside, fewer cannot show what is rare", &c.Rare.Estate},
+		{"rare.common", "smallest share of the own hosts that makes a destination a service of all", &c.Rare.Common},
+		{"exfil.q", "false discovery rate", &u.Q},
+		{"exfil.ratio", "smallest observed over expected", &u.Ratio},
+		{"exfil.excess", "smallest observed less expected, MiB", &u.Excess},
+		{"exfil.described", "octets from which an upload without history is described, MiB", &u.Described},
+		{"exfil.days", "other days that usual hours are taken from", &u.Days},
+		{"exfil.offhours", "largest share of those days on which the host sends at an hour that is unusual for it", &u.OffHours},
+		{"lateral.history", "history before many machines are too many", &m.History},
+		{"lateral.unseen", "history before a pair that it lacks is new", &m.Unseen},
+		{"lateral.shared", "machines that used a service before which nobody is new to", &m.Shared},
+		{"lateral.fan", "machines that one called in a day", &m.Fan},
+		{"lateral.fan.times", "smallest number of them over the usual one", &m.Times},
 		{"auth.spray.accounts", "distinct accounts of one source in an hour", &a.SprayAccounts},
 		{"auth.spray.tries", "largest median of failures of one account", &a.SprayTries},
 		{"auth.spray.share", "smallest share of distinct accounts in the failures", &a.SprayShare},
@@ -65,6 +92,28 @@ func (c *Config) Thresholds() []Threshold {
 	slices.SortFunc(out, func(x, y Threshold) int { return strings.Compare(x.Name, y.Name) })
 	return out
 }
+
+// proportions are the parameters that are parts of a whole or probabilities.
+var proportions = []string{
+	"scan.walk.alpha", "scan.walk.detection", "scan.walk.scanner", "spike.q", "exfil.q", "exfil.offhours", "beacon.near", "beacon.spectrum.p",
+	"beacon.spectrum.followed", "beacon.spectrum.followed.more", "rare.share", "rare.common", "auth.spray.share", "auth.enumeration.share",
+}
+
+// Range is what Set takes, in words.
+func (t Threshold) Range() string {
+	switch t.at.(type) {
+	case *netcase.Time:
+		return "a length of time above zero"
+	case *float64:
+		if t.share() {
+			return "above 0, at most 1"
+		}
+		return "a number above 0"
+	}
+	return "a whole number above 0"
+}
+
+func (t Threshold) share() bool { return slices.Contains(proportions, t.Name) }
 
 // Value is the value in words that Set reads.
 func (t Threshold) Value() string {
@@ -106,6 +155,9 @@ func (t Threshold) set(value string) error {
 	v, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(v > 0) || v > 1e12 {
 		return fmt.Errorf("%q is not a number above zero", value)
+	}
+	if t.share() && v > 1 {
+		return fmt.Errorf("%q is above 1: it is a share or a probability", value)
 	}
 	if _, real := t.at.(*float64); !real && v != float64(int64(v)) {
 		return fmt.Errorf("%q is not a whole number", value)

@@ -2,8 +2,11 @@ package detect
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"netcase"
 )
 
 // Every parameter can be read and set by its name, and what is set stands in the configuration.
@@ -23,6 +26,14 @@ func TestThresholds(t *testing.T) {
 		if strings.ContainsAny(before, "hms") {
 			next = "7s"
 		}
+		if p.share() {
+			if next = "0.5"; c.Set(p.Name, "1.5") == nil {
+				t.Errorf("%s takes more than the whole", p.Name)
+			}
+		}
+		if p.Range() == "" {
+			t.Errorf("%s: no range", p.Name)
+		}
 		if err := c.Set(p.Name, next); err != nil || p.Value() != next {
 			t.Errorf("%s: %v, value %s", p.Name, err, p.Value())
 		}
@@ -37,6 +48,16 @@ func TestThresholds(t *testing.T) {
 	}
 	if c.Set("scan.ports", "2.5") == nil {
 		t.Error("half a port")
+	}
+}
+
+// A share is named as one: no name in the list is without a threshold.
+func TestSharesAreThresholds(t *testing.T) {
+	c := DefaultConfig()
+	for _, name := range proportions {
+		if !slices.ContainsFunc(c.Thresholds(), func(p Threshold) bool { return p.Name == name }) {
+			t.Errorf("no threshold has the name %s", name)
+		}
 	}
 }
 
@@ -62,4 +83,44 @@ func numbers(t reflect.Type) (n int) {
 		n = 1
 	}
 	return n
+}
+
+// What is set is what the detectors use: each of these turns a finding on or off.
+func TestThresholdsBite(t *testing.T) {
+	clock := func(n int, every netcase.Time) func(*office) {
+		return func(o *office) { o.calls(ms(exactly(every, n)), desk7, farEnd, 443) }
+	}
+	kinds := func(d Detector, days, build func(*office), set ...[2]string) string {
+		o := &office{set: set}
+		days(o)
+		build(o)
+		return cadences(o.find(t, d))
+	}
+	day := func(o *office) { workday(o, 3) }
+	lastDay := func(o *office) {
+		insideDays(o)
+		o.span = netcase.Span{Start: monday + (daysOfOffice-1)*netcase.Day, End: monday + daysOfOffice*netcase.Day}
+	}
+	upload := func(o *office) { o.call(lastNight, desk7, farEnd, 443, 30<<20, 90_000) }
+	move := func(o *office) { o.call(lastMorning, "10.0.0.14", "10.0.0.15", 3389, 9_000, 90_000) }
+	for _, x := range []struct {
+		d          Detector
+		days, with func(*office)
+		set        [2]string
+	}{
+		{beacon(), day, clock(11, netcase.Hour), [2]string{"beacon.starts", "11"}},
+		{beacon(), day, clock(24, netcase.Hour), [2]string{"beacon.cycles", "30"}},
+		{beacon(), day, clock(30, 5*netcase.Minute), [2]string{"beacon.active", "3h"}},
+		{beacon(), day, clock(30, 5*netcase.Minute), [2]string{"beacon.retry", "10m"}},
+		{beacon(), day, clock(30, 5*netcase.Minute), [2]string{"rare.common", "0.01"}},
+		{exfil(), weekOfUploads, upload, [2]string{"exfil.excess", "40"}},
+		{exfil(), weekOfUploads, upload, [2]string{"exfil.q", "1e-300"}},
+		{exfil(), weekOfUploads, upload, [2]string{"exfil.ratio", "1e6"}},
+		{lateral(), lastDay, move, [2]string{"lateral.unseen", "240h"}},
+	} {
+		before, after := kinds(x.d, x.days, x.with), kinds(x.d, x.days, x.with, x.set)
+		if before == after {
+			t.Errorf("%s: %s=%s changes nothing: %q", x.d.Name, x.set[0], x.set[1], before)
+		}
+	}
 }

@@ -22,16 +22,16 @@ func (c *thresholdsCmd) Run(std streams) error {
 	cfg := detect.DefaultConfig()
 	all := cfg.Thresholds()
 	if c.JSON {
-		type row struct{ Name, Value, Doc string }
+		type row struct{ Name, Value, Range, Doc string }
 		rows := make([]row, len(all))
 		for i, t := range all {
-			rows[i] = row{t.Name, t.Value(), t.Doc}
+			rows[i] = row{t.Name, t.Value(), t.Range(), t.Doc}
 		}
 		return writeJSON(std.out, rows, "  ")
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	for _, t := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", t.Name, t.Value(), t.Doc)
+		fmt.Fprintf(w, "%s\t%s\t%s; %s\n", t.Name, t.Value(), t.Doc, t.Range())
 	}
 	return w.Flush()
 }
