@@ -184,7 +184,7 @@ func (r *Report) mistakeTable(w writer) {
 }
 
 func (r *Report) ablationTable(w writer) {
-	w("## Without one item of evidence\n\nThe groups that the stories are about, and the claims, judged again from the printed weights without the item.\n\n")
+	w("## Without one item of evidence\n\nThe groups that the stories are about, and the claims, each case judged again without the item, as `--without` does.\n\n")
 	w("| item | true in | right before, wrong without | wrong before, right without | lead or likelihood changes |\n|---|---|---|---|---|\n")
 	for _, a := range r.Ablation {
 		w("| %s | %d | %d | %d | %d |\n", a.Item, a.Stood, a.Lost, a.Mended, a.Changed)

@@ -31,7 +31,6 @@ type Config struct {
 	Stories  []string    // nil: all
 	Workers  int         // cases at the same time; 0: DefaultWorkers
 	Temp     string      // folder of temporary files; empty: the system's
-	Ablation bool        // judge every case of the first seed again without each item of evidence
 	Hunt     hunt.Config // detectors and judgement as they are asked; the zero value: the defaults
 	Progress func(done, all int)
 }

@@ -128,7 +128,7 @@ func measureJudgement(o *outcome, c *netcase.Case, told simulate.Told) {
 		o.count(o.stratum("judgement.severity"), withinSeverity(c.Severity, l.Severity))
 	}
 	o.claims(c, l)
-	o.ablate(c, l, group)
+	o.ablate(c, told, group)
 	if group != nil && len(l.Lead) > 0 {
 		lead := group.Lead()
 		o.frameA = append(o.frameA, prediction{lead.Posterior, slices.Contains(l.Lead, lead.ID)})

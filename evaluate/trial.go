@@ -11,6 +11,7 @@ import (
 
 	"netcase"
 	"netcase/hunt"
+	"netcase/judge"
 	"netcase/simulate"
 )
 
@@ -70,6 +71,7 @@ type outcome struct {
 	settings map[string]string
 	weights  string
 	approved *netcase.Case // the case with every claim approved, while it is compared
+	question judge.Input   // what the case was judged on, while it is compared
 }
 
 // count adds to a ratio.
@@ -123,7 +125,9 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 		o.err = err
 		return o
 	}
+	h.Judged = func(in judge.Input) { o.question = in }
 	c, err := hunt.Run(ctx, h)
+	h.Judged = nil
 	if err != nil {
 		o.err = fmt.Errorf("%s: %w", t.name(), err)
 		o.count("judgement.top1", false)
@@ -135,7 +139,7 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 		return o
 	}
 	o.compare(c, told)
-	o.approved = nil // not kept
+	o.approved, o.question = nil, judge.Input{} // not kept
 	if t.beside == nil {
 		o.err = o.askPeers(ctx, h.Paths, c, told)
 	}
@@ -144,14 +148,12 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 
 // compare measures a judged case.
 func (o *outcome) compare(c *netcase.Case, told simulate.Told) {
-	l := told.Truth.Labels
 	for _, r := range c.Coverage.Detectors {
 		o.count("run.detectors", r.OK)
 	}
 	for _, m := range measures() {
 		m(o, c, told)
 	}
-	_ = l
 }
 
 // measures lists what is compared.
