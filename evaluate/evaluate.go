@@ -57,6 +57,7 @@ type Report struct {
 	Ratios   map[string]Ratio  `json:"ratios"`
 	Frames   []Calibration     `json:"calibration"`
 	Edges    Edges             `json:"edges"`
+	Cover    Ratio             `json:"ranges_cover"` // sets of predictions on equal evidence whose 90 % range agrees with what came true
 	Contacts Contacts          `json:"first_contacts"`
 	Mistakes []Mistake         `json:"mistakes"` // what was wrong, by story
 	Ablation []Ablation        `json:"ablation,omitempty"`

@@ -65,6 +65,7 @@ type outcome struct {
 	counts   map[string]Ratio
 	frameA   []prediction
 	frameB   []prediction
+	ranges   []ranged
 	edges    []float64 // errors of the edges of a spike, in bins
 	mistake  string    // what the case was judged as, where that is wrong
 	expected string
@@ -188,6 +189,7 @@ type Edges struct {
 func (r *Report) gather(list []outcome) {
 	var a, b []prediction
 	var edges []float64
+	var ranges []ranged
 	mistakes, of := map[[3]string]*Mistake{}, map[string]int{}
 	for i := range list {
 		o := &list[i]
@@ -202,6 +204,7 @@ func (r *Report) gather(list []outcome) {
 			r.Ratios[name] = r.Ratios[name].plus(n)
 		}
 		a, b, edges = append(a, o.frameA...), append(b, o.frameB...), append(edges, o.edges...)
+		ranges = append(ranges, o.ranges...)
 		if len(r.Settings) == 0 && o.settings != nil {
 			r.Settings, r.Weights = frozen(o.settings), o.weights
 		}
@@ -230,6 +233,7 @@ func (r *Report) gather(list []outcome) {
 		calibrate("B, the claims of harm that were assessed", b),
 	}
 	r.Edges = edgesOf(edges)
+	r.Cover = coverage(ranges)
 }
 
 // frozen are the settings that hold for every case.
