@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"sync"
 )
 
 // Temporary is a file that nobody finds after the process: it loses its name as soon as
@@ -31,22 +30,22 @@ func NewTemporary(dir string) (*Temporary, error) {
 	}
 	t := &Temporary{File: f, named: os.Remove(f.Name()) != nil}
 	if t.named {
-		sweepOnce.Do(func() { sweep(dir) })
+		sweep(dir, f.Name())
 	}
 	return t, nil
 }
 
-var sweepOnce sync.Once
-
-// sweep removes the temporary files of processes that are gone. Those in use cannot be
-// removed where this is needed.
-func sweep(dir string) {
+// sweep removes the temporary files of processes that are gone, all but the one that was
+// just made. Those in use cannot be removed where this is needed.
+func sweep(dir, but string) {
 	left, err := filepath.Glob(filepath.Join(dir, temporaryPattern))
 	if err != nil {
 		return
 	}
 	for _, name := range left {
-		_ = os.Remove(name) // in use, or another's
+		if name != but {
+			_ = os.Remove(name) // in use, or another's
+		}
 	}
 }
 
