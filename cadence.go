@@ -159,6 +159,16 @@ type ProcessFacts struct {
 	Decibans    float64  `json:"decibans"` // weight for a claim of compromise, or of command and control
 	// AfterLogin names the login it follows; nil: none within a day.
 	AfterLogin *LoginRef `json:"after_login,omitempty"`
+	// Socket says that the process opened the connections to Peer and Port; nil: not known.
+	Socket *SocketFacts `json:"socket,omitempty"`
+}
+
+// SocketFacts join a process to the socket that is its own.
+type SocketFacts struct {
+	Program  string   `json:"program"`           // path in lower case without its drive; the file name where no path is recorded
+	Unusual  string   `json:"unusual,omitempty"` // the rule that the process breaks; empty: none
+	Chain    []string `json:"chain"`             // the records that lead to the socket, in order
+	Programs int      `json:"programs"`          // different programs of the host that called outside, this one included
 }
 
 // PersistenceFacts describe something that would survive a restart: a service, a task,

@@ -96,6 +96,7 @@ type Item struct {
 type Weight struct {
 	Item     string  `json:"item"`
 	Decibans float64 `json:"decibans"`
+	Family   string  `json:"family,omitempty"` // items that rest on one thing are one voice with an echo; empty: as the rule says
 }
 
 // Hypothesis is one explanation of what a group of sources did.

@@ -137,9 +137,40 @@ type Coverage struct {
 	Feeds     []FeedReport   `json:"feeds"`
 	Lookups   []LookupReport `json:"lookups,omitempty"` // services that were to be asked about single addresses
 	Detectors []Run          `json:"detectors"`
-	Site      string         `json:"site"`     // where the own network is known from
-	Families  []string       `json:"families"` // flow, login, process, query, alert: the telemetry that is present
+	Site      string         `json:"site"`                // where the own network is known from
+	Families  []string       `json:"families"`            // flow, login, process, query, alert: the telemetry that is present
+	Agreement []SensorPair   `json:"agreement,omitempty"` // sensors that told of the same flows, the pair with most such flows first
 	Notes     []string       `json:"notes,omitempty"`
+}
+
+// SensorPair is how far two sensors agree where both told of the same flows: those of
+// one hour, peer, host, service port, protocol and direction. Counts are flows; those of
+// different sensors are never added.
+type SensorPair struct {
+	A        string   `json:"a"` // before B in the alphabet
+	B        string   `json:"b"`
+	Hours    int64    `json:"hours"`  // in which both told of flows
+	Both     int64    `json:"both"`   // flows that both told of
+	OnlyA    int64    `json:"only_a"` // in these hours
+	OnlyB    int64    `json:"only_b"`
+	Octets   Compared `json:"octets"`  // both ways together
+	Packets  Compared `json:"packets"` // both ways together
+	Outcomes Compared `json:"outcomes"`
+}
+
+// Compared is one number that two sensors both know, over the cells in which both count
+// equally many flows. Of outcomes it is the flows that failed, where both know the
+// outcome of every flow.
+type Compared struct {
+	Cells  int64 `json:"cells"`  // that could be compared
+	Differ int64 `json:"differ"` // of these
+	A      int64 `json:"a"`      // sum over the compared cells
+	B      int64 `json:"b"`
+}
+
+// Plus is the sum of two comparisons.
+func (c Compared) Plus(o Compared) Compared {
+	return Compared{c.Cells + o.Cells, c.Differ + o.Differ, c.A + o.A, c.B + o.B}
 }
 
 // Sound tells whether everything was looked at properly, and if not, why.

@@ -132,7 +132,7 @@ type Step uint8
 // The steps.
 const (
 	HourStep   Step = iota // from the reconciled rows
-	MinuteStep             // from the minute fold, a series per sensor
+	MinuteStep             // from the rows of every sensor, a series for each
 )
 
 // By is the dimension a time line is split by.
@@ -158,9 +158,8 @@ type TimelineQuestion struct {
 }
 
 // Point is the count of one bin of one series. Points come series by series, each by
-// the bin; empty bins are left out. Of hourly time lines hosts and peers come by address
-// and ports by number; all other series come by name, and the sensors of a series one
-// after the other.
+// the bin; empty bins are left out. Hosts and peers come by address and ports by number;
+// all other series come by name, and the sensors of a series one after the other.
 type Point struct {
 	Series string // the value of the dimension; empty for ByTotal
 	Sensor string // for minute time lines

@@ -242,3 +242,27 @@ func TestMinuteTimeline(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestSizesOfAnotherSensor: where the chosen sensor records no sizes those of another are
+// taken over, once; where it records them they stay.
+func TestSizesOfAnotherSensor(t *testing.T) {
+	key := func(sensor string, res netcase.Resolution) cube.Key {
+		return cube.Key{Peer: netcase.At(netip.MustParseAddr("198.51.100.7")), Host: netcase.At(netip.MustParseAddr("10.0.0.9")), Port: 443, Proto: netcase.TCP,
+			Direction: netcase.Outbound, Reach: netcase.ReachBidirectional, Resolution: res, Sensor: sensor}
+	}
+	row := func(k cube.Key, flows, out, in int64) cube.Row {
+		return cube.Row{Key: k, Counts: cube.Counts{Flows: flows, Records: flows, OctetsOut: out, OctetsIn: in, PacketsOut: netcase.Absent, PacketsIn: netcase.Absent}}
+	}
+	edr, hourly := key("edr", netcase.ResolutionRaw), key("flow log", netcase.Resolution(60))
+	got := cube.Reconcile([]cube.Row{row(edr, 3, netcase.Absent, netcase.Absent), row(hourly, 3, 5_000, 70)})
+	if len(got) != 1 || got[0].Sensor != "edr" || got[0].Flows != 3 || got[0].OctetsOut != 5_000 || got[0].OctetsIn != 70 || got[0].PacketsOut != netcase.Absent {
+		t.Errorf("%+v", got)
+	}
+	third := key("other log", netcase.Resolution(60))
+	if got = cube.Reconcile([]cube.Row{row(edr, 3, netcase.Absent, netcase.Absent), row(hourly, 4, 5_000, 70), row(third, 3, 4_000, 60)}); got[0].OctetsOut != 5_000 {
+		t.Errorf("sizes of two sensors: %d", got[0].OctetsOut)
+	}
+	if got = cube.Reconcile([]cube.Row{row(edr, 3, 100, netcase.Absent), row(hourly, 3, 5_000, 70)}); got[0].OctetsOut != 100 || got[0].OctetsIn != netcase.Absent {
+		t.Errorf("a sensor that records sizes: %+v", got[0])
+	}
+}

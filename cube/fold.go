@@ -9,34 +9,6 @@ import (
 	"netcase"
 )
 
-// MinuteKey is one series and minute of the minute fold. Peers have no series
-// here, so the fold stays small whatever a flood does.
-type MinuteKey struct {
-	Minute    int64 // whole minutes since 1970
-	Sensor    string
-	Direction netcase.Direction
-	By        By
-	Series    string
-}
-
-// MinuteCount is what a minute counts.
-type MinuteCount struct{ Flows, Failed int64 }
-
-// MinuteDimensions are the dimensions the minute fold keeps.
-var minuteDimensions = []By{ByTotal, ByHost, ByPort, ByReach, ByDirection, BySensor}
-
-// Minutes calls add for every series of the minute fold that a row's flow belongs to.
-func Minutes(k *Key, f *netcase.Flow, add func(MinuteKey, MinuteCount)) {
-	n := MinuteCount{Flows: max(f.Flows, 1)}
-	if k.Reach.Failed() {
-		n.Failed = n.Flows
-	}
-	minute := int64(f.Start.Truncate(netcase.Minute) / netcase.Minute)
-	for _, by := range minuteDimensions {
-		add(MinuteKey{Minute: minute, Sensor: k.Sensor, Direction: k.Direction, By: by, Series: SeriesOf(k, by)}, n)
-	}
-}
-
 // SeriesOf is the value of a dimension in a row.
 func SeriesOf(k *Key, by By) string {
 	switch by {
@@ -131,43 +103,10 @@ func compareSeries(a, b *Key) int {
 	)
 }
 
-// Minutely counts flows into a time line by the minute, a series for each sensor.
-type Minutely struct {
-	q      TimelineQuestion
-	counts map[MinuteKey]MinuteCount
-}
-
-// NewMinutely is an empty time line.
-func NewMinutely(q TimelineQuestion) *Minutely {
-	return &Minutely{q: q, counts: map[MinuteKey]MinuteCount{}}
-}
-
-// Add counts flows of a row that began in a minute (whole minutes since 1970).
-// There may be fewer than none: a correction.
-func (m *Minutely) Add(k *Key, minute, flows int64) {
-	if m.q.By == ByPeer || !m.q.Span.Contains(netcase.Time(minute)*netcase.Minute) ||
-		len(m.q.Directions) > 0 && !slices.Contains(m.q.Directions, k.Direction) {
-		return
-	}
-	key := MinuteKey{Minute: minute, Sensor: k.Sensor, By: m.q.By, Series: SeriesOf(k, m.q.By)}
-	n := m.counts[key]
-	n.Flows += flows
-	if k.Reach.Failed() {
-		n.Failed += flows
-	}
-	m.counts[key] = n
-}
-
-// Points is the time line; bins without flows are left out.
-func (m *Minutely) Points() []Point {
-	out := make([]Point, 0, len(m.counts))
-	for k, n := range m.counts {
-		if n.Flows != 0 {
-			out = append(out, Point{Series: k.Series, Sensor: k.Sensor, Start: netcase.Time(k.Minute) * netcase.Minute, Flows: n.Flows, Failed: n.Failed})
-		}
-	}
-	sortPoints(out)
-	return out
+// AskedMinute tells whether a minute (whole minutes since 1970) lies in the directions
+// and the span of a question.
+func AskedMinute(d netcase.Direction, minute int64, q *TimelineQuestion) bool {
+	return (len(q.Directions) == 0 || slices.Contains(q.Directions, d)) && q.Span.Contains(netcase.Time(minute)*netcase.Minute)
 }
 
 // Asked tells whether a row lies in the directions and hours of a question.

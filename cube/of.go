@@ -1,6 +1,7 @@
 package cube
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"netcase"
@@ -39,7 +41,10 @@ func (p *Plain) Rows(_ context.Context, q Question) iter.Seq2[Row, error] {
 	return seq(rows)
 }
 
-func (p *Plain) reconciled() []Row {
+func (p *Plain) reconciled() []Row { return Reconcile(p.accounts()) }
+
+// accounts are the rows of every sensor.
+func (p *Plain) accounts() []Row {
 	sums := map[Key]Counts{}
 	for i := range p.batch.Flows {
 		f := &p.batch.Flows[i]
@@ -54,7 +59,7 @@ func (p *Plain) reconciled() []Row {
 	for k, c := range sums {
 		rows = append(rows, Row{Key: k, Counts: c, Hours: 1})
 	}
-	return Reconcile(rows)
+	return rows
 }
 
 // Timeline answers a question with points.
@@ -62,30 +67,43 @@ func (p *Plain) Timeline(_ context.Context, q TimelineQuestion) iter.Seq2[Point,
 	if q.Step == HourStep {
 		return seq(HourPoints(p.reconciled(), q))
 	}
-	var points []Point
+	return seq(p.minutes(q))
+}
+
+// plainPoint is a point with what orders it: the minute stands in the place of the hour.
+type plainPoint struct {
+	key Key
+	Point
+}
+
+// minutes counts each flow into the list by looking through all of it: slow, and
+// plainly right.
+func (p *Plain) minutes(q TimelineQuestion) (out []Point) {
+	var all []plainPoint
 	for i := range p.batch.Flows {
 		f := &p.batch.Flows[i]
 		k := KeyOf(f, &p.site)
-		Minutes(&k, f, func(m MinuteKey, n MinuteCount) { points = addMinute(points, q, m, n) })
-	}
-	sortPoints(points)
-	return seq(points)
-}
-
-// addMinute counts into the list by looking through all of it: slow, and plainly right.
-func addMinute(points []Point, q TimelineQuestion, m MinuteKey, n MinuteCount) []Point {
-	start := netcase.Time(m.Minute) * netcase.Minute
-	if m.By != q.By || !q.Span.Contains(start) || len(q.Directions) > 0 && !slices.Contains(q.Directions, m.Direction) {
-		return points
-	}
-	for i := range points {
-		if points[i].Series == m.Series && points[i].Sensor == m.Sensor && points[i].Start == start {
-			points[i].Flows += n.Flows
-			points[i].Failed += n.Failed
-			return points
+		start := f.Start.Truncate(netcase.Minute)
+		if q.By == ByPeer || !q.Span.Contains(start) || len(q.Directions) > 0 && !slices.Contains(q.Directions, k.Direction) {
+			continue
+		}
+		key := seriesKey(&k, q.By)
+		key.Sensor, key.Hour = k.Sensor, int64(start/netcase.Minute)
+		at := slices.IndexFunc(all, func(x plainPoint) bool { return x.key == key })
+		if at < 0 {
+			at = len(all)
+			all = append(all, plainPoint{key, Point{Series: SeriesOf(&k, q.By), Sensor: k.Sensor, Start: start}})
+		}
+		n := max(f.Flows, 1)
+		if all[at].Flows += n; k.Reach.Failed() {
+			all[at].Failed += n
 		}
 	}
-	return append(points, Point{Series: m.Series, Sensor: m.Sensor, Start: start, Flows: n.Flows, Failed: n.Failed})
+	slices.SortFunc(all, func(a, b plainPoint) int { return compareSeries(&a.key, &b.key) })
+	for _, x := range all {
+		out = append(out, x.Point)
+	}
+	return out
 }
 
 // Logins answers with all logins by time.
@@ -114,7 +132,96 @@ func (p *Plain) Coverage() netcase.Coverage {
 	for i := range p.batch.Flows {
 		r.Count(&p.batch.Flows[i])
 	}
-	return netcase.Coverage{Inputs: []netcase.InputReport{r}}
+	return netcase.Coverage{Inputs: []netcase.InputReport{r}, Agreement: p.agreement()}
+}
+
+// agreement looks at every pair of sensors, hour by hour and cell by cell.
+func (p *Plain) agreement() (out []netcase.SensorPair) {
+	sensors, hours := map[string][]Row{}, map[int64]bool{}
+	for _, r := range p.accounts() {
+		sensors[r.Sensor], hours[r.Hour] = append(sensors[r.Sensor], r), true
+	}
+	for a, rows := range sensors {
+		for b, others := range sensors {
+			pair := netcase.SensorPair{A: a, B: b}
+			for h := range hours {
+				comparePlainly(&pair, ofHour(rows, h), ofHour(others, h))
+			}
+			if a < b && pair.Both > 0 {
+				out = append(out, pair)
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y netcase.SensorPair) int {
+		return cmp.Or(cmp.Compare(y.Both, x.Both), strings.Compare(x.A+"\x00"+x.B, y.A+"\x00"+y.B))
+	})
+	return out
+}
+
+func ofHour(rows []Row, h int64) []Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Hour != h })
+}
+
+// comparePlainly compares what two sensors tell of one hour.
+func comparePlainly(pair *netcase.SensorPair, rows, others []Row) {
+	if len(rows) == 0 || len(others) == 0 {
+		return
+	}
+	pair.Hours++
+	cells, theirs := byCell(rows), byCell(others)
+	for k, mine := range cells {
+		yours := theirs[k]
+		both := min(mine.Flows, yours.Flows)
+		pair.Both, pair.OnlyA = pair.Both+both, pair.OnlyA+mine.Flows-both
+		if both == 0 || mine.Flows != yours.Flows {
+			continue
+		}
+		pair.Octets = comparedPlainly(pair.Octets, plus(mine.OctetsOut, mine.OctetsIn), plus(yours.OctetsOut, yours.OctetsIn))
+		pair.Packets = comparedPlainly(pair.Packets, plus(mine.PacketsOut, mine.PacketsIn), plus(yours.PacketsOut, yours.PacketsIn))
+		if mine.open+yours.open == 0 {
+			pair.Outcomes = comparedPlainly(pair.Outcomes, mine.failed, yours.failed)
+		}
+	}
+	for k, yours := range theirs {
+		pair.OnlyB += yours.Flows - min(cells[k].Flows, yours.Flows)
+	}
+}
+
+func comparedPlainly(c netcase.Compared, a, b int64) netcase.Compared {
+	if a != netcase.Absent && b != netcase.Absent {
+		c.Cells, c.A, c.B = c.Cells+1, c.A+a, c.B+b
+		if a != b {
+			c.Differ++
+		}
+	}
+	return c
+}
+
+// cellCounts is what one sensor counts in a cell.
+type cellCounts struct {
+	Counts
+	open, failed int64
+}
+
+func byCell(rows []Row) map[Key]cellCounts {
+	out := map[Key]cellCounts{}
+	for _, r := range rows {
+		k := r.Key
+		k.Sensor, k.Reach, k.Resolution = "", 0, 0
+		c, there := out[k]
+		if there {
+			c.Counts = c.Plus(r.Counts)
+		} else {
+			c.Counts = r.Counts
+		}
+		if r.Reach.Failed() {
+			c.failed += r.Flows
+		} else if !r.Reach.Decided() {
+			c.open += r.Flows
+		}
+		out[k] = c
+	}
+	return out
 }
 
 // Names maps addresses to names, the smallest name where there are several.

@@ -1,10 +1,7 @@
 package cube
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
-	"strings"
 
 	"netcase"
 )
@@ -15,11 +12,4 @@ func PortName(port uint16, proto uint8) string {
 		return netcase.ProtoName(proto)
 	}
 	return strconv.Itoa(int(port)) + "/" + netcase.ProtoName(proto)
-}
-
-// sortPoints orders points by series, sensor and bin.
-func sortPoints(points []Point) {
-	slices.SortFunc(points, func(a, b Point) int {
-		return cmp.Or(strings.Compare(a.Series, b.Series), strings.Compare(a.Sensor, b.Sensor), cmp.Compare(a.Start, b.Start))
-	})
 }

@@ -14,6 +14,7 @@ import (
 // the larger count, then the stronger proof. The others are kept as agreement.
 // Where the best sensor does not know the outcome, the strongest proof that
 // another sensor has is taken over; where both know and differ, that is a conflict.
+// Where the best sensor records no sizes, those of the next one that does are taken over.
 //
 // Shape: the order of the result is that of Peers.
 // Owner: the result takes the place of rows.
@@ -69,12 +70,56 @@ func settle(rows []Row) []Row {
 		names = append(names, a.sensor)
 	}
 	slices.Sort(names)
-	out := proven(best.rows, best.tally, rest)
+	out := sized(proven(best.rows, best.tally, rest), others)
 	out[0].Agree = others[0].tally.Total()
 	for i := range out {
 		out[i].Others = strings.Join(names, ", ")
 	}
 	return out
+}
+
+// sized gives the sizes of the first other sensor that records any to the row with the
+// strongest outcome, where the chosen one records none: an endpoint sensor names the
+// connection, a flow log what it carried.
+func sized(rows []Row, others []account) []Row {
+	records := func(r *Row) bool { return r.OctetsOut != netcase.Absent || r.OctetsIn != netcase.Absent }
+	best := 0
+	for i := range rows {
+		if records(&rows[i]) {
+			return rows
+		}
+		if rows[i].Reach > rows[best].Reach {
+			best = i
+		}
+	}
+	for k := range others {
+		found := false
+		for i := range others[k].rows {
+			r := &others[k].rows[i]
+			if !records(r) {
+				continue
+			}
+			to := &rows[best]
+			to.OctetsOut, to.OctetsIn = sizeSum(to.OctetsOut, r.OctetsOut), sizeSum(to.OctetsIn, r.OctetsIn)
+			to.PacketsOut, to.PacketsIn = sizeSum(to.PacketsOut, r.PacketsOut), sizeSum(to.PacketsIn, r.PacketsIn)
+			found = true
+		}
+		if found {
+			return rows
+		}
+	}
+	return rows
+}
+
+// sizeSum adds sizes, either of which may be absent.
+func sizeSum(a, b int64) int64 {
+	switch {
+	case a == netcase.Absent:
+		return b
+	case b == netcase.Absent:
+		return a
+	}
+	return a + b
 }
 
 func single(rows []Row) bool {

@@ -145,3 +145,40 @@ func TestExfilDoesNotCare(t *testing.T) {
 		}
 	}
 }
+
+// TestWidenedTwin adds the hours of random series up by days and quarters of days, hour by
+// hour, and compares.
+func TestWidenedTwin(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 15))
+	for range 300 {
+		g := &grid{hours: 1, first: 488_000 + r.Int64N(200), missing: make([]bool, 1+r.IntN(400))}
+		g.from = r.IntN(len(g.missing))
+		x := make([]float64, len(g.missing))
+		for i := range x {
+			x[i], g.missing[i] = float64(r.IntN(9)), r.IntN(4) == 0
+		}
+		for _, width := range []int64{6, 24} {
+			sums, gone, hours := map[int64]float64{}, map[int64]int{}, map[int64]int64{}
+			for i, v := range x {
+				cell := (g.first + int64(i)) / width
+				sums[cell] += v
+				gone[cell] += b2i(g.missing[i])
+				hours[cell]++
+			}
+			wide, y := widened(g, x, width)
+			if wide.bins() != len(sums) || len(y) != len(sums) || wide.first != g.first/width || wide.first+int64(wide.from) != (g.first+int64(g.from))/width {
+				t.Fatalf("%d bins from %d, in the span from %d; want %d from %d", wide.bins(), wide.first, wide.from, len(sums), g.first/width)
+			}
+			for k, v := range y {
+				cell := wide.first + int64(k)
+				if v != sums[cell] || wide.missing[k] != (hours[cell] < width || int64(2*gone[cell]) > width) {
+					t.Fatalf("bin %d of width %d: %g, missing %v; want %g of %d hours, %d of them gone", k, width, v, wide.missing[k], sums[cell], hours[cell], gone[cell])
+				}
+			}
+			from, to := binsOf(g, wide, wide.from, wide.bins())
+			if from > g.from || to != g.bins() {
+				t.Fatalf("bins %d to %d", from, to)
+			}
+		}
+	}
+}

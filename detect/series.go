@@ -113,6 +113,7 @@ func (s *seriesSet) layGrid(in *Input) *grid {
 	return g
 }
 
+// floorTo is the number, counted from 1970, of the cell of a width that holds an hour.
 func floorTo(h, width int64) int64 {
 	q := h / width
 	if h%width < 0 {

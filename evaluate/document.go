@@ -253,7 +253,7 @@ func (r *Report) left(w writer) {
 	w("- Stories are told one at a time; two attackers at once are not among them.\n")
 	w("- The real benign traffic is small: days of single machines, no estate of hundreds.\n")
 	w("- Calibration on simulated cases says nothing about base rates elsewhere; the priors are for those who opened a case.\n")
-	w("- Rules of others are run from their descriptions, not on their engines; only CrowdSec's passed its publisher's own assertions here.\n")
+	w("- Rules of others are run from their descriptions, not on their engines; CrowdSec's, RITA's and fail2ban's count pass their publishers' own assertions here.\n")
 	r.changed(w)
 }
 

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"math"
 	"net/netip"
 	"strings"
 
@@ -125,31 +126,69 @@ func joined(a, b map[pair]bool) map[pair]bool {
 	return a
 }
 
-// fail2ban is its jail for sshd: a count in a sliding time.
+// fail2banJail counts the failures of an address. Its count is no sliding window: once the
+// first failure is older than the time, the count becomes what the rate so far makes of
+// that time, and the newest failure is added.
+//
+// Source: fail2ban, server/failmanager.py and server/ticket.py.
+type fail2banJail struct {
+	maxRetry int
+	findTime netcase.Time
+	of       map[netip.Addr]*fail2banTicket
+}
+
+type fail2banTicket struct {
+	first, last netcase.Time
+	retry       int
+}
+
+// add counts a failure and tells how many there are now.
+func (j *fail2banJail) add(a netip.Addr, at netcase.Time) int {
+	t := j.of[a]
+	if t == nil {
+		t = &fail2banTicket{first: at, last: at}
+		j.of[a] = t
+	}
+	if at > t.last {
+		if t.first < at-j.findTime {
+			t.retry = int(math.RoundToEven(float64(t.retry) / float64(at-t.first) * float64(j.findTime)))
+			t.first = at - j.findTime
+		}
+		t.last = at
+	}
+	t.retry++
+	return t.retry
+}
+
+// bans tells whether an address has failed too often; it is forgotten then.
+func (j *fail2banJail) bans(a netip.Addr) bool {
+	t := j.of[a]
+	if t == nil || t.retry < j.maxRetry {
+		return false
+	}
+	delete(j.of, a)
+	return true
+}
+
+// fail2ban is its jail for sshd.
 func fail2ban() Peer {
-	const (
-		maxRetry = 5
-		findTime = 10 * netcase.Minute
-	)
 	return Peer{
-		Name: "fail2ban sshd", Question: asksGuessing, Source: "fail2ban, jail.conf and filter.d/sshd.conf", Asserts: "not passed: not all addresses that its own log labels are read as failures here, see the real data; the count and the time are its own, the reading of lines is ours", ssh: true,
-		Doc: "5 failures of an address within 10 minutes",
+		Name: "fail2ban sshd", Question: asksGuessing, Source: "fail2ban, jail.conf, filter.d/sshd.conf and server/failmanager.py", ssh: true,
+		Asserts: "the bans that its tests of the count assert; of the addresses that its log labels, see the real data: the reading of lines is ours",
+		Doc:     "5 failures of an address within 10 minutes, or as many at the rate so far",
 		Flag: func(e *events) map[pair]bool {
-			out, recent := map[netip.Addr]bool{}, map[netip.Addr][]netcase.Time{}
+			out := map[netip.Addr]bool{}
+			jail := fail2banJail{maxRetry: 5, findTime: 10 * netcase.Minute, of: map[netip.Addr]*fail2banTicket{}}
 			for i := range e.logins {
 				l := &e.logins[i]
 				if l.Service != "ssh" || !l.Outcome.Failed() || l.Event != netcase.LoginAttempt {
 					continue
 				}
-				a := l.Peer.Addr
 				for range max(l.Count, 1) {
-					recent[a] = append(recent[a], l.Time)
+					jail.add(l.Peer.Addr, l.Time)
 				}
-				for len(recent[a]) > 0 && l.Time-recent[a][0] > findTime {
-					recent[a] = recent[a][1:]
-				}
-				if len(recent[a]) >= maxRetry {
-					out[a] = true
+				if jail.bans(l.Peer.Addr) {
+					out[l.Peer.Addr] = true
 				}
 			}
 			return flaggedSources(out)

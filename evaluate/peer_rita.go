@@ -197,7 +197,7 @@ func ritaFlag(from float64) func(*events) map[pair]bool {
 // inside is what RITA takes for internal by default: private addresses.
 func inside(a netip.Addr) bool { return a.IsValid() && a.IsPrivate() }
 
-const ritaAsserts = "not run: the scores it publishes are of web proxies' logs; a second implementation, written apart, agrees to three digits"
+const ritaAsserts = "all numbers that it asserts of the parts of its score (in the implementation of the detector, with which this one, written apart, agrees to three digits)"
 
 func ritaLow() Peer {
 	const low = 0.70

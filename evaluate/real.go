@@ -379,8 +379,70 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// fail2banLabel is what stands above a line of fail2ban's logs.
-var fail2banLabel = regexp.MustCompile(`failJSON:\s*(\{.*\})`)
+// What stands above the lines of fail2ban's logs: in which modes of the filter they are
+// read, and what is expected of the line below.
+var (
+	fail2banModes = regexp.MustCompile(`filterOptions:\s*(.*)$`)
+	fail2banLabel = regexp.MustCompile(`failJSON:\s*(\{.*\})`)
+)
+
+// fail2banLabels are the addresses that the labels of a log name.
+type fail2banLabels struct {
+	normal   map[string]bool // failures in the mode of the jail
+	probes   map[string]bool // failures in other modes alone: probes and dropped connections
+	harmless map[string]bool // in lines that are none
+	plain    bytes.Buffer    // the log without labels
+}
+
+// normalMode tells whether one of the sets of options leaves the mode as it is.
+func normalMode(options []byte) bool {
+	var sets []map[string]string
+	if json.Unmarshal(options, &sets) != nil {
+		return !bytes.Contains(options, []byte(`"mode"`))
+	}
+	return slices.ContainsFunc(sets, func(o map[string]string) bool { return o["mode"] == "" })
+}
+
+func readFail2ban(log []byte) *fail2banLabels {
+	out := &fail2banLabels{normal: map[string]bool{}, probes: map[string]bool{}, harmless: map[string]bool{}}
+	normal := true
+	lines := bufio.NewScanner(bytes.NewReader(log))
+	for lines.Scan() {
+		if m := fail2banModes.FindSubmatch(lines.Bytes()); m != nil {
+			normal = normalMode(m[1])
+		}
+		if m := fail2banLabel.FindSubmatch(lines.Bytes()); m != nil {
+			out.note(m[1], normal)
+		} else if !bytes.HasPrefix(lines.Bytes(), []byte("#")) {
+			out.plain.Write(append(lines.Bytes(), '\n'))
+		}
+	}
+	for a := range out.normal {
+		delete(out.probes, a)
+	}
+	return out
+}
+
+func (l *fail2banLabels) note(text []byte, normal bool) {
+	var label struct {
+		Match      bool   `json:"match"`
+		Host       string `json:"host"`
+		Constraint string `json:"constraint"`
+	}
+	if json.Unmarshal(text, &label) != nil {
+		return
+	}
+	a, err := netip.ParseAddr(label.Host)
+	switch {
+	case err != nil: // a name: an address is what is asked for here
+	case !label.Match:
+		l.harmless[a.Unmap().String()] = true
+	case normal && label.Constraint == "":
+		l.normal[a.Unmap().String()] = true
+	default:
+		l.probes[a.Unmap().String()] = true
+	}
+}
 
 // fail2banAsked compares, label by label, the addresses that fail with those that the
 // login log is read to say.
@@ -389,47 +451,26 @@ func fail2banAsked(_ *netcase.Case, dir string) ([]RealResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted, innocent := map[string]bool{}, map[string]bool{}
-	var plain bytes.Buffer
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	for lines.Scan() {
-		m := fail2banLabel.FindSubmatch(lines.Bytes())
-		if m == nil {
-			if !bytes.HasPrefix(lines.Bytes(), []byte("#")) {
-				plain.Write(append(lines.Bytes(), '\n'))
-			}
-			continue
-		}
-		var label struct {
-			Match bool   `json:"match"`
-			Host  string `json:"host"`
-		}
-		if json.Unmarshal(m[1], &label) != nil {
-			continue
-		}
-		if a, err := netip.ParseAddr(label.Host); err == nil {
-			if label.Match {
-				wanted[a.Unmap().String()] = true
-			} else {
-				innocent[a.Unmap().String()] = true
-			}
-		}
-	}
-	failing, err := failingIn(dir, plain.Bytes())
+	labels := readFail2ban(b)
+	failing, err := failingIn(dir, labels.plain.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	var found, wrong Ratio
-	for a := range wanted {
+	var found, probes, wrong Ratio
+	for a := range labels.normal {
 		found = found.plus(Ratio{int(one(failing[a])), 1})
 	}
-	for a := range innocent {
-		if !wanted[a] {
+	for a := range labels.probes {
+		probes = probes.plus(Ratio{int(one(failing[a])), 1})
+	}
+	for a := range labels.harmless {
+		if !labels.normal[a] && !labels.probes[a] {
 			wrong = wrong.plus(Ratio{int(one(failing[a])), 1})
 		}
 	}
 	return []RealResult{
-		{Asked: "addresses whose lines are labelled as failures (all of fail2ban's modes, probes that it counts as failures included)", Ratio: found, Result: found.String()},
+		{Asked: "addresses labelled as failures in the mode of the jail (of the others, the failure is told by an earlier line of the same session)", Ratio: found, Result: found.String()},
+		{Asked: "addresses labelled in its other modes alone: probes and dropped connections, which are no guesses here (fewer is better)", Ratio: probes, Result: probes.String()},
 		{Asked: "addresses with harmless lines alone, read as failures (fewer is better)", Ratio: wrong, Result: wrong.String()},
 	}, nil
 }

@@ -164,7 +164,7 @@ func (c *Config) somethingToJudge(answers *store.Memory) error {
 		return fmt.Errorf("no event lies in the investigated span: the inputs speak of %s", read)
 	}
 	if c.Focus != "" && !seen(answers, c.Site.Named(answers.Names()), c.Focus) {
-		return fmt.Errorf("--focus %s: no flow has such an address, host name or port", c.Focus)
+		return fmt.Errorf("--focus %s: no flow, login or process has such an address, name, account or port", c.Focus)
 	}
 	return nil
 }
@@ -268,7 +268,7 @@ func (c *Config) request(answers *store.Memory, known *intel.Set) detect.Request
 // coverage completes what the detectors report.
 func (c *Config) coverage(found detect.Result, known *intel.Set, lists *opened) netcase.Coverage {
 	cov := found.Coverage
-	cov.Feeds, cov.Detectors, cov.Notes = gathered(known.Feeds(), &lists.said), found.Runs, found.Notes
+	cov.Feeds, cov.Detectors, cov.Notes = gathered(known.Feeds(), &lists.said), found.Runs, slices.Concat(cov.Notes, found.Notes)
 	cov.Lookups = lists.said.Reports()
 	cov.Site = c.SiteFrom
 	if cov.Site == "" {

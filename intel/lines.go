@@ -52,11 +52,12 @@ func (s *Set) HitLines(ctx context.Context, r io.Reader, workers int, out io.Wri
 		})
 	}
 	var readErr error
+	var spare sync.Pool // of *[]byte, for the next blocks
 	go func() {
 		defer close(ordered)
 		defer wg.Wait()
 		defer close(work)
-		readErr = blocks(r, func(text []byte, long bool) error {
+		readErr = blocks(r, &spare, func(text []byte, long bool) error {
 			b := &searched{text: text, long: long, done: make(chan struct{})}
 			for _, c := range []chan *searched{ordered, work} {
 				select {
@@ -69,7 +70,7 @@ func (s *Set) HitLines(ctx context.Context, r io.Reader, workers int, out io.Wri
 			return nil
 		})
 	}()
-	total, err := collect(ordered, out, cancel)
+	total, err := collect(ordered, out, &spare, cancel)
 	if err == nil {
 		err = readErr
 	}
@@ -78,7 +79,7 @@ func (s *Set) HitLines(ctx context.Context, r io.Reader, workers int, out io.Wri
 
 // collect writes the hits in the order of the text. After a failure it takes the
 // rest without writing, so that no worker waits.
-func collect(ordered <-chan *searched, out io.Writer, cancel func()) (total LineCount, err error) {
+func collect(ordered <-chan *searched, out io.Writer, spare *sync.Pool, cancel func()) (total LineCount, err error) {
 	for b := range ordered {
 		<-b.done
 		total.Lines += b.n.Lines
@@ -89,12 +90,13 @@ func collect(ordered <-chan *searched, out io.Writer, cancel func()) (total Line
 				cancel()
 			}
 		}
+		spare.Put(&b.text)
 	}
 	return total, err
 }
 
 // blocks reads a text in blocks that end with a line, each in memory of its own.
-func blocks(r io.Reader, take func(text []byte, long bool) error) error {
+func blocks(r io.Reader, spare *sync.Pool, take func(text []byte, long bool) error) error {
 	buf := make([]byte, 0, searchBlock+searchBlock/4)
 	for {
 		n, err := io.ReadFull(r, buf[len(buf):min(cap(buf), len(buf)+searchBlock)])
@@ -116,15 +118,25 @@ func blocks(r io.Reader, take func(text []byte, long bool) error) error {
 		if long {
 			end = len(buf)
 		}
-		next := make([]byte, len(buf)-end, max(searchBlock+searchBlock/4, 2*(len(buf)-end)))
-		copy(next, buf[end:])
+		next := roomFor(spare, len(buf)-end)
+		next = append(next, buf[end:]...)
 		if end > 0 {
-			if err := take(buf[:end:end], long); err != nil {
+			if err := take(buf[:end], long); err != nil {
 				return err
 			}
 		}
 		buf = next
 	}
+}
+
+// roomFor is empty memory for a block that begins with some bytes, used before where that
+// is large enough.
+func roomFor(spare *sync.Pool, bytes int) []byte {
+	least := max(searchBlock+searchBlock/4, 2*bytes)
+	if old, ok := spare.Get().(*[]byte); ok && cap(*old) >= least {
+		return (*old)[:0]
+	}
+	return make([]byte, 0, least)
 }
 
 // search keeps the lines of a block that hold a listed address.
@@ -155,27 +167,54 @@ func (s *Set) search(b *searched) {
 // or IPv6 in any of its spellings, with nothing beside it that would make it part
 // of a longer number or name.
 func (s *Set) HoldsAny(line []byte) bool {
+	if mayHold6(line) {
+		return s.holdsAnyWord(line)
+	}
+	for at := 0; ; {
+		dot := bytes.IndexByte(line[at:], '.')
+		if dot < 0 {
+			return false
+		}
+		dot += at
+		if at = dot + 1; at == len(line) || dot == 0 || class[line[dot-1]] != digitClass || class[line[at]] != digitClass {
+			continue
+		}
+		start, end := dot, at
+		for start > 0 && class[line[start-1]] != 0 {
+			start--
+		}
+		for end < len(line) && class[line[end]] != 0 {
+			end++
+		}
+		if s.holdsDotted(line[start:end]) {
+			return true
+		}
+		at = end
+	}
+}
+
+// mayHold6 tells whether a text may hold an address of IPv6: each has two colons side by
+// side, seven of them, or six before a tail of IPv4.
+func mayHold6(text []byte) bool {
+	const beforeTail = 6
+	n := bytes.Count(text, colon)
+	return n >= beforeTail || n >= 2 && bytes.Contains(text, colons)
+}
+
+var colon, colons = []byte(":"), []byte("::")
+
+// holdsAnyWord is HoldsAny, a word after the other.
+func (s *Set) holdsAnyWord(line []byte) bool {
 	for i := 0; i < len(line); {
-		c := class[line[i]]
-		if c == 0 {
+		if class[line[i]] == 0 {
 			i++
 			continue
 		}
-		end, dots, colons := i, 0, 0
-		for end < len(line) {
-			c := class[line[end]]
-			if c == 0 {
-				break
-			}
-			switch c {
-			case dotClass:
-				dots++
-			case colonClass:
-				colons++
-			}
+		end := i
+		for end < len(line) && class[line[end]] != 0 {
 			end++
 		}
-		if (dots >= 3 || colons >= 2) && s.holdsWord(line[i:end], dots, colons) {
+		if s.holdsWord(line[i:end]) {
 			return true
 		}
 		i = end
@@ -203,17 +242,21 @@ var class = func() (t [256]uint8) {
 }()
 
 // holdsWord looks at a run of letters, digits, dots and colons.
-func (s *Set) holdsWord(word []byte, dots, colons int) bool {
-	word = bytes.TrimRight(word, ".")
-	if colons >= 2 {
-		if s.holdsText(word) || s.holdsText(bytes.TrimSuffix(word, []byte(":"))) {
+func (s *Set) holdsWord(word []byte) bool {
+	if mayHold6(word) {
+		whole := bytes.TrimRight(word, ".")
+		if s.holdsText(whole) || s.holdsText(bytes.TrimSuffix(whole, colon)) {
 			return true
 		}
 	}
-	if dots < 3 {
-		return false
-	}
-	for len(word) > 0 { // an IPv4 address with a port behind it or a name before it
+	return s.holdsDotted(word)
+}
+
+// holdsDotted looks for an address of IPv4 in a word, which may have a port behind it or
+// a name before it.
+func (s *Set) holdsDotted(word []byte) bool {
+	word = bytes.TrimRight(word, ".")
+	for len(word) > 0 {
 		part := word
 		if i := bytes.IndexByte(word, ':'); i >= 0 {
 			part, word = word[:i], word[i+1:]

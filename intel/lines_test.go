@@ -92,6 +92,65 @@ func TestHitLinesTwin(t *testing.T) {
 	}
 }
 
+// TestHoldsAnyTwin compares with looking at every word, on random texts of what addresses
+// are made of.
+func TestHoldsAnyTwin(t *testing.T) {
+	set := setOf(t, "1.2.3.4", "11.9.0.0/16", "2001:4860::/48")
+	r := rand.New(rand.NewPCG(5, 6))
+	pieces := strings.Fields("1.2.3.4 11.9.9.9 1.2.3 .4 . : :: 1: 2001:4860::1 2001:4860:0:0:0:0:0:9 ::1.2.3.4 2001:4860:0:0:0:0:1.2.3.4 ::ffff:1.2.3.4 14:00:00 x v1 256 9 [ ] %eth0 - /")
+	hits := 0
+	for range 100_000 {
+		var line []byte
+		for range 1 + r.IntN(6) {
+			line = append(append(line, pieces[r.IntN(len(pieces))]...), strings.Repeat(" ", r.IntN(2))...)
+		}
+		want := slowlyHoldsAny(set, string(line))
+		if want {
+			hits++
+		}
+		if got := set.HoldsAny(line); got != want {
+			t.Fatalf("%q: %v, want %v", line, got, want)
+		}
+	}
+	if hits < 1000 || hits > 99_000 {
+		t.Errorf("%d of 100,000 lines hold an address: the comparison says little", hits)
+	}
+}
+
+// In logs, numbers with zeros before them are decimal.
+var (
+	fourNumbers  = regexp.MustCompile(`^\d{1,3}(\.\d{1,3}){3}$`)
+	leadingZeros = regexp.MustCompile(`(^|\.)0+(\d)`)
+)
+
+// slowlyHoldsAny cuts a line into words, and each into what may stand beside colons.
+func slowlyHoldsAny(set *Set, line string) bool {
+	holds := func(text string) bool {
+		a, err := netip.ParseAddr(text)
+		return err == nil && len(set.Match(a)) > 0
+	}
+	words := strings.FieldsFunc(line, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '.' && c != ':'
+	})
+	return slices.ContainsFunc(words, func(w string) bool {
+		w = strings.TrimRight(w, ".")
+		return holds(w) || holds(strings.TrimSuffix(w, ":")) || slices.ContainsFunc(strings.Split(w, ":"), func(part string) bool {
+			return fourNumbers.MatchString(part) && holds(leadingZeros.ReplaceAllString(part, "$1$2"))
+		})
+	})
+}
+
+func BenchmarkHoldsAny(b *testing.B) {
+	set := setOf(b, "203.0.113.9", "45.83.64.0/24", "2001:4860:4860::8888/128")
+	line := []byte("Oct 20 14:00:02 bastion sshd[2]: Failed password for root from 112.198.62.84 port 53751 ssh2")
+	b.SetBytes(int64(len(line)))
+	for b.Loop() {
+		if set.HoldsAny(line) {
+			b.Fatal("a hit")
+		}
+	}
+}
+
 func TestHitLinesHostile(t *testing.T) {
 	set := setOf(t, "192.0.2.1")
 	long := strings.Repeat("x", longestLine+searchBlock) + " 192.0.2.1\nlast 192.0.2.1"

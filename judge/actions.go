@@ -282,6 +282,11 @@ func (d *draft) reviewHosts(s scope) []netcase.Action {
 	var hosts []netcase.Endpoint
 	var evidence, why []string
 	for i := range d.findings {
+		if p := d.findings[i].Process; tellsStrange(p) {
+			hosts = union(hosts, []netcase.Endpoint{p.Host})
+			why = append(why, p.Image+": "+p.Why)
+			evidence = append(evidence, evidenceOf(&d.findings[i])...)
+		}
 		o := d.findings[i].Owner
 		if o == nil || o.Decibans <= 0 && o.Verdict != ownerCheck {
 			continue
@@ -296,8 +301,8 @@ func (d *draft) reviewHosts(s scope) []netcase.Action {
 	slices.Sort(why)
 	why = slices.Compact(why)
 	return []netcase.Action{{
-		Kind: actReview, Owner: ownerAsset, Due: dueSoon, Title: "Review " + d.hostsText(hosts, 0) + ": who owns the listening socket",
-		Reason: series(why[:min(len(why), shownHosts)], len(why)), Risk: "a foreign listener stays in place",
+		Kind: actReview, Owner: ownerAsset, Due: dueSoon, Title: "Review " + d.hostsText(hosts, 0) + ": the process and the socket that it owns",
+		Reason: series(why[:min(len(why), shownHosts)], len(why)), Risk: "a foreign program stays in place",
 		Collateral: "read-only queries; collect volatile data before any isolation", Rollback: "nothing to undo",
 		Evidence: unique(evidence),
 	}}

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"math"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -153,7 +155,10 @@ func TestLeastEvidenceOfControl(t *testing.T) {
 	if j6.Proposed || !slices.ContainsFunc(j6.Lacks, func(s string) bool { return strings.Contains(s, "0.95") }) {
 		t.Errorf("J6 is proposed: %v, lacks %q", j6.Proposed, j6.Lacks)
 	}
-	if all := claim(o.beacon(nil), listed, process(14), lasting); !all.Proposed {
+	if all := claim(o.beacon(nil), listed, process(20), lasting); all.Proposed {
+		t.Errorf("nothing joins the process to the calls, and still it is proposed at %.3f", all.Posterior)
+	}
+	if all := claim(o.beacon(nil), listed, process(14), lasting, o.socket("image path", 4)); !all.Proposed {
 		t.Errorf("with all of it: posterior %.3f, lacks %q", all.Posterior, all.Lacks)
 	}
 	for name, fs := range map[string][]netcase.Finding{
@@ -170,6 +175,72 @@ func TestLeastEvidenceOfControl(t *testing.T) {
 	c := claim(o.beacon(nil), other)
 	near(t, "listed on another port", c.Posterior, odds(.002, 10+decibansOf(controlOther)), 1e-9)
 }
+
+// socket joins the process to the calls of the destination.
+func (o outward) socket(unusual string, programs int) netcase.Finding {
+	return netcase.Finding{Detector: "socket", Kind: "owner of the calls", Title: "svchost.exe opened the connections", Span: o.span(), Direction: netcase.Outbound,
+		Process: &netcase.ProcessFacts{Host: o.host, Rule: "owner of the calls", Why: "not where Windows keeps it", Image: "svchost.exe", Peer: o.peer, Port: 443,
+			Socket: &netcase.SocketFacts{Program: `\users\a\svchost.exe`, Unusual: unusual, Chain: []string{"it opened a connection"}, Programs: programs}}}
+}
+
+// TestJoinedSocket: the chain adds what chance takes away; another owner takes the weight
+// of the host's oddities; one program and what it is started by are told by one voice.
+func TestJoinedSocket(t *testing.T) {
+	o := newOutward()
+	process := netcase.Finding{Detector: "process", Kind: "image path", Title: "svchost.exe from a user's folder", Span: o.span(),
+		Process: &netcase.ProcessFacts{Host: o.host, Rule: "image path", Why: "not where Windows keeps it", Image: "svchost.exe", Decibans: 14}}
+	base := []netcase.Finding{o.beacon(nil), o.listed(netcase.ClaimC2), process}
+	claim := func(more ...netcase.Finding) netcase.Claim {
+		return claimOf(o.judged(t, append(slices.Clone(base), more...)...).Claims, claimControl)
+	}
+	near(t, "one program", claim(o.socket("image path", 1)).Posterior, odds(.002, 34), 1e-9)
+	near(t, "four programs", claim(o.socket("image path", 4)).Posterior, odds(.002, 34+10*math.Log10(4)), 1e-9)
+	near(t, "a thousand programs", claim(o.socket("image path", 1000)).Posterior, odds(.002, 44), 1e-9)
+	other := o.socket("", 4)
+	other.Process.Image = "msedge.exe"
+	if c := claim(other); c.Standing != netcase.NotDeterminable || stateOf(c, "B-PROC") != netcase.Unknown {
+		t.Errorf("another program opened them: %s at %.3f", c.Standing, c.Posterior)
+	}
+	elsewhere := o.socket("image path", 4)
+	elsewhere.Process.Peer = netcase.At(netip.MustParseAddr("198.51.100.250"))
+	near(t, "it called elsewhere", claim(elsewhere).Posterior, odds(.002, 34), 1e-9)
+	lasting := netcase.Finding{Detector: "persistence", Kind: "start key", Title: "a start key", Span: o.span(),
+		Persistence: &netcase.PersistenceFacts{Host: o.host, What: "start key", Name: "Helper", Value: `"C:\Users\a\svchost.exe" -q`, Odd: "it lies where users may write", At: o.start}}
+	near(t, "one program twice", claim(o.socket("image path", 1), lasting).Posterior, odds(.002, 34+6*copyDiscount), 1e-9)
+	lasting.Persistence.Value = `C:\Users\a\other.exe`
+	near(t, "two programs", claim(o.socket("image path", 1), lasting).Posterior, odds(.002, 40), 1e-9)
+}
+
+// TestTwins: a masquerade that two detectors tell is weighed once and told once, with the
+// evidence of both.
+func TestTwins(t *testing.T) {
+	o := newOutward()
+	technique := []string{"T1036.005"}
+	owner := netcase.Finding{Detector: "owner", Kind: "owner", Title: "its path is not that of svchost.exe", Technique: technique, Span: o.span(),
+		Owner: &netcase.OwnerFacts{Host: o.host, Image: "svchost.exe", Port: 443, Verdict: "mismatch", Why: "its path", Decibans: 14}}
+	process := netcase.Finding{Detector: "process", Kind: "image path", Title: "svchost.exe from a user's folder", Technique: technique, Span: o.span(),
+		Process: &netcase.ProcessFacts{Host: o.host, Rule: "image path", Why: "its path", Image: "svchost.exe", Decibans: 14}}
+	both := o.judged(t, o.beacon(nil), owner, process)
+	near(t, "weighed once", claimOf(both.Claims, claimControl).Posterior, odds(.002, 24), 1e-9)
+	told := 0
+	for _, f := range both.Findings {
+		if f.Owner != nil || f.Process != nil {
+			told++
+			if len(f.Evidence) != 2 {
+				t.Errorf("%s: %d pieces of evidence, want those of both", f.Title, len(f.Evidence))
+			}
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	owner.Technique = []string{"T1055"}
+	if c := o.judged(t, o.beacon(nil), owner, process); len(c.Findings) != 3 {
+		t.Errorf("two rules, %d findings", len(c.Findings))
+	}
+}
+
+func stateOf(c netcase.Claim, id string) netcase.State { return states(c.Items)[id] }
 
 // listed is the destination on a list, met on the port that the host called.
 func (o outward) listed(claim netcase.ClaimType) netcase.Finding {

@@ -36,6 +36,7 @@ type scene struct {
 	c     *cluster
 	host  netcase.Endpoint
 	alone bool // the group reached no other host, so its counts are those of this one
+	rest  bool // the traffic that no group holds, on no host that anything is known of
 }
 
 // Claims lists every claim of frame B.
@@ -49,7 +50,7 @@ const suspectedFrom = 0.55
 // decide weighs one claim at one scene.
 func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 	out := netcase.Claim{ID: rule.ID, Name: rule.Name, Prior: d.weights.Claims[rule.ID].Prior, Items: []netcase.Item{}}
-	if s.host.Known() {
+	if s.host.Known() && !s.rest {
 		out.Hosts = []netcase.Endpoint{s.host}
 	}
 	if why := rule.Gate(d, s); why != "" {
@@ -60,7 +61,7 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 		return out
 	}
 	var missing []string
-	family := map[string]string{}
+	family, about := map[string]string{}, map[string]string{}
 	for _, item := range rule.Items {
 		a := silenceItem()
 		if !d.leftOut[item.id] {
@@ -70,7 +71,11 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 		family[item.id] = cmp.Or(item.family, item.id)
 		if a.state == netcase.True {
 			db := cmp.Or(a.decibans, d.weights.Claims[rule.ID].Items[item.id])
+			if a.measured {
+				db = a.decibans
+			}
 			out.Weights = append(out.Weights, netcase.Weight{Item: item.id, Decibans: d.weights.capped(db)})
+			about[item.id] = a.about
 			out.Evidence = unique(append(out.Evidence, a.evidence...))
 		}
 		if a.state == netcase.Unknown && item.required != nil && item.required(d, s) {
@@ -80,7 +85,7 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 	if d.assumed() != "" && s.c != nil {
 		missing = append([]string{recordedOutcome}, missing...)
 	}
-	out.Weights = withoutContained(out.Weights)
+	out.Weights = aboutOne(withoutContained(out.Weights), about)
 	out.Posterior = odds(out.Prior, sumWeights(out.Weights, family, d.weights.GroupCap))
 	settleClaim(&out, missing)
 	return out
@@ -125,12 +130,28 @@ func withoutContained(ws []netcase.Weight) []netcase.Weight {
 	return slices.DeleteFunc(ws, func(w netcase.Weight) bool { return drop[w.Item] })
 }
 
+// aboutOne makes a family of items that rest on one program: a service and the process
+// that it runs are told by one host, of one thing.
+func aboutOne(ws []netcase.Weight, about map[string]string) []netcase.Weight {
+	times := map[string]int{}
+	for _, w := range ws {
+		times[about[w.Item]]++
+	}
+	for i, w := range ws {
+		if what := about[w.Item]; what != "" && times[what] > 1 {
+			ws[i].Family = "program " + what
+		}
+	}
+	return ws
+}
+
 // sumWeights adds decibans. Items of one mechanism are one voice with an echo: the
 // weightiest in full, a further one at rho of the one before it, together up to a bound.
 func sumWeights(ws []netcase.Weight, family map[string]string, bound float64) (total float64) {
 	groups := map[string][]netcase.Weight{}
 	for _, w := range ws {
-		groups[family[w.Item]] = append(groups[family[w.Item]], w)
+		k := cmp.Or(w.Family, family[w.Item])
+		groups[k] = append(groups[k], w)
 	}
 	for _, k := range sortedKeys(groups) {
 		g := groups[k]
@@ -362,7 +383,7 @@ func (d *draft) lonelyHosts() (out []netcase.Endpoint) {
 		switch f := &d.findings[i]; {
 		case f.Owner != nil && f.Owner.Decibans > 0:
 			host = f.Owner.Host
-		case f.Process != nil && f.Process.Decibans > 0:
+		case tellsStrange(f.Process):
 			host = f.Process.Host
 		case f.Persistence != nil && (f.Persistence.Odd != "" || f.Persistence.AfterLogin != nil):
 			host = f.Persistence.Host
@@ -385,11 +406,15 @@ func (d *draft) unseenSide(rule Claim, all []netcase.Claim) []netcase.Claim {
 	if rule.ID == claimCompromise {
 		return d.restOpen(rule, all)
 	}
+	open := slices.ContainsFunc(all, func(c netcase.Claim) bool { return c.Standing != netcase.Gated })
+	if d.outbound() == netcase.True && open {
+		return nil
+	}
 	if d.outbound() == netcase.True {
-		return []netcase.Claim{d.decide(rule, &scene{})}
+		return []netcase.Claim{d.decide(rule, restScene())}
 	}
 	gated := ""
-	if !slices.ContainsFunc(all, func(c netcase.Claim) bool { return c.Standing != netcase.Gated }) {
+	if !open {
 		gated = "gated out for what was seen (" + gatedEverywhere(all) + "); "
 	}
 	return []netcase.Claim{{
@@ -399,6 +424,12 @@ func (d *draft) unseenSide(rule Claim, all []netcase.Claim) []netcase.Claim {
 	}}
 }
 
+// restScene is the traffic that no group holds. What is known of a host belongs to that
+// host: a cadence of one and an odd process of another make no claim together.
+func restScene() *scene {
+	return &scene{host: netcase.Endpoint{Name: "\x00 traffic that no group holds"}, rest: true}
+}
+
 // restOpen keeps a claim open for the traffic that no group holds, where every
 // group gates it out: silence on other flows is no answer.
 func (d *draft) restOpen(rule Claim, all []netcase.Claim) []netcase.Claim {
@@ -406,7 +437,7 @@ func (d *draft) restOpen(rule Claim, all []netcase.Claim) []netcase.Claim {
 	if n == 0 || slices.ContainsFunc(all, func(c netcase.Claim) bool { return c.Standing != netcase.Gated }) {
 		return nil
 	}
-	rest := d.decide(rule, &scene{})
+	rest := d.decide(rule, restScene())
 	if rest.Standing == netcase.NotDeterminable {
 		rest.Why = "gated out for " + gatedEverywhere(all) + "; open for " + count(n, "flow") + " that no group holds; " + rest.Why
 	}

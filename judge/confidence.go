@@ -103,6 +103,7 @@ func (d *draft) ownersUnusable() bool {
 			seen = true
 			usable = usable || o.Verdict != ownerUnusable
 		}
+		usable = usable || d.findings[i].Process != nil
 	}
 	return seen && !usable
 }

@@ -22,8 +22,9 @@ func control() Claim {
 				required: always, decides: "outbound flows at their exact times"},
 			{id: "B-C2INTEL", text: "the destination is listed for command and control", ask: controlListed},
 			{id: "B-RARE", text: "few of our hosts ever called the destination", ask: rareDestination},
-			{id: "B-PROC", text: "an unusual process owns the socket", ask: unusualProcess,
+			{id: "B-PROC", text: "an unusual process owns the socket", ask: callingProcess,
 				required: always, decides: "the process that opened the connection"},
+			{id: "B-SOCKET", text: "the records join that process to these connections", ask: joinedSocket},
 			{id: "B-LASTS", text: "something unusual on the host would survive a restart", ask: unusualLasting},
 		},
 	}

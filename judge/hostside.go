@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"netcase"
@@ -20,6 +21,14 @@ type strangeness struct {
 	finding  int
 	decibans float64
 	text     string
+	image    string
+}
+
+// tellsStrange tells whether a process finding holds something against a process as such.
+// What packs or carries data speaks of the data; the owner of a call that breaks no rule
+// of its own has no weight.
+func tellsStrange(p *netcase.ProcessFacts) bool {
+	return p != nil && p.Decibans > 0 && p.Rule != ruleStaging && (p.Socket == nil || p.Socket.Unusual != ruleStaging)
 }
 
 // strangeAt lists what the process records hold against a host, the weightiest first.
@@ -29,9 +38,12 @@ func (d *draft) strangeAt(s *scene) (out []strangeness) {
 		f := &d.findings[i]
 		switch {
 		case f.Owner != nil && f.Owner.Decibans > 0 && f.Owner.Host.Known() && (!s.host.Known() || d.sameHost(f.Owner.Host)(s.host)):
-			out = append(out, strangeness{i, f.Owner.Decibans, fmt.Sprintf("%s on port %d: %s", f.Owner.Image, f.Owner.Port, f.Owner.Why)})
-		case f.Process != nil && f.Process.Decibans > 0 && (!s.host.Known() || d.sameHost(f.Process.Host)(s.host)):
-			out = append(out, strangeness{i, f.Process.Decibans, f.Process.Image + ": " + f.Process.Why})
+			out = append(out, strangeness{i, f.Owner.Decibans, fmt.Sprintf("%s on port %d: %s", f.Owner.Image, f.Owner.Port, f.Owner.Why), f.Owner.Image})
+		case tellsStrange(f.Process) && (!s.host.Known() || d.sameHost(f.Process.Host)(s.host)):
+			if f.Process.Socket != nil && s.c != nil && !s.c.names([]netcase.Endpoint{f.Process.Peer}) {
+				continue
+			}
+			out = append(out, strangeness{i, f.Process.Decibans, f.Process.Image + ": " + f.Process.Why, f.Process.Image})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b strangeness) int { return cmp.Compare(b.decibans, a.decibans) })
@@ -53,8 +65,110 @@ func (d *draft) strange(all []strangeness) answer {
 		why += fmt.Sprintf("; and %s", count(n, "further rule"))
 	}
 	a := yes(why, unique(evidence)...)
-	a.decibans = math.Min(total, d.weights.ItemCap)
+	a.decibans, a.about = math.Min(total, d.weights.ItemCap), strings.ToLower(all[0].image)
 	return a
+}
+
+// socketsAt lists the findings that say which process opened the connections of a scene.
+func (d *draft) socketsAt(s *scene) (out []*netcase.Finding) {
+	for i := range d.findings {
+		p := d.findings[i].Process
+		if p == nil || p.Socket == nil || s.c == nil || !s.c.names([]netcase.Endpoint{p.Peer}) || s.host.Known() && !d.sameHost(p.Host)(s.host) {
+			continue
+		}
+		out = append(out, &d.findings[i])
+	}
+	return out
+}
+
+// owning picks the first of the processes behind the connections that the test accepts.
+func owning(all []*netcase.Finding, test func(*netcase.SocketFacts) bool) *netcase.Finding {
+	for _, f := range all {
+		if test(f.Process.Socket) {
+			return f
+		}
+	}
+	return nil
+}
+
+func breaksRule(s *netcase.SocketFacts) bool  { return s.Unusual != "" && s.Unusual != ruleStaging }
+func handlesData(s *netcase.SocketFacts) bool { return s.Unusual == ruleStaging }
+
+// callingProcess asks whether the process behind the connections is as it should be. Where
+// the records say which one it is, what is held against other processes of the host says
+// nothing of these connections; where they do not, everything of the host stands.
+func callingProcess(d *draft, s *scene) answer {
+	owners := d.socketsAt(s)
+	if len(owners) == 0 {
+		return unusualProcess(d, s)
+	}
+	f := owning(owners, breaksRule)
+	if f == nil {
+		return open(fmt.Sprintf("%s opened them, and no rule holds anything against it", owners[0].Process.Image))
+	}
+	all := slices.DeleteFunc(d.strangeAt(s), func(x strangeness) bool {
+		return !strings.EqualFold(x.image, f.Process.Image) && !d.namesLibrary(x.finding, f)
+	})
+	if len(all) == 0 {
+		return open(fmt.Sprintf("%s opened them; the rule that it breaks has no finding of its own", f.Process.Image))
+	}
+	a := d.strange(all)
+	a.about = strings.ToLower(f.Process.Image)
+	return a
+}
+
+// namesLibrary tells whether a finding is about the library of the service that the
+// process of another one runs.
+func (d *draft) namesLibrary(i int, socket *netcase.Finding) bool {
+	p := d.findings[i].Process
+	return p != nil && p.Rule == socket.Process.Socket.Unusual && strings.Contains(strings.ToLower(p.Target), `\servicedll`)
+}
+
+// joinedSocket weighs that the unusual process is the very one that opened the connections.
+// If it had nothing to do with them, any program of the host that calls outside may have
+// been the caller: the chance that it is this one is one in their number.
+func joinedSocket(d *draft, s *scene) answer {
+	return d.joined(s, claimControl, breaksRule)
+}
+
+// joinedCarrier is the same of a program that packed or carried data.
+func joinedCarrier(d *draft, s *scene) answer {
+	return d.joined(s, claimExfiltration, handlesData)
+}
+
+func (d *draft) joined(s *scene, claim string, test func(*netcase.SocketFacts) bool) answer {
+	if s.c == nil {
+		return na("no connection to ask for")
+	}
+	owners := d.socketsAt(s)
+	f := owning(owners, test)
+	switch {
+	case f != nil:
+		p := f.Process
+		a := yes(fmt.Sprintf("%s, one of %s of the host on record as calling outside: %s", p.Image, count(p.Socket.Programs, "program"), strings.Join(p.Socket.Chain, "; ")), evidenceOf(f)...)
+		a.decibans, a.measured = min(10*math.Log10(float64(max(p.Socket.Programs, 1))), d.weights.Claims[claim].Items["B-SOCKET"]), true
+		return a
+	case len(owners) > 0:
+		return no(fmt.Sprintf("%s opened them", owners[0].Process.Image), evidenceOf(owners[0])...)
+	case !d.in.Coverage.Has("process"):
+		return open("no process records are among the inputs")
+	}
+	return open("no record says which process opened these connections")
+}
+
+// oddHour asks whether data left at an hour at which the host sends nothing on other days.
+func oddHour(d *draft, s *scene) answer {
+	for i := range d.findings {
+		u := d.findings[i].Upload
+		if u == nil || !tellsUpload(u) || !d.at(s, u.Host, u.Peer) {
+			continue
+		}
+		if u.OffHours {
+			return yes("it began at "+u.Window.Start.Short()+" UTC", evidenceOf(&d.findings[i])...)
+		}
+		return open("the host sends at such hours on other days too, or its usual hours are not known")
+	}
+	return open("no upload stands out")
 }
 
 // lastingChanges asks for something new on the host after a login from the group: a
@@ -70,7 +184,7 @@ func lastingChanges(d *draft, s *scene) answer {
 		case f.Persistence != nil:
 			host, login = f.Persistence.Host, f.Persistence.AfterLogin
 			what = fmt.Sprintf("%s %q was made", f.Persistence.What, f.Persistence.Name)
-		case f.Process != nil && f.Process.Decibans > 0:
+		case tellsStrange(f.Process):
 			host, login, what = f.Process.Host, f.Process.AfterLogin, f.Process.Image+": "+f.Process.Why
 		case tellsLateral(f.Lateral):
 			host, what = f.Lateral.From, f.Title
@@ -159,7 +273,9 @@ func unusualLasting(d *draft, s *scene) answer {
 		if p == nil || p.Odd == "" || !p.Host.Known() || s.host.Known() && !d.sameHost(p.Host)(s.host) {
 			continue
 		}
-		return yes(fmt.Sprintf("%s %q: %s", p.What, p.Name, p.Odd), evidenceOf(&d.findings[i])...)
+		a := yes(fmt.Sprintf("%s %q: %s", p.What, p.Name, p.Odd), evidenceOf(&d.findings[i])...)
+		a.about = programNamed(p)
+		return a
 	}
 	if !d.in.Coverage.Has("process") {
 		return open("no process records are among the inputs")
@@ -167,11 +283,26 @@ func unusualLasting(d *draft, s *scene) answer {
 	return open("no record of the kind speaks of this host")
 }
 
-// ruleStaging is the rule of the process detector on programs that pack or carry off data.
+// programNamed is the file name of the program that a change starts, in lower case: svchost
+// for the library of a service.
+func programNamed(p *netcase.PersistenceFacts) string {
+	value := strings.TrimSpace(strings.ToLower(p.Value))
+	if strings.HasSuffix(value, ".dll") {
+		return "svchost.exe"
+	}
+	if inner, ok := strings.CutPrefix(value, `"`); ok {
+		value, _, _ = strings.Cut(inner, `"`)
+	} else {
+		value, _, _ = strings.Cut(value, " ")
+	}
+	return value[strings.LastIndexAny(value, `\/`)+1:]
+}
+
+// ruleStaging is the rule of findings on programs that pack, gather or carry off data.
 const ruleStaging = "packs or copies data"
 
-// dataStaged asks for a program that packed or copied data on the host within a day before
-// it left.
+// dataStaged asks for programs that packed or copied data on the host within a day before
+// it left: one voice with an echo.
 func dataStaged(d *draft, s *scene) answer {
 	left := netcase.Span{}
 	for i := range d.findings {
@@ -179,6 +310,7 @@ func dataStaged(d *draft, s *scene) answer {
 			left = left.Join(u.Window)
 		}
 	}
+	var all []strangeness
 	for i := range d.findings {
 		p := d.findings[i].Process
 		if p == nil || p.Rule != ruleStaging || s.host.Known() && !d.sameHost(p.Host)(s.host) {
@@ -187,7 +319,13 @@ func dataStaged(d *draft, s *scene) answer {
 		if left.End.Known() && (p.First >= left.End || p.Last < left.Start-netcase.Day) {
 			continue
 		}
-		return yes(p.Image+": "+p.Why, evidenceOf(&d.findings[i])...)
+		all = append(all, strangeness{i, cmp.Or(p.Decibans, d.weights.Claims[claimExfiltration].Items["B-STAGE"]), p.Image + ": " + p.Why, p.Image})
+	}
+	if len(all) > 0 {
+		slices.SortStableFunc(all, func(a, b strangeness) int { return cmp.Compare(b.decibans, a.decibans) })
+		a := d.strange(all)
+		a.about = ""
+		return a
 	}
 	if !d.in.Coverage.Has("process") {
 		return open("no process records are among the inputs")

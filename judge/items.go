@@ -21,6 +21,8 @@ type answer struct {
 	why      string
 	evidence []string
 	decibans float64 // where the finding itself carries the weight; else the table does
+	measured bool    // decibans stand even where they are zero
+	about    string  // the program that the answer rests on; empty: none in particular
 }
 
 func yes(why string, evidence ...string) answer {
@@ -46,6 +48,7 @@ func activityItems() []activityItem {
 		{"A08", "follows our names, or an unlisted source returns to open ports only", followsUs},
 		{"A09", "ten times the expected load, and a service that suffers", overload},
 		{"A10", "a source of ours or of a partner with its owner's word for it, or begun within a recorded change", insideOrChange},
+		{"A11", "ten times the expected load at a service in use, and most of it gets no answer", unansweredLoad},
 	}
 }
 
@@ -54,7 +57,9 @@ const (
 	failShare    = 0.9 // A05
 	busySessions = 20  // A06, per host, port and hour
 	overloadFrom = 10  // A09, observed over expected
-	returnTimes  = 3   // A08, flows a host on an open port
+	returnTimes  = 3   // A08, answered flows on an open port
+	servedShare  = 0.5 // A11, of the flows of a load: where fewer are answered most are not
+	aliveAnswers = 20  // A11, answers that show that a service is in use
 )
 
 // notFromOutside is why a question about sources that came to us is not put.
@@ -287,29 +292,29 @@ func followsUs(d *draft, c *cluster) answer {
 	if c.standing == standingUnlisted {
 		for _, a := range c.sources {
 			if returns(&a.profile) {
-				return yes("it tried closed ports once and came back to open ones only", c.evidence...)
+				return yes("it tried closed doors once and came back to open ones only", c.evidence...)
 			}
 		}
 	}
 	return open("our own names in DNS and certificates are not among the inputs")
 }
 
-// returns tells whether a source tried ports that failed about once a host, and
-// came back to others that answered: again and again, and in another hour. Several
-// tries in a row are one visit.
+// returns tells whether a source tried doors that failed about once each, and came back
+// to such that answered: again and again, and in another hour. Several tries in a row are
+// one visit. A port may be closed on one host and open on another: tries that failed are
+// at most as many as hosts, since who comes back to a closed door tries it twice.
 func returns(p *netcase.Profile) bool {
 	failed, again := 0, 0
 	for _, c := range p.Ports {
-		switch {
-		case c.Reach.Total() > 0 && c.Reach.Failed() == c.Reach.Total():
-			failed++
-			if c.Flows > int64(c.Hosts) {
-				return false
-			}
-		case c.Reach.Answered() > 0 && c.Flows >= returnTimes*int64(max(c.Hosts, 1)) && c.AnsweredHours > 1:
-			again++
-		default:
+		shut, open := c.Reach.Failed(), c.Reach.Answered()
+		if shut > int64(c.Hosts) || c.Reach.Open() > 0 {
 			return false
+		}
+		if shut > 0 {
+			failed++
+		}
+		if open >= returnTimes && c.AnsweredHours > 1 {
+			again++
 		}
 	}
 	return failed > 0 && again > 0
@@ -350,6 +355,31 @@ func (d *draft) floodEffect(c *cluster) answer {
 		return yes(text, c.evidence...)
 	}
 	return open(text)
+}
+
+// unansweredLoad asks whether a load gets no answer for the most part, at a service that
+// does answer: visitors of a service that bears its load are served, however many come.
+// Whether the service suffers is another question (A09), which contains this one.
+func unansweredLoad(d *draft, c *cluster) answer {
+	if c.class != classFlood {
+		return na("asked of a load on one service")
+	}
+	f := &d.findings[c.findings[0]]
+	decided, answered := f.Reach.Decided(), f.Reach.Answered()
+	text := fmt.Sprintf("%s of %s flows were answered; the load is %.1f times the expected", thousands(answered), thousands(f.Reach.Total()), f.Flood.Ratio)
+	switch {
+	case f.Flood.Ratio < overloadFrom:
+		return no(text, c.evidence...)
+	case f.Flood.Suffers == netcase.True:
+		return na("the service suffers, which says more (A09)")
+	case 2*decided < f.Reach.Total():
+		return open("whether flows were answered is not recorded for most of them")
+	case answered < aliveAnswers:
+		return open("nothing shows that the service was in use: " + text)
+	case float64(answered+f.Reach.Open()) < servedShare*float64(f.Reach.Total()):
+		return yes(text, c.evidence...)
+	}
+	return no(text, c.evidence...)
 }
 
 // listsKnew tells whether any list that was given was known by a time. A list that

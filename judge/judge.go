@@ -99,7 +99,7 @@ func CaseID(in Input) string {
 		lines = append(lines, fmt.Sprintf("setting %q %q", k, in.Settings[k]))
 	}
 	lines = append(lines, fmt.Sprintf("span %d %d", in.Span.Start, in.Span.End))
-	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV2)), "version "+netcase.Version)
+	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV3)), "version "+netcase.Version)
 	for _, l := range lines {
 		_, _ = fmt.Fprintln(h, l) // a hash never fails
 	}
@@ -174,7 +174,7 @@ func newDraft(in Input) (*draft, error) {
 	if d.site == nil {
 		d.site = &netcase.Site{}
 	}
-	d.findings = withFusedCards(in.Findings)
+	d.findings = withFusedCards(withoutTwins(in.Findings))
 	d.book = openBook(d.findings)
 	d.book.complete(d.findings)
 	d.particular = particularHosts(d.findings)

@@ -37,7 +37,7 @@ func needs(claim string) []need {
 		return []need{
 			{"a cadence of calls to a rare destination", any("B-PERIOD")},
 			{"the destination listed for command and control by an independent origin", any("B-C2INTEL")},
-			{"the process behind the calls, and that it is not as it should be", any("B-PROC")},
+			{"the process behind the calls, and that it is not as it should be", func(has func(string) bool) bool { return has("B-PROC") && has("B-SOCKET") }},
 		}
 	case claimExfiltration:
 		return []need{

@@ -31,6 +31,9 @@ func (d *draft) scope() scope {
 		if o := d.findings[i].Owner; o != nil && o.Decibans > 0 {
 			s.hosts = union(s.hosts, []netcase.Endpoint{o.Host})
 		}
+		if p := d.findings[i].Process; tellsStrange(p) {
+			s.hosts = union(s.hosts, []netcase.Endpoint{p.Host})
+		}
 	}
 	slices.Sort(s.ports)
 	s.ports = slices.Compact(s.ports)
@@ -196,5 +199,5 @@ func (d *draft) cadenceQuery(s scope) string {
 
 // ownerWarrants tells whether a process finding asks for a look at the host.
 func (d *draft) ownerWarrants() bool {
-	return slices.ContainsFunc(d.findings, func(f netcase.Finding) bool { return f.Owner != nil && f.Owner.Decibans > 0 })
+	return slices.ContainsFunc(d.findings, func(f netcase.Finding) bool { return f.Owner != nil && f.Owner.Decibans > 0 || tellsStrange(f.Process) })
 }

@@ -93,6 +93,8 @@ func (d *draft) suspicion() (netcase.Status, string) {
 			return netcase.StatusSuspicious, "under investigation: an excess over the baseline " + spikeNumbers(f.Spike)
 		case f.Owner != nil && f.Owner.Decibans > 0:
 			return netcase.StatusSuspicious, "under investigation: an unusual process owns a socket on " + d.name(f.Owner.Host)
+		case tellsStrange(f.Process):
+			return netcase.StatusSuspicious, "under investigation: a process on " + d.name(f.Process.Host) + " is not as it should be"
 		}
 	}
 	if len(d.clusters) == 0 {

@@ -50,6 +50,12 @@ func (d *draft) timeline() []netcase.Entry {
 			add(f.Span.Start, entryEvent, "login after failures on "+d.name(f.Auth.Host), evidenceOf(f))
 		case f.Owner != nil && f.Owner.Decibans > 0:
 			add(f.Span.Start, entryEvent, fmt.Sprintf("an unusual process owns port %d on %s", f.Owner.Port, d.name(f.Owner.Host)), evidenceOf(f))
+		case f.Process != nil && f.Process.Socket != nil:
+			add(f.Span.Start, entryEvent, fmt.Sprintf("%s on %s calls %s port %d", f.Process.Image, d.name(f.Process.Host), f.Process.Peer, f.Process.Port), evidenceOf(f))
+		case f.Process != nil && f.Process.Rule == ruleStaging:
+			add(f.Span.Start, entryEvent, fmt.Sprintf("%s on %s handles data: %s", f.Process.Image, d.name(f.Process.Host), f.Process.Why), evidenceOf(f))
+		case tellsStrange(f.Process):
+			add(f.Span.Start, entryEvent, fmt.Sprintf("%s on %s: %s", f.Process.Image, d.name(f.Process.Host), f.Process.Why), evidenceOf(f))
 		}
 	}
 	for _, k := range d.knowledge() {

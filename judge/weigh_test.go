@@ -123,10 +123,10 @@ func TestWord(t *testing.T) {
 
 func TestParseWeights(t *testing.T) {
 	w := mustWeights(t)
-	if !strings.HasPrefix(w.String(), "weights v2 sha256:") || len(w.String()) < 70 {
+	if !strings.HasPrefix(w.String(), "weights v3 sha256:") || len(w.String()) < 70 {
 		t.Errorf("weights are named %q", w.String())
 	}
-	good := string(weightsV2)
+	good := string(weightsV3)
 	for name, bad := range map[string]string{
 		"not JSON":             "{",
 		"priors off one":       strings.Replace(good, `"BG": 0.50`, `"BG": 0.40`, 1),
@@ -155,9 +155,17 @@ func TestClaimArithmetic(t *testing.T) {
 	near(t, "bound", sumWeights([]netcase.Weight{{Item: "x", Decibans: 20}, {Item: "y", Decibans: 14}, {Item: "z", Decibans: -14}}, family, 23), 9, 1e-9)
 }
 
-// Weights of one version never change: what v1 gave v2 gives still, and only adds.
-func TestWeightsOfTheFirstVersionStand(t *testing.T) {
-	text, err := os.ReadFile("testdata/weights-v1.json")
+// Weights of one version never change: what v1 and v2 gave is given still, and versions
+// only add.
+func TestWeightsOfEarlierVersionsStand(t *testing.T) {
+	for _, name := range []string{"testdata/weights-v1.json", "testdata/weights-v2.json"} {
+		weightsStand(t, name)
+	}
+}
+
+func weightsStand(t *testing.T, name string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +174,13 @@ func TestWeightsOfTheFirstVersionStand(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := mustWeights(t)
-	if first.ItemCap != now.ItemCap || first.GroupCap != now.GroupCap || !reflect.DeepEqual(first.Activity, now.Activity) {
-		t.Error("a bound, a prior or an item of frame A is not what it was")
+	if first.ItemCap != now.ItemCap || first.GroupCap != now.GroupCap || !reflect.DeepEqual(first.Activity.Priors, now.Activity.Priors) {
+		t.Errorf("%s: a bound or a prior is not what it was", name)
+	}
+	for item, row := range first.Activity.Items {
+		if !reflect.DeepEqual(row, now.Activity.Items[item]) {
+			t.Errorf("%s: %s is not what it was", name, item)
+		}
 	}
 	for id, c := range first.Claims {
 		if now.Claims[id].Prior != c.Prior {

@@ -29,7 +29,7 @@ func inputs(c *netcase.Case) []Block {
 	if len(doubts) > 0 {
 		blocks = append(blocks, table("What was left out of the inputs or read with a doubt, and why.", []string{"Input", "What", "Records"}, doubts, 2*tableRows))
 	}
-	return append(blocks, codes...)
+	return append(append(blocks, agreement(c)...), codes...)
 }
 
 func inputRow(in *netcase.InputReport) []Cell {

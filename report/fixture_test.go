@@ -178,7 +178,8 @@ func seedCard(addr, country, other string) *netcase.Card {
 			listing("OTX", "IPQS", "IPQS Abusive IP List", netcase.ClaimListed, "", -300, -100, 0, netcase.LearnedLater, 0.9, ""),
 			listing("Kaspersky", "Kaspersky", "opentip", netcase.ClaimPhishing, "Red", -900, -600, 0, netcase.Expired, 0, "no longer valid at the time of the traffic", "Phishing"),
 		},
-		Geo: []netcase.GeoAnswer{{Geo: netcase.Geo{Country: country, City: "Example City", ASN: 64500, ASName: "EXAMPLE-HOSTING"}, Provider: "SOCRadar", At: at(0)}, {Geo: netcase.Geo{Country: other, ASN: 64501}, Provider: "registry", At: at(0)}},
+		Voices: 2,
+		Geo:    []netcase.GeoAnswer{{Geo: netcase.Geo{Country: country, City: "Example City", ASN: 64500, ASName: "EXAMPLE-HOSTING"}, Provider: "SOCRadar", At: at(0)}, {Geo: netcase.Geo{Country: other, ASN: 64501}, Provider: "registry", At: at(0)}},
 	}
 }
 
@@ -217,7 +218,7 @@ func seedCoverage() netcase.Coverage {
 		Inputs: []netcase.InputReport{
 			{ID: "in-0011223344aa", Name: "exports/AzureNetworkAnalytics_CL.csv", SHA256: strings.Repeat("0a", 32), Bytes: 5 << 20, Format: "azure-ta", Sensors: []string{"azure-ta"}, Read: 14203, Accepted: 14190, Rejected: 3, Skipped: 10, Flows: 14190, Reaches: tally(netcase.ReachUnknown, 14190),
 				Span: hours(-72, 48), Reasons: map[string]int64{"DestPort_d: not a number": 3, "header": 10}, Samples: []netcase.RowError{{Line: 812, Field: "DestPort_d", Reason: "not a number", Sample: "2025-10-20,x"}}, Missing: []string{"FlowStatus_s", "AllowedInFlows_d"}},
-			{ID: "in-5566778899bb", Name: "exports/DeviceNetworkEvents.csv", SHA256: strings.Repeat("1b", 32), Format: "mde", Read: 10000, Accepted: 10000, Flows: 10000, Reaches: tally(netcase.ReachBidirectional, 10000), Span: hours(0, 9),
+			{ID: "in-5566778899bb", Name: "exports/DeviceNetworkEvents.csv", SHA256: strings.Repeat("1b", 32), Format: "mde", Sensors: []string{"mde"}, Read: 10000, Accepted: 10000, Flows: 10000, Reaches: tally(netcase.ReachBidirectional, 10000), Span: hours(0, 9),
 				Cut: "exactly 10,000 rows", CutQuery: "DeviceNetworkEvents\n| where Timestamp > datetime(2025-10-20T09:00:00Z)"},
 		},
 		Feeds: []netcase.FeedReport{
@@ -232,7 +233,9 @@ func seedCoverage() netcase.Coverage {
 				Unasked: []netcase.Unasked{{Why: "the budget of 1 question a day is spent", Count: 1, Addresses: []netip.Addr{netip.MustParseAddr("198.51.100.54")}}}},
 		},
 		Detectors: []netcase.Run{{Name: "scan", OK: true, Found: 1}, {Name: "spike", OK: true, Found: 1}, {Name: "auth", Why: "no login log was read"}},
-		Site:      "private ranges and the exporter's own side; no site.yaml was given", Families: []string{"flow", "process"},
+		Agreement: []netcase.SensorPair{{A: "azure-ta", B: "mde", Hours: 9, Both: 8120, OnlyA: 14, OnlyB: 1880,
+			Octets: netcase.Compared{Cells: 40, Differ: 3, A: 1200, B: 1300}, Outcomes: netcase.Compared{Cells: 12, Differ: 1, A: 7, B: 6}}},
+		Site: "private ranges and the exporter's own side; no site.yaml was given", Families: []string{"flow", "process"},
 	}
 }
 

@@ -21,6 +21,7 @@ type glance struct {
 	Reach      string
 	Decides    string
 	Confidence string
+	Sensors    string // how far several sensors agree
 	Warnings   []string
 	Moved      []string // what was supposed, and what that moved
 	Action     string
@@ -30,6 +31,7 @@ func glanceOf(c *netcase.Case) glance {
 	g := glance{
 		Title: title(c), Status: string(c.Status), Severity: c.Severity, Rules: rulesText(&c.Severity),
 		Decides: c.Severity.Decides, Confidence: confidenceText(&c.Confidence), Warnings: warnings(c), Moved: movedLines(c),
+		Sensors: agreementLine(c),
 	}
 	g.Lead, g.Rival = leadText(c)
 	for i := range c.Claims {

@@ -71,6 +71,9 @@ func Terminal(c *netcase.Case, s Style) string {
 		}
 		t.short(label, m, "", warningLines)
 	}
+	if g.Sensors != "" {
+		t.short("Sensors", g.Sensors, "", warningLines)
+	}
 	for i, w := range capped(g.Warnings, 6) {
 		label := ""
 		if i == 0 {

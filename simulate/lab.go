@@ -39,6 +39,7 @@ type conn struct {
 	result       outcome
 	out, in      size
 	image        string // the program of ours that began it
+	line         string // its command line; empty: the program alone
 	name         string // the name that it asked for
 }
 
@@ -84,6 +85,8 @@ const (
 	actTask
 	actRunKey
 	actAccount
+	actLibrary // the library of a service was set
+	actLoaded  // a library was loaded
 )
 
 // lab is a story in the making.

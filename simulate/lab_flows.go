@@ -587,9 +587,28 @@ func (e labEvent) program() process {
 	}
 	if e.image != "" {
 		folder, file := splitPath(e.image)
-		return process{file: file, folder: folder, command: e.image, parent: "explorer.exe", account: "user"}
+		return process{file: file, folder: folder, command: e.commandLine(), parent: e.parentName(), account: "user"}
 	}
 	return edge.process()
+}
+
+// commandLine is that of the program of ours that began a connection.
+func (c *conn) commandLine() string { return cmp.Or(c.line, c.image) }
+
+// parentName is who started the program: the manager of services, or the desktop.
+func (c *conn) parentName() string {
+	if strings.Contains(c.line, " -k ") {
+		return "services.exe"
+	}
+	return "explorer.exe"
+}
+
+// processID is the id of the program; none where the record says nothing of it.
+func (e labEvent) processID() string {
+	if e.image == "" || e.action == accepted {
+		return ""
+	}
+	return idOf(e.host, e.image, e.commandLine())
 }
 
 func splitPath(p string) (folder, file string) {
@@ -632,6 +651,7 @@ func labEventColumns() []column[labEvent] {
 		{"InitiatingProcessFileName", func(e labEvent) string { return e.program().file }},
 		{"InitiatingProcessFolderPath", func(e labEvent) string { return strings.ToLower(e.program().folder) }},
 		{"InitiatingProcessCommandLine", func(e labEvent) string { return e.program().command }},
+		{"InitiatingProcessId", func(e labEvent) string { return e.processID() }},
 		{"InitiatingProcessParentFileName", func(e labEvent) string { return e.program().parent }},
 		{"InitiatingProcessAccountName", func(e labEvent) string { return e.program().account }},
 		{"ReportId", func(e labEvent) string { return count(int64(e.at/7) % 1_000_000) }},

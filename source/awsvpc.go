@@ -90,6 +90,10 @@ const (
 
 // awsHeader is the order of a header line, or nil where it is none.
 func awsHeader(line []byte) []int {
+	line = bytes.TrimLeft(line, " \t\r")
+	if len(line) == 0 || line[0]|0x20 < 'a' || line[0]|0x20 > 'z' {
+		return nil // most lines begin with a number
+	}
 	words := strings.Fields(string(line[:min(len(line), awsMessage)]))
 	var order []int
 	found := 0
@@ -181,11 +185,19 @@ func isAWSEvents(head []byte) bool {
 // awsReader reads the records, wherever they stand.
 type awsReader struct {
 	tableReading
-	pairs   *pairing
-	minutes int // that a record sums
-	sensors map[string]bool
+	take    func(half) // what a record became
+	minutes int        // that a record sums
 	lost    int64
 	nat     int64
+}
+
+// awsFlows joins the records into flows.
+type awsFlows struct {
+	in      *Input
+	out     Sink
+	batch   netcase.Batch
+	pairs   *pairing
+	sensors map[string]bool
 }
 
 // awsRecord is one record: its cells, and where it stands.
@@ -204,26 +216,62 @@ func decodeAWSVPC(ctx context.Context, in *Input, out Sink) error {
 		return err
 	}
 	in.R = io.MultiReader(bytes.NewReader(head), in.R)
-	r := &awsReader{tableReading: tableReading{out: out}, sensors: map[string]bool{}}
-	r.in, r.names = in, names{}
-	r.pairs = newPairing(r.accept)
-	r.minutes = awsMinutes(head)
+	flows := &awsFlows{in: in, out: out, sensors: map[string]bool{}}
+	flows.pairs = newPairing(flows.accept)
+	r := newAWSReader(in, awsMinutes(head), flows.add)
 	line, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
 	_, plain := awsDefaultRow(line)
+	r.out = func(*netcase.Batch) error { return nil } // what a row of a table became stands in the batch of the flows
 	switch {
 	case plain || awsHeader(line) != nil:
-		err = r.text(ctx)
+		err = flows.text(ctx, r.minutes)
 	case isAWSEvents(head):
-		err = r.events(ctx)
+		err = r.events(ctx, flows)
 	default:
-		err = r.tableOf(ctx, in)
+		err = r.tableOf(ctx, in, flows)
 	}
-	r.pairs.end()
+	flows.pairs.end()
+	r.tell()
+	return errors.Join(err, flows.flush(1))
+}
+
+func newAWSReader(in *Input, minutes int, take func(half)) *awsReader {
+	r := &awsReader{minutes: minutes, take: take}
+	r.in, r.names = in, names{}
+	return r
+}
+
+// tell says of how many records it holds that counts are a lower bound or addresses
+// were translated.
+func (r *awsReader) tell() {
 	if r.lost > 0 {
-		in.Sum(awsSkipped, r.lost)
+		r.in.Sum(awsSkipped, r.lost)
 	}
-	in.Sum(awsNoAnswers, r.nat)
-	return errors.Join(err, r.flush(1))
+	r.in.Sum(awsNoAnswers, r.nat)
+	r.lost, r.nat = 0, 0
+}
+
+// add takes a record. Only so many interfaces are told apart in one input.
+func (w *awsFlows) add(h half) {
+	name := h.flow.Sensor
+	if name != formatAWSVPC && !w.sensors[name] {
+		if len(w.sensors) >= awsSensors {
+			w.in.Note("more than %d interfaces: the further ones were not told apart", awsSensors)
+			h.flow.Sensor = formatAWSVPC
+		} else {
+			w.sensors[name] = true
+		}
+	}
+	w.pairs.add(h)
+}
+
+func (w *awsFlows) flush(n int) error {
+	if w.batch.Len() < n {
+		return nil
+	}
+	err := w.out(&w.batch)
+	w.batch.Reset()
+	return err
 }
 
 func joinAWSVPC(in *Input) {
@@ -283,45 +331,8 @@ func (c *awsRecord) fill(line []byte, order []int) (cells int) {
 	return cells
 }
 
-// text reads lines.
-func (r *awsReader) text(ctx context.Context) error {
-	lines := r.in.lines()
-	var order []int
-	header := ""
-	for lines.Next() {
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		if o := awsHeader(line); o != nil {
-			order, header = o, string(bytes.Clone(line))
-			continue
-		}
-		c := awsRecord{place: netcase.Place{Line: lines.Number(), Offset: lines.Offset()}, raw: lines.Bytes(), line: lines.Number(), header: header}
-		own := order
-		if own == nil {
-			own = awsDefault
-			if row, ok := awsDefaultRow(line); ok {
-				line = row
-			}
-		}
-		switch n := c.fill(line, own); {
-		case lines.TooLong():
-			r.in.Reject(c.line, 0, "", "longer than 16 MB", line)
-		case n < len(own):
-			r.in.Reject(c.line, 0, "", fmt.Sprintf("%d fields, of %d", n, len(own)), line)
-		default:
-			r.guardedRecord(&c)
-		}
-		if err := errors.Join(r.flush(BatchSize), ctx.Err()); err != nil {
-			return err
-		}
-	}
-	return lines.Err()
-}
-
 // events reads the events of CloudWatch's answer, one at a time.
-func (r *awsReader) events(ctx context.Context) error {
+func (r *awsReader) events(ctx context.Context, flows *awsFlows) error {
 	s := newJSON(r.in.R)
 	return s.object(func(key []byte) error {
 		if string(key) != "events" {
@@ -341,7 +352,7 @@ func (r *awsReader) events(ctx context.Context) error {
 				}
 			}
 			r.message(&awsRecord{place: netcase.Place{Line: line, Offset: offset}, raw: text, line: line}, message)
-			return errors.Join(r.flush(BatchSize), ctx.Err())
+			return errors.Join(flows.flush(BatchSize), ctx.Err())
 		})
 	})
 }
@@ -361,7 +372,7 @@ func (r *awsReader) message(c *awsRecord, message []byte) {
 }
 
 // tableOf reads the Sentinel table, or events as a table.
-func (r *awsReader) tableOf(ctx context.Context, in *Input) error {
+func (r *awsReader) tableOf(ctx context.Context, in *Input, flows *awsFlows) error {
 	spec := &tableSpec{aliases: map[string]alias{"message": {field: avMessage}, "@message": {field: avMessage, rank: 1}}, width: avFields, times: []int{avStart, avEnd}}
 	for name, field := range awsColumns {
 		spec.aliases[strings.ReplaceAll(name, "-", "")] = alias{field: field}
@@ -372,7 +383,7 @@ func (r *awsReader) tableOf(ctx context.Context, in *Input) error {
 		c := awsRecord{place: x.place(), raw: x.raw, line: x.line, header: string(r.header)}
 		if m := x.cells[avMessage]; !blank(m) {
 			r.message(&c, m)
-			return nil
+			return flows.flush(BatchSize)
 		}
 		copy(c.cells[:], x.cells)
 		zone := r.times.assumedZone
@@ -385,7 +396,7 @@ func (r *awsReader) tableOf(ctx context.Context, in *Input) error {
 			c.zone = r.in.Location()
 		}
 		r.record(&c)
-		return nil
+		return flows.flush(BatchSize)
 	}
 	return r.read(ctx, in, spec)
 }
@@ -430,7 +441,7 @@ func (r *awsReader) record(c *awsRecord) {
 			f.Zone = c.zone.String()
 		}
 	}
-	r.pairs.add(h)
+	r.take(h)
 }
 
 func (r *awsReader) fill(c *awsRecord, h *half) (field, why string) {
@@ -522,14 +533,17 @@ func (r *awsReader) ends(c *awsRecord, h *half) (field, why string) {
 	return "", ""
 }
 
-// accept hands a flow on. What was accepted is at least that; and payload without a
-// recorded answer does not prove that there was none.
-func (r *awsReader) accept(f netcase.Flow) {
+// accept hands a flow on.
+func (w *awsFlows) accept(f netcase.Flow) { w.in.Accept(&w.batch, awsProven(f)) }
+
+// awsProven is a flow with what its records prove. What was accepted is at least that;
+// and payload without a recorded answer does not prove that there was none.
+func awsProven(f netcase.Flow) netcase.Flow {
 	payload := f.OctetsOut > tcpHeaders*max(f.PacketsOut, 1)
 	if f.Reach == netcase.ReachUnknown || f.Reach == netcase.ReachNoReply && payload {
 		f.Reach = netcase.ReachAllowed
 	}
-	r.in.Accept(&r.batch, f)
+	return f
 }
 
 // sensor is the interface.
@@ -538,12 +552,5 @@ func (r *awsReader) sensor(c *awsRecord) string {
 	if name == "" || name == "-" {
 		return formatAWSVPC
 	}
-	if !r.sensors[name] {
-		if len(r.sensors) >= awsSensors {
-			r.in.Note("more than %d interfaces: the further ones were not told apart", awsSensors)
-			return formatAWSVPC
-		}
-		r.sensors[name] = true
-	}
-	return formatAWSVPC + "/" + name
+	return r.names.joined(formatAWSVPC+"/", name)
 }

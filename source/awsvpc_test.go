@@ -1,7 +1,11 @@
 package source
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -63,6 +67,70 @@ func TestAWSReach(t *testing.T) {
 		if f == nil || f.Src.String() != "198.51.100.7" || f.DstPort != 2222 || f.Reach != c.want {
 			t.Errorf("%s: %+v, want %s from 198.51.100.7", c.name, flows, c.want)
 		}
+	}
+}
+
+// awsTold is what a text gives with some goroutines.
+func awsTold(t *testing.T, text []byte, workers int) ([]netcase.Flow, netcase.InputReport, map[string]int64) {
+	t.Helper()
+	var flows []netcase.Flow
+	in := &Input{R: bytes.NewReader(text), Report: &netcase.InputReport{}, Raw: true, Workers: workers}
+	err := awsVPC.Decode(context.Background(), in, func(b *netcase.Batch) error {
+		flows = append(flows, b.Flows...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joinAWSVPC(in)
+	return flows, *in.Report, in.Sums
+}
+
+// TestAWSWorkersTwin: any number of goroutines gives what one gives: flows in their
+// order, with their places, and the same report; also where the order of columns changes
+// within the text, lines are broken, and there are more interfaces than are told apart.
+func TestAWSWorkersTwin(t *testing.T) {
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(seed, 25))
+		lines := bytes.SplitAfter(awsLog(20_000, seed), []byte("\n"))
+		var text bytes.Buffer
+		for i, l := range lines {
+			switch {
+			case i > 0 && r.IntN(3000) == 0:
+				text.WriteString("version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\r\n")
+			case r.IntN(500) == 0:
+				text.WriteString("2 broken\n\n2 1 eni-0 - - - - - - - 1760961600 1760961660 - NODATA\n2 1 eni-1 - - - - - - - 1760961600 1760961660 - SKIPDATA\n")
+			case r.IntN(20) == 0:
+				l = bytes.Replace(l, []byte(" eni-0"), fmt.Appendf(nil, " eni-%d-0", r.IntN(900)), 1)
+			}
+			text.Write(l)
+		}
+		flows, report, sums := awsTold(t, text.Bytes(), 0)
+		if len(flows) < 10_000 || !report.Balanced() || report.Rejected == 0 || report.Skipped == 0 || len(report.Sensors) < 100 {
+			t.Fatalf("%d flows, %+v", len(flows), report)
+		}
+		for _, workers := range []int{1, 2, 8, 64} {
+			f, rep, s := awsTold(t, text.Bytes(), workers)
+			if !reflect.DeepEqual(f, flows) || !reflect.DeepEqual(rep, report) || !reflect.DeepEqual(s, sums) {
+				t.Fatalf("seed %d: %d goroutines give %d flows and %+v\nwant %d and %+v", seed, workers, len(f), rep, len(flows), report)
+			}
+		}
+	}
+}
+
+// TestAWSStops: a sink that fails, and a text that breaks off, leave no goroutine waiting.
+func TestAWSStops(t *testing.T) {
+	text := awsLog(60_000, 9)
+	failed := fmt.Errorf("full")
+	in := &Input{R: bytes.NewReader(text), Report: &netcase.InputReport{}, Workers: 3}
+	if err := awsVPC.Decode(context.Background(), in, func(*netcase.Batch) error { return failed }); err == nil {
+		t.Error("no error")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	in = &Input{R: bytes.NewReader(text), Report: &netcase.InputReport{}, Workers: 3}
+	if err := awsVPC.Decode(ctx, in, func(*netcase.Batch) error { return nil }); err == nil {
+		t.Error("an interrupted decoding ends without an error")
 	}
 }
 

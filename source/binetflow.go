@@ -73,7 +73,10 @@ func decodeBinetflow(ctx context.Context, in *Input, out Sink) error {
 // notKusto takes back what is said of tables of the cloud alone: the name of a
 // table, and caps of rows.
 func notKusto(in *Input) {
-	in.Report.Table, in.Report.CutQuery, in.Report.Cut = "", "", ""
+	in.Report.Table, in.Report.CutQuery = "", ""
+	if !strings.HasPrefix(in.Report.Cut, endsWithin) {
+		in.Report.Cut = ""
+	}
 }
 
 func (r *binetflowReader) row(x *tableRow) error {

@@ -263,7 +263,7 @@ func (r *defenderReader) accept(x *tableRow) error {
 	switch {
 	case row.action.side == sideNoFlow:
 		r.in.Skip("ActionType " + row.name + " is no connection")
-	case r.in.Duplicate[row.key]:
+	case r.in.delivered(row.key):
 		r.in.Duplicates(1, "delivered by another input already")
 	case row.action.side == sideListening || !row.peer.Known():
 		r.processOnly(&row)

@@ -88,7 +88,7 @@ func TestDefenderDuplicates(t *testing.T) {
 		t.Fatal(err)
 	}
 	flows, _, _ := allFlows(t, defenderNetwork, text)
-	in := &Input{R: bytes.NewReader(text), Report: &netcase.InputReport{}, Duplicate: map[uint64]bool{flows[0].Key: true}}
+	in := &Input{R: bytes.NewReader(text), Report: &netcase.InputReport{}, Duplicate: func(k uint64) bool { return k == flows[0].Key }}
 	processes := 0
 	err = defenderNetwork.Decode(t.Context(), in, func(b *netcase.Batch) error { processes += len(b.Processes); return nil })
 	if err != nil || in.Report.Duplicate != 1 || processes != 5 || !in.Report.Balanced() {

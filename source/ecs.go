@@ -72,7 +72,7 @@ func ecsEvent(r *docReader, d *jsonDoc) {
 		ecsQuery(r, d, at, stamp)
 	case is("process") && d.text("process.name", "process.executable") != "":
 		ecsProcess(r, d, at, stamp)
-	case is("network") || is("network_traffic") || d.at("source.ip") != nil && d.at("destination.ip") != nil:
+	case is("network") || is("network_traffic") || d.has("source.ip") && d.has("destination.ip"):
 		ecsFlow(r, d, at, stamp)
 	default:
 		r.in.Skip("ecs: an event of category " + Printable(strings.Join(categories[:min(len(categories), 2)], " ")))
@@ -95,7 +95,7 @@ func ecsFlow(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
 	f := netcase.Flow{Start: at, End: at, Records: 1, Sensor: ecsSensor(r, d), Key: ecsKey(d), Rule: d.text("rule.name", "rule.id")}
 	// A client began, whoever sent the packet at hand.
 	from, to := "source", "destination"
-	if d.at("client.ip") != nil && d.at("server.ip") != nil {
+	if d.has("client.ip") && d.has("server.ip") {
 		from, to = "client", "server"
 	}
 	var why string

@@ -183,6 +183,7 @@ func (r *eveReader) line() {
 	}
 	if o.fault != "" {
 		if r.lines.Unfinished() {
+			r.in.EndsWithin("a record")
 			o.fault = "the record is cut off at the end of the input: " + o.fault
 		}
 		r.reject("", o.fault)

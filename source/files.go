@@ -99,9 +99,8 @@ func (f *Found) Close() error {
 
 // hold is what a Found owns until it is closed.
 type hold struct {
-	mu    sync.Mutex
-	files []string    // temporary
-	open  []io.Closer // kept open between uses
+	mu   sync.Mutex
+	open []io.Closer // kept open between uses
 }
 
 func (h *hold) keep(c io.Closer) {
@@ -117,12 +116,7 @@ func (h *hold) release() error {
 	for _, c := range h.open {
 		errs = append(errs, c.Close())
 	}
-	for _, name := range h.files {
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	h.open, h.files = nil, nil
+	h.open = nil
 	return errors.Join(errs...)
 }
 

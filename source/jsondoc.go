@@ -3,7 +3,6 @@ package source
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,56 +22,23 @@ const (
 	maxDocDepth = 40
 )
 
-// jsonDoc is one document.
+// jsonDoc is one document, or an object inside one.
 type jsonDoc struct {
-	root  map[string]any
+	tree  *docTree
+	root  int32
 	raw   []byte
 	place netcase.Place
 }
 
-// at finds a value by its path; keys may be nested, or written with dots in one.
-func (d *jsonDoc) at(path string) any { return lookIn(d.root, path) }
-
-func lookIn(m map[string]any, path string) any {
-	if v, ok := m[path]; ok {
-		return v
-	}
-	for i := 0; i < len(path); i++ {
-		if path[i] != '.' {
-			continue
-		}
-		if below, ok := m[path[:i]].(map[string]any); ok {
-			if v := lookIn(below, path[i+1:]); v != nil {
-				return v
-			}
-		}
-	}
-	return nil
-}
+// has tells whether there is a value at a path, and it is not null; keys may be nested,
+// or written with dots in one.
+func (d *jsonDoc) has(path string) bool { return d.tree.find(d.root, path) >= 0 }
 
 // text is a value as text, of the first path that has one; of a list its first.
 func (d *jsonDoc) text(paths ...string) string {
 	for _, p := range paths {
-		if s := docText(d.at(p)); s != "" {
+		if s := d.tree.text(d.tree.find(d.root, p)); s != "" {
 			return s
-		}
-	}
-	return ""
-}
-
-func docText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return nameIn([]byte(v), maxName)
-	case json.Number:
-		return nameIn([]byte(v.String()), maxName)
-	case bool:
-		return strconv.FormatBool(v)
-	case []any:
-		if len(v) > 0 {
-			if _, deeper := v[0].([]any); !deeper {
-				return docText(v[0])
-			}
 		}
 	}
 	return ""
@@ -80,13 +46,30 @@ func docText(v any) string {
 
 // list is a value that may be one text or several.
 func (d *jsonDoc) list(path string) (out []string) {
-	all, ok := d.at(path).([]any)
-	if !ok {
-		all = []any{d.at(path)}
-	}
-	for _, v := range all {
-		if s := docText(v); s != "" {
+	at := d.tree.find(d.root, path)
+	if at < 0 || d.tree.nodes[at].kind != '[' {
+		if s := d.tree.text(at); s != "" {
 			out = append(out, s)
+		}
+		return out
+	}
+	for i := d.tree.nodes[at].first; i > 0; i = d.tree.nodes[i].next {
+		if s := d.tree.text(i); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// objects are the objects of a list, at most so many elements of it looked at.
+func (d *jsonDoc) objects(path string, most int) (out []jsonDoc) {
+	at := d.tree.find(d.root, path)
+	if at < 0 || d.tree.nodes[at].kind != '[' {
+		return nil
+	}
+	for i := d.tree.nodes[at].first; i > 0 && most > 0; i, most = d.tree.nodes[i].next, most-1 {
+		if d.tree.nodes[i].kind == '{' {
+			out = append(out, jsonDoc{tree: d.tree, root: i})
 		}
 	}
 	return out
@@ -94,11 +77,14 @@ func (d *jsonDoc) list(path string) (out []string) {
 
 // number is a whole number, Absent where there is none. Not ok: it is none.
 func (d *jsonDoc) number(path string) (n int64, ok bool) {
-	v := d.at(path)
-	if v == nil || v == "" {
+	at := d.tree.find(d.root, path)
+	if at < 0 {
 		return netcase.Absent, true
 	}
-	n, present, ok := countIn([]byte(docText(v)))
+	if n := &d.tree.nodes[at]; n.kind == '"' && len(n.text) == 0 {
+		return netcase.Absent, true
+	}
+	n, present, ok := countIn([]byte(d.tree.text(at)))
 	if !present {
 		return netcase.Absent, ok
 	}
@@ -121,8 +107,7 @@ func (d *jsonDoc) end(address, name string) (e netcase.Endpoint, why string) {
 // when is a time: milliseconds (or seconds, or finer, by its size) since 1970, or RFC 3339.
 func (d *jsonDoc) when(paths ...string) (netcase.Time, string) {
 	for _, p := range paths {
-		v := d.at(p)
-		text := docText(v)
+		text := d.text(p)
 		if text == "" {
 			continue
 		}
@@ -150,6 +135,9 @@ type docReader struct {
 	batch netcase.Batch
 	one   func(*jsonDoc)
 	names map[string]bool // of sensors
+	tree  docTree
+	head  []byte     // of the text
+	lake  *lakeFlows // nil: no VPC flow logs were met
 }
 
 // docSensors bounds the sensors told apart in one input.
@@ -177,11 +165,14 @@ func eachDoc(ctx context.Context, in *Input, out Sink, below []string, one func(
 	if err != nil {
 		return err
 	}
-	in.R = io.MultiReader(bytes.NewReader(head), in.R)
+	in.R, r.head = io.MultiReader(bytes.NewReader(head), in.R), head
 	if docLines(head, below) {
 		err = r.lines(ctx)
 	} else {
 		err = r.nested(ctx, below)
+	}
+	if r.lake != nil {
+		r.lake.pairs.end()
 	}
 	return errors.Join(err, r.flush(1))
 }
@@ -189,12 +180,12 @@ func eachDoc(ctx context.Context, in *Input, out Sink, below []string, one func(
 // docLines tells documents that stand one a line.
 func docLines(head []byte, below []string) bool {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\xef\xbb\xbf \t\r\n"), []byte("\n"))
-	var m map[string]any
-	if len(line) == 0 || line[0] != '{' || json.Unmarshal(line, &m) != nil {
+	var t docTree
+	if !t.parse(bytes.TrimSpace(line)) {
 		return false
 	}
 	for _, name := range below {
-		if _, ok := lookIn(m, name).([]any); ok {
+		if i := t.find(0, name); i >= 0 && t.nodes[i].kind == '[' {
 			return false
 		}
 	}
@@ -272,32 +263,15 @@ func (r *docReader) document(text []byte, place netcase.Place) {
 			r.in.Reject(place.Line, 0, "", fmt.Sprintf("panic: %v", p), text)
 		}
 	}()
-	d := &jsonDoc{raw: text, place: place}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	if len(text) > maxDoc || docDeep(text) || dec.Decode(&d.root) != nil || dec.More() || d.root == nil {
+	if len(text) > maxDoc || !r.tree.parse(text) {
 		r.in.Reject(place.Line, 0, "", "not a JSON object", text)
 		return
 	}
-	if inner, ok := d.root["_source"].(map[string]any); ok {
+	d := &jsonDoc{tree: &r.tree, raw: text, place: place}
+	if inner := r.tree.child(0, "_source"); inner >= 0 && r.tree.nodes[inner].kind == '{' {
 		d.root = inner
 	}
 	r.one(d)
-}
-
-// docDeep tells nesting that no event has.
-func docDeep(text []byte) bool {
-	depth, deepest := 0, 0
-	for _, c := range text {
-		switch c {
-		case '{', '[':
-			depth++
-			deepest = max(deepest, depth)
-		case '}', ']':
-			depth--
-		}
-	}
-	return deepest > maxDocDepth
 }
 
 func (r *docReader) reject(d *jsonDoc, field, why string) {

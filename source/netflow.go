@@ -98,6 +98,7 @@ func decodeNetflow(ctx context.Context, in *Input, out Sink) error {
 			return r.err
 		}
 	}
+	r.packets.told(in)
 	r.end()
 	if r.err == nil && r.batch.Len() > 0 {
 		r.err = out(&r.batch)

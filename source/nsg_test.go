@@ -254,7 +254,7 @@ func TestTwoDownloadsOfOneBlob(t *testing.T) {
 		}
 	}
 	var report netcase.InputReport
-	in := &Input{R: bytes.NewReader(all), Report: &report, Duplicate: delivered}
+	in := &Input{R: bytes.NewReader(all), Report: &report, Duplicate: func(k uint64) bool { return delivered[k] }}
 	if err := azureNSG.Decode(t.Context(), in, discard); err != nil || !report.Balanced() {
 		t.Fatal(err, report)
 	}

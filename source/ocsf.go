@@ -16,14 +16,14 @@ const formatOCSF = "ocsf"
 // Source: schema.ocsf.io, classes 4001, 4003, 3002 and 2004 of version 1.
 var ocsf = Format{
 	Name: formatOCSF,
-	Doc:  "OCSF as JSON (one a line, an array, or records of a security lake): network activity, authentication, DNS activity, detection findings",
+	Doc:  "OCSF as JSON or Parquet (one a line, an array, or records of a security lake): network activity, authentication, DNS activity, detection findings",
 	Proves: "what the product says it allowed or blocked, and octets and packets each way where it counts them; " +
-		"an opening is not counted where the product also reports how connections end",
+		"an opening is not counted where the product also reports how connections end; VPC flow logs of a security lake are joined from their two directions, and prove what these prove",
 	Detect: detectOCSF,
 	Decode: func(ctx context.Context, in *Input, out Sink) error {
 		return eachDoc(ctx, in, out, ocsfBelow, ocsfEvent)
 	},
-	Split: splitDocs(ocsfBelow),
+	Split: splitOCSF,
 	Join:  joinOCSF,
 }
 
@@ -63,6 +63,7 @@ func joinOCSF(in *Input) {
 	if n := in.Sums[ocsfOpened]; n > 0 {
 		in.Note("%d openings of connections were not counted: their ends are records of their own; a connection that was still open is missing", n)
 	}
+	joinAWSVPC(in)
 }
 
 func ocsfEvent(r *docReader, d *jsonDoc) {
@@ -102,6 +103,10 @@ func ocsfKey(d *jsonDoc) uint64 {
 }
 
 func ocsfFlow(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
+	if ocsfVPC(d) {
+		ocsfLakeFlow(r, d, at, stamp)
+		return
+	}
 	activity, _ := d.number("activity_id")
 	if activity == ocsfOpen && !ocsfDenied(d) {
 		r.in.Sum(ocsfOpened, 1)
@@ -109,43 +114,57 @@ func ocsfFlow(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
 		return
 	}
 	f := netcase.Flow{Start: at, End: at, Records: 1, Sensor: ocsfSensor(r, d), Key: ocsfKey(d), Rule: d.text("firewall_rule.name", "firewall_rule.uid")}
-	var why string
-	if f.Src, why = d.end("src_endpoint.ip", "src_endpoint.hostname"); why != "" || !f.Src.Known() {
-		r.reject(d, "src_endpoint.ip", "not an address")
+	if field, why := ocsfEnds(d, &f); why != "" {
+		r.reject(d, field, why)
 		return
+	}
+	sizes := map[string]*int64{"traffic.bytes_out": &f.OctetsOut, "traffic.bytes_in": &f.OctetsIn, "traffic.packets_out": &f.PacketsOut, "traffic.packets_in": &f.PacketsIn}
+	if field := ocsfCounts(d, sizes); field != "" {
+		r.reject(d, field, "not a count")
+		return
+	}
+	f.Reach = ocsfReach(d, activity, &f)
+	f.Place, f.Raw, f.Stamp = d.place, r.kept(d), stamp
+	r.in.Accept(&r.batch, f)
+}
+
+// ocsfEnds reads who began and who was asked, over what, and until when.
+func ocsfEnds(d *jsonDoc, f *netcase.Flow) (field, why string) {
+	if f.Src, why = d.end("src_endpoint.ip", "src_endpoint.hostname"); why != "" || !f.Src.Known() {
+		return "src_endpoint.ip", "not an address"
 	}
 	if f.Dst, why = d.end("dst_endpoint.ip", "dst_endpoint.hostname"); why != "" || !f.Dst.Known() {
-		r.reject(d, "dst_endpoint.ip", "not an address")
-		return
+		return "dst_endpoint.ip", "not an address"
 	}
-	for _, n := range []struct {
-		path string
-		to   *int64
-	}{{"traffic.bytes_out", &f.OctetsOut}, {"traffic.bytes_in", &f.OctetsIn}, {"traffic.packets_out", &f.PacketsOut}, {"traffic.packets_in", &f.PacketsIn}} {
-		var ok bool
-		if *n.to, ok = d.number(n.path); !ok {
-			r.reject(d, n.path, "not a count")
-			return
-		}
+	var ok bool
+	if f.SrcPort, ok = ocsfPort(d, "src_endpoint.port"); !ok {
+		return "src_endpoint.port", "not a port"
 	}
-	for _, p := range []struct {
-		path string
-		to   *uint16
-	}{{"src_endpoint.port", &f.SrcPort}, {"dst_endpoint.port", &f.DstPort}} {
-		n, ok := d.number(p.path)
-		if !ok || n > math.MaxUint16 {
-			r.reject(d, p.path, "not a port")
-			return
-		}
-		*p.to = uint16(max(n, 0))
+	if f.DstPort, ok = ocsfPort(d, "dst_endpoint.port"); !ok {
+		return "dst_endpoint.port", "not a port"
 	}
 	f.Proto = docProtocol(d.text("connection_info.protocol_num"), d.text("connection_info.protocol_name"))
 	if end, _ := d.when("end_time", "end_time_dt"); end > f.Start {
 		f.End = end
 	}
-	f.Reach = ocsfReach(d, activity, &f)
-	f.Place, f.Raw, f.Stamp = d.place, r.kept(d), stamp
-	r.in.Accept(&r.batch, f)
+	return "", ""
+}
+
+func ocsfPort(d *jsonDoc, path string) (uint16, bool) {
+	n, ok := d.number(path)
+	return uint16(max(n, 0)), ok && n <= math.MaxUint16
+}
+
+// ocsfCounts reads sizes; field names the first, by name, that is none.
+func ocsfCounts(d *jsonDoc, sizes map[string]*int64) (field string) {
+	for path, to := range sizes {
+		n, ok := d.number(path)
+		if !ok && (field == "" || path < field) {
+			field = path
+		}
+		*to = n
+	}
+	return field
 }
 
 // ocsfDenied tells that a control stopped it: action Denied, or disposition Blocked or
@@ -217,12 +236,9 @@ func ocsfQuery(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
 		r.in.Skip("ocsf: no name was asked for")
 		return
 	}
-	answers, _ := d.at("answers").([]any)
-	for _, a := range answers[:min(len(answers), maxDocAnswers)] {
-		if m, ok := a.(map[string]any); ok {
-			if text := docText(m["rdata"]); text != "" {
-				q.Answer = append(q.Answer, text)
-			}
+	for _, a := range d.objects("answers", maxDocAnswers) {
+		if text := a.text("rdata"); text != "" {
+			q.Answer = append(q.Answer, text)
 		}
 	}
 	q.Host, _ = d.end("src_endpoint.ip", "src_endpoint.hostname")
@@ -238,14 +254,11 @@ func ocsfAlert(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
 	}
 	a.Src, _ = d.end("src_endpoint.ip", "src_endpoint.hostname")
 	a.Dst, _ = d.end("dst_endpoint.ip", "dst_endpoint.hostname")
-	if evidences, ok := d.at("evidences").([]any); ok && !a.Src.Known() {
-		for _, e := range evidences {
-			if m, ok := e.(map[string]any); ok {
-				inner := jsonDoc{root: m}
-				a.Src, _ = inner.end("src_endpoint.ip", "src_endpoint.hostname")
-				a.Dst, _ = inner.end("dst_endpoint.ip", "dst_endpoint.hostname")
-				break
-			}
+	if !a.Src.Known() {
+		for _, inner := range d.objects("evidences", maxDocAnswers) {
+			a.Src, _ = inner.end("src_endpoint.ip", "src_endpoint.hostname")
+			a.Dst, _ = inner.end("dst_endpoint.ip", "dst_endpoint.hostname")
+			break
 		}
 	}
 	if !a.Src.Known() || a.Name == "" {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,7 +166,7 @@ func openParquet(r io.ReaderAt, size int64) (f *parquet.File, err error) {
 }
 
 // randomAccess is the stream by offset. Where the input offers none, the stream is
-// kept: in memory, or in a temporary file that end removes.
+// kept: in memory, or in a temporary file that end gives up.
 func randomAccess(in *Input) (r io.ReaderAt, size int64, end func() error, err error) {
 	end = func() error { return nil }
 	if in.File != nil {
@@ -184,13 +183,12 @@ func randomAccess(in *Input) (r io.ReaderAt, size int64, end func() error, err e
 	if done {
 		return strings.NewReader(string(head)), int64(len(head)), end, nil
 	}
-	f, err := os.CreateTemp("", "netcase-*.parquet")
+	f, err := NewTemporary("")
 	if err != nil {
 		return nil, 0, end, err
 	}
-	end = func() error { return errors.Join(f.Close(), os.Remove(f.Name())) }
 	size, err = io.Copy(f, io.MultiReader(strings.NewReader(string(head)), in.R))
-	return f, size, end, err
+	return f, size, f.Close, err
 }
 
 // parquetText gives the rows of a file as objects, one a line.

@@ -72,7 +72,8 @@ func parquetFixtures() map[string][]byte {
 	bad := vpcRows(3)
 	bad[1].SrcAddr = "nowhere"
 	return map[string][]byte{
-		"aws-vpc": parquetOfRows(bad),
+		"aws-vpc":       parquetOfRows(bad),
+		"security-lake": parquetOfRows(lakeRows()),
 		"defender": parquetOfRows([]parquetDevice{
 			{at, "web01", "InboundConnectionAccepted", outside, 40001, inner, 3389, "Tcp", 17},
 			{at, "web01", "ConnectionSuccess", "198.51.100.53", 443, inner, 50000, "Tcp", 18},

@@ -55,6 +55,7 @@ func decodePcap(ctx context.Context, in *Input, out Sink) error {
 			return p.err
 		}
 	}
+	p.packets.told(in)
 	p.table.end()
 	p.notes()
 	if p.err == nil && p.batch.Len() > 0 {

@@ -113,6 +113,7 @@ type captureScan struct {
 	began bool
 	err   error
 	fault func(offset int64, reason string) // told of each packet that cannot be read
+	torn  string                            // what the capture ends within; empty: it ends behind a packet
 
 	// The packet: what was kept of it, valid until the next Next.
 	data   []byte
@@ -201,13 +202,26 @@ func (c *captureScan) pass(n int64) {
 
 func (c *captureScan) at() int64 { return c.base + int64(c.pos) }
 
+// endsWithin tells of a packet or block that is not whole.
+func (c *captureScan) endsWithin(what string) {
+	c.fault(c.at(), "the capture ends within "+what)
+	c.torn = what
+}
+
+// told says of the input that its last packet is not whole, where that is so.
+func (c *captureScan) told(in *Input) {
+	if c.torn != "" {
+		in.EndsWithin(c.torn)
+	}
+}
+
 // record reads one packet of a pcap.
 func (c *captureScan) record() (found, more bool) {
 	size := pcapRecord + c.kind.extra
 	head := c.peek(size)
 	if len(head) < size {
 		if len(head) > 0 {
-			c.fault(c.at(), "the capture ends within a packet")
+			c.endsWithin("a packet")
 			c.pos = c.end
 		}
 		return false, false
@@ -221,7 +235,7 @@ func (c *captureScan) record() (found, more bool) {
 	}
 	all := c.peek(size + kept)
 	if len(all) < size+kept {
-		c.fault(c.at(), "the capture ends within a packet")
+		c.endsWithin("a packet")
 		c.pos = c.end
 		return false, false
 	}
@@ -269,7 +283,7 @@ func (c *captureScan) block() (found, more bool) {
 	head := c.peek(12)
 	if len(head) < 12 {
 		if len(head) > 0 {
-			c.fault(c.at(), "the capture ends within a block")
+			c.endsWithin("a block")
 			c.pos = c.end
 		}
 		return false, false
@@ -292,7 +306,7 @@ func (c *captureScan) block() (found, more bool) {
 	}
 	all := c.peek(int(size))
 	if int64(len(all)) < size {
-		c.fault(c.at(), "the capture ends within a block")
+		c.endsWithin("a block")
 		c.pos = c.end
 		return false, false
 	}

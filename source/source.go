@@ -146,8 +146,9 @@ type Input struct {
 	open    bool              // a part: a date may still show the order of day and month
 
 	// Duplicate names records, by their natural key, that another input has
-	// already delivered: they are counted and left out.
-	Duplicate map[uint64]bool
+	// already delivered: they are counted and left out. nil: there is none. It is asked
+	// from several goroutines.
+	Duplicate func(key uint64) bool
 
 	// Text is all that R gives, where it stands in memory anyhow; it is not written to.
 	// nil: it does not.
@@ -171,6 +172,9 @@ type Input struct {
 	// File gives random access to the decompressed stream, for formats that need
 	// it. nil: R is all there is; Decode may keep it in a temporary file then.
 	File func() (io.ReaderAt, int64, error)
+	// Workers is how many goroutines a decoder of its own accord may use beside its own,
+	// where parts of the stream cannot be decoded by themselves. 0: none.
+	Workers int
 	// Sums are counts for Join that add up over the parts, and End is what the last
 	// part that has something to say of it says of the end of the stream.
 	Sums map[string]int64
@@ -209,7 +213,7 @@ const (
 func (in *Input) Accept(b *netcase.Batch, f netcase.Flow) {
 	f.Records = max(f.Records, 1)
 	f.Flows = max(f.Flows, 1)
-	if in.Duplicate != nil && f.Key != 0 && in.Duplicate[f.Key] {
+	if in.delivered(f.Key) {
 		in.Duplicates(f.Records, deliveredAlready)
 		return
 	}
@@ -250,7 +254,7 @@ func nextFlow(b *netcase.Batch) *netcase.Flow {
 func (in *Input) AcceptFlow(b *netcase.Batch, f *netcase.Flow) {
 	f.Records = max(f.Records, 1)
 	f.Flows = max(f.Flows, 1)
-	if in.Duplicate != nil && f.Key != 0 && in.Duplicate[f.Key] {
+	if in.delivered(f.Key) {
 		in.Duplicates(f.Records, deliveredAlready)
 		b.Flows = b.Flows[:len(b.Flows)-1]
 		return
@@ -322,8 +326,12 @@ func (in *Input) AcceptAlert(b *netcase.Batch, a netcase.Alert) {
 	b.Alerts = append(b.Alerts, a)
 }
 
+func (in *Input) delivered(key uint64) bool {
+	return in.Duplicate != nil && key != 0 && in.Duplicate(key)
+}
+
 func (in *Input) isDuplicate(key uint64) bool {
-	if in.Duplicate == nil || key == 0 || !in.Duplicate[key] {
+	if !in.delivered(key) {
 		return false
 	}
 	in.Duplicates(1, deliveredAlready)
@@ -369,6 +377,17 @@ func (in *Input) Reject(line int64, item int32, field, reason string, record []b
 		reason = field + ": " + reason
 	}
 	in.reason(reason, 1)
+}
+
+// endsWithin begins why an export is probably cut whose last record is not whole.
+const endsWithin = "it ends within "
+
+// EndsWithin notes that the stream ends within a record of some kind ("a row"): what
+// should follow may be any length.
+func (in *Input) EndsWithin(what string) {
+	if in.Report.Cut == "" {
+		in.Report.Cut = endsWithin + what
+	}
 }
 
 // Skip counts one record that is well formed and not wanted, with the reason.

@@ -21,7 +21,7 @@ var errSpool = errors.New("larger than the spool: it cannot be read a second tim
 // spool keeps an input that can be read only once, compressed, in a temporary
 // file that only its owner can read. What does not fit stays in rest.
 type spool struct {
-	file *os.File
+	file *Temporary
 	rest io.Reader // nil: all fits
 	fail error     // what the input ended with, where that was not its end
 
@@ -55,27 +55,14 @@ func (x *finder) spooled(name string, r io.Reader) error {
 	return nil
 }
 
-// temporary is a new file that disappears with the Found.
-func (x *finder) temporary() (*os.File, error) {
-	f, err := os.CreateTemp(x.opt.Temp, "netcase-*")
-	if err != nil {
-		return nil, err
-	}
-	x.found.hold.mu.Lock()
-	defer x.found.hold.mu.Unlock()
-	x.found.hold.files = append(x.found.hold.files, f.Name())
-	return f, nil
-}
-
 // fill copies r until its end or until the spool is full, and tells how many
 // bytes the spool takes. A read error is kept and
 // comes again at its place whenever the spool is read.
 func (s *spool) fill(x *finder, r io.Reader) (size int64, err error) {
-	if s.file, err = os.CreateTemp(x.opt.Temp, "netcase-*"); err != nil { // mode 0600
+	if s.file, err = NewTemporary(x.opt.Temp); err != nil {
 		return 0, err
 	}
-	// Where an open file can lose its name it goes with the process, however that ends.
-	x.found.hold.keep(&unnamed{s.file, os.Remove(s.file.Name()) == nil})
+	x.found.hold.keep(s.file)
 	out := &meteredWriter{w: s.file}
 	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
@@ -110,20 +97,6 @@ func (m *meteredWriter) Write(p []byte) (int, error) {
 	n, err := m.w.Write(p)
 	m.n += int64(n)
 	return n, err
-}
-
-// unnamed is a temporary file that is removed when it is closed, if it still has its name.
-type unnamed struct {
-	*os.File
-	gone bool
-}
-
-func (u *unnamed) Close() error {
-	err := u.File.Close()
-	if !u.gone {
-		err = errors.Join(err, os.Remove(u.Name()))
-	}
-	return err
 }
 
 // open starts at the beginning of what was spooled.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,10 @@ func TestSyslogCrowdsec(t *testing.T) {
 		{"pf-logs", 0, 0, 9, 0},
 		{"pf-scan-multi-port", 0, 0, 16, 0},
 		{"sshd-refused-conn", 1, 0, 0, 0},
+		{"ssh-generic-test", 1, 1, 0, 0},
+		{"sshd-logs", 22, 8, 0, 0},
+		{"ssh-timeout", 5, 0, 0, 0},
+		{"sshd_banner_exchange", 6, 0, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			paths, err := filepath.Glob(filepath.Join(dir, tt.name, "*.log"))
@@ -179,6 +184,30 @@ func TestSyslogCrowdsec(t *testing.T) {
 				t.Errorf("%d logins, %d failed, %d flows, %d rejected; want %+v: %v", len(logins), failed, len(flows), report.Rejected, tt, report.Reasons)
 			}
 		})
+	}
+}
+
+// TestSyslogCrowdsecSources: every address that CrowdSec's own tests expect of a line of
+// sshd is the peer of a login.
+func TestSyslogCrowdsecSources(t *testing.T) {
+	dir := dataDir(t, "crowdsec-hub-tests")
+	source := regexp.MustCompile(`Evt\.Meta\["source_ip"\] == "([^"]+)"`)
+	labelled := 0
+	for _, name := range []string{"sshd-logs", "ssh-timeout", "sshd-success-logs", "sshd-refused-conn"} {
+		text := readAll(t, filepath.Join(dir, name, name+".log"))
+		logins, _, _ := allLogins(t, syslog, text, near(2022))
+		peers := map[string]bool{}
+		for _, l := range logins {
+			peers[l.Peer.String()] = true
+		}
+		for _, m := range source.FindAllSubmatch(readAll(t, filepath.Join(dir, name, "parser.assert")), -1) {
+			if labelled++; !peers[string(m[1])] {
+				t.Errorf("%s: nothing is told of %s", name, m[1])
+			}
+		}
+	}
+	if labelled < 30 {
+		t.Errorf("%d labels were found", labelled)
 	}
 }
 

@@ -571,6 +571,9 @@ func (t *table) csvRow(c *csvScan) error {
 	}
 	if c.Fault() != "" {
 		t.rows++
+		if c.Fault() == csvOpenQuote && c.Last() {
+			t.in.EndsWithin("a row")
+		}
 		return t.reject(&t.row, "", c.Fault())
 	}
 	if t.repeatsHeader(c.Raw()) {
@@ -584,6 +587,7 @@ func (t *table) csvRow(c *csvScan) error {
 	if n < len(t.columns) {
 		if c.Last() {
 			t.rows++
+			t.in.EndsWithin("a row")
 			return t.reject(&t.row, "", "the input ends within the row")
 		}
 		t.narrow++
@@ -673,8 +677,12 @@ func (t *table) readLines(r io.Reader) error {
 			t.in.Reject(number, 0, "", csvTooLong, line)
 			continue
 		}
+		before := t.in.Report.Rejected
 		if err := t.objectRow(jsonOf(line, offset, number)); err != nil {
 			return err
+		}
+		if l.Unfinished() && t.in.Report.Rejected > before {
+			t.in.EndsWithin("an object")
 		}
 	}
 	return l.Err()

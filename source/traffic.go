@@ -275,7 +275,7 @@ func (r *trafficReader) accept(x *tableRow) error {
 	if !r.in.Alone {
 		row.flow.Key = r.key(row)
 	}
-	if r.in.Duplicate[row.flow.Key] {
+	if r.in.delivered(row.flow.Key) {
 		r.in.Duplicates(1, "delivered by another input already")
 		return nil
 	}

@@ -184,7 +184,7 @@ func TestOverlappingExports(t *testing.T) {
 		delivered[f.Key] = true
 	}
 	report := &netcase.InputReport{}
-	in := &Input{R: bytes.NewReader(api), Report: report, Duplicate: delivered}
+	in := &Input{R: bytes.NewReader(api), Report: report, Duplicate: func(k uint64) bool { return delivered[k] }}
 	if err := azureTraffic.Decode(t.Context(), in, discard); err != nil {
 		t.Fatal(err)
 	}

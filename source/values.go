@@ -333,3 +333,15 @@ func lastElement(id string) string {
 	id = strings.TrimRight(id, "/")
 	return id[strings.LastIndexByte(id, '/')+1:]
 }
+
+// joined is a prefix with a name that recurs.
+func (n names) joined(prefix, name string) string {
+	if old, ok := n[prefix+name]; ok { // not copied where it is met again
+		return old
+	}
+	text := prefix + name
+	if len(n) < maxNames {
+		n[text] = text
+	}
+	return text
+}

@@ -533,6 +533,7 @@ func (z *zeekReader) incomplete(n int) string {
 	}
 	switch {
 	case z.lines.Unfinished() && (n < z.columns || z.lines.Err() != nil):
+		z.in.EndsWithin("a record")
 		return "the record is cut off at the end of the input"
 	case len(z.reads) > 0 && n <= int(z.reads[len(z.reads)-1].at):
 		return "fewer columns than the #fields line"
@@ -549,6 +550,7 @@ func (z *zeekReader) record(line []byte) {
 	fault := scanZeekObject(line, &z.object, &z.row)
 	if fault != "" {
 		if z.lines.Unfinished() {
+			z.in.EndsWithin("a record")
 			fault = "the record is cut off at the end of the input: " + fault
 		}
 		z.reject("", fault, line)

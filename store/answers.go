@@ -21,7 +21,9 @@ type answers struct {
 	extras []*run
 	rows   *run // reconciled, in the order of Peers
 	*logs
-	names *nameBook
+	names     *nameBook
+	agreement cube.Agreement
+	agreeing  []netcase.SensorPair
 
 	mu     sync.Mutex
 	byHost []*run // rows in the order of Hosts; nil: not asked for
@@ -448,62 +450,7 @@ func (m *answers) Timeline(ctx context.Context, q cube.TimelineQuestion) iter.Se
 	if q.Step == cube.HourStep {
 		return m.hours(ctx, q)
 	}
-	return func(yield func(cube.Point, error) bool) {
-		points, err := m.minutes(ctx, q)
-		if err != nil {
-			yield(cube.Point{}, err)
-			return
-		}
-		for _, p := range points {
-			if !yield(p, nil) {
-				return
-			}
-		}
-	}
-}
-
-// minutes counts the rows of every input by the minutes in which they began. A
-// minute's bit stands for one flow of its row; the extra rows say what it does not.
-func (m *answers) minutes(ctx context.Context, q cube.TimelineQuestion) ([]cube.Point, error) {
-	t := cube.NewMinutely(q)
-	d := m.keep.names.reader()
-	var r cube.Row
-	for _, p := range m.parts {
-		c := p.cursor(nil)
-		for n := 0; ; n++ {
-			if n%4096 == 0 && ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			ok, err := c.next()
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
-				break
-			}
-			d.unpack(&c.d.row, &r)
-			for minute := range 60 {
-				if r.Minutes>>uint(minute)&1 == 1 {
-					t.Add(&r.Key, r.Hour*60+int64(minute), 1)
-				}
-			}
-		}
-	}
-	for _, x := range m.extras {
-		c := x.cursor(nil)
-		for {
-			ok, err := c.next()
-			if err != nil {
-				return nil, err
-			}
-			if !ok {
-				break
-			}
-			d.unpack(&c.d.row, &r)
-			t.Add(&r.Key, int64(c.d.row.peerLo), c.d.row.flows)
-		}
-	}
-	return t.Points(), nil
+	return m.minutes(ctx, q)
 }
 
 // Logins answers with all logins by time.

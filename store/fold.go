@@ -25,12 +25,13 @@ type fold struct {
 	extras []*run // what the minute bits of the rows cannot say
 	logs   *logs
 	names  *nameBook
-	keys   []uint64 // natural keys of accepted flows and events
+	keys   []*keyRun // natural keys of accepted flows and events
+	keyed  bool      // they are wanted: another input may deliver the same records
 }
 
 // newFold is an empty fold.
 func newFold(cfg *Config, site *netcase.Site, keep *keeper) *fold {
-	return &fold{cfg: cfg, site: site, keep: keep, logs: newLogs(keep), names: newNameBook()}
+	return &fold{cfg: cfg, site: site, keep: keep, logs: newLogs(keep), names: newNameBook(), keyed: !keep.alone}
 }
 
 // A worker's first tables are small, so that they stand near the processor; after many
@@ -91,6 +92,11 @@ func (w *foldWorker) take(ctx context.Context, b *netcase.Batch) error {
 			}
 		}
 	}
+	if len(w.keys) >= w.keep.keyTable() {
+		if err := w.sealKeys(); err != nil {
+			return err
+		}
+	}
 	if len(b.Logins)+len(b.Processes)+len(b.Queries)+len(b.Alerts) > 0 {
 		w.events(b)
 		if err := w.logs.add(b); err != nil {
@@ -115,9 +121,25 @@ func (w *foldWorker) events(b *netcase.Batch) {
 }
 
 func (w *foldWorker) key(k uint64) {
-	if k != 0 && !w.keep.alone {
+	if k != 0 && w.keyed {
 		w.keys = append(w.keys, k)
 	}
+}
+
+// sealKeys puts away the keys that were gathered.
+func (w *foldWorker) sealKeys() error {
+	if len(w.keys) == 0 {
+		return nil
+	}
+	made, err := w.keep.sealedKeys(w.keys)
+	if err != nil {
+		return err
+	}
+	w.keys = w.keys[:0]
+	w.fold.mu.Lock()
+	defer w.fold.mu.Unlock()
+	w.fold.keys = append(w.fold.keys, made)
+	return nil
 }
 
 // learn notes a machine's name.
@@ -227,7 +249,7 @@ var byMinute = ordering{
 
 // close hands over what the worker still holds.
 func (w *foldWorker) close() error {
-	if err := cmp.Or(w.seal(), w.logs.seal()); err != nil {
+	if err := cmp.Or(w.seal(), w.sealKeys(), w.logs.seal()); err != nil {
 		return err
 	}
 	f := w.fold
@@ -235,16 +257,9 @@ func (w *foldWorker) close() error {
 	defer f.mu.Unlock()
 	f.logs.take(w.logs)
 	f.names.join(w.names)
-	f.keys = append(f.keys, w.keys...)
 	f.keep.tables.Put(w.table)
 	w.keys, w.names, w.table = nil, nil, nil
 	return nil
-}
-
-// seal ends the fold: no more batches come.
-func (f *fold) seal() {
-	slices.Sort(f.keys)
-	f.keys = slices.Clip(f.keys)
 }
 
 // drop gives up what was folded: the input is a copy, or is read again.
@@ -252,6 +267,7 @@ func (f *fold) drop() {
 	for _, r := range slices.Concat(f.runs, f.extras) {
 		r.release()
 	}
+	releaseKeys(f.keys)
 	f.logs.drop()
 	f.runs, f.extras, f.keys, f.names = nil, nil, nil, nil
 }

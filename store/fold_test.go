@@ -120,7 +120,6 @@ func foldAll(t *testing.T, keep *keeper, workers int, inputs []netcase.Batch) *a
 			})
 		}
 		wg.Wait()
-		f.seal()
 		folds = append(folds, f)
 	}
 	m, err := join(context.Background(), keep, folds)
@@ -192,6 +191,11 @@ func compareAnswers(ctx context.Context, t *testing.T, m *answers, oracle *cube.
 		if !slices.Equal(got, want) {
 			t.Fatalf("%s: %d, the oracle has %d: %s", what, len(got), len(want), firstDifference(got, want))
 		}
+	}
+	var c netcase.Coverage
+	m.tellAgreement(&c)
+	if want := oracle.Coverage().Agreement; !reflect.DeepEqual(c.Agreement, want) {
+		t.Fatalf("agreement of sensors: %s", firstDifference(c.Agreement, want))
 	}
 	same("logins", settled(gather(t, m.Logins(ctx))), settled(gather(t, oracle.Logins(ctx))))
 	same("processes", settled(gather(t, m.Processes(ctx))), settled(gather(t, oracle.Processes(ctx))))
@@ -338,5 +342,46 @@ func TestStretches(t *testing.T) {
 		if got, want := gather(t, four.Timeline(ctx, q)), gather(t, one.Timeline(ctx, q)); !reflect.DeepEqual(got, want) {
 			t.Fatal("the minutes differ: " + firstDifference(got, want))
 		}
+	}
+}
+
+// TestMinutesBelowTheBudget: a time line by the minute with more points than a table
+// holds is worked out on disk, and is that of plenty.
+func TestMinutesBelowTheBudget(t *testing.T) {
+	ctx := context.Background()
+	r := rand.New(rand.NewPCG(3, 25))
+	var b netcase.Batch
+	for range 6000 {
+		f := randomFlow(r)
+		f.DstPort, f.Sensor = uint16(r.IntN(3000)), fmt.Sprint("s", r.IntN(30))
+		b.Flows = append(b.Flows, f)
+	}
+	ask := func(budget int64, table int) (points []cube.Point, written int64) {
+		keep := &keeper{budget: budget, temp: t.TempDir(), names: newNames(), workers: 1, table: table}
+		m := foldAll(t, keep, 1, []netcase.Batch{b})
+		at := func() int64 {
+			if keep.file == nil {
+				return 0
+			}
+			return keep.file.end
+		}
+		before := at()
+		points = gather(t, m.Timeline(ctx, cube.TimelineQuestion{Step: cube.MinuteStep, By: cube.ByPort}))
+		written = at() - before
+		if budget == 1 && keep.used != 0 {
+			t.Errorf("%d bytes are held where none may be", keep.used)
+		}
+		if err := m.close(); err != nil {
+			t.Error(err)
+		}
+		return points, written
+	}
+	want, none := ask(0, 0)
+	got, some := ask(1, 500)
+	if none != 0 || some == 0 || len(want) < 5000 {
+		t.Errorf("%d points; %d and %d bytes on disk", len(want), none, some)
+	}
+	if !slices.Equal(got, want) {
+		t.Error("a small budget shows: " + firstDifference(got, want))
 	}
 }

@@ -17,6 +17,7 @@ func join(ctx context.Context, keep *keeper, folds []*fold) (*answers, error) {
 		m.parts, m.extras = append(m.parts, f.runs...), append(m.extras, f.extras...)
 		m.logs.take(f.logs)
 		m.names.join(f.names)
+		releaseKeys(f.keys)
 		f.runs, f.extras, f.keys, f.names = nil, nil, nil, nil
 	}
 	m.names.prune()
@@ -67,8 +68,9 @@ func (m *answers) reconcile(ctx context.Context) error {
 	if !single {
 		for i := range stretches {
 			stretches[i].repeats.drop()
+			m.agreement.Join(&stretches[i].agreement)
 		}
-		return nil
+		return m.agree(ctx)
 	}
 	// The rows are the parts, merged: what the bits of the minutes lost there stands
 	// in the repeats, and the parts need not be kept.
@@ -108,6 +110,7 @@ type stretch struct {
 	from, until *lead // nil: without bound
 	rows        *run
 	several     bool // sensors gave accounts of one cell
+	agreement   cube.Agreement
 	repeats     *repeats
 }
 
@@ -170,6 +173,7 @@ func (s *stretch) agreed(d *reader, group []packed) []packed {
 	for i := range group {
 		d.unpack(&group[i], &rows[i])
 	}
+	s.agreement.Cell(rows)
 	rows = cube.Reconcile(rows)
 	out := make([]packed, len(rows))
 	for i := range rows {

@@ -59,6 +59,12 @@ func (g *margin) seal() error {
 	return err
 }
 
+func (g *margin) release() {
+	for _, r := range g.runs {
+		r.release()
+	}
+}
+
 func (g *margin) end(ctx context.Context) (err error) {
 	if err = g.seal(); err == nil {
 		g.runs, err = g.keep.fewer(ctx, g.runs, g.by, nil)

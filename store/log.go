@@ -81,16 +81,22 @@ func (f *fields) key(k *uint64) {
 }
 
 func (f *fields) end(e *netcase.Endpoint) {
-	var a string
-	if !f.reading && e.Addr.IsValid() {
-		b, _ := e.Addr.MarshalBinary() // never fails
-		a = string(b)
-	}
-	text(f, &a)
-	if f.reading && a != "" {
-		f.fail = e.Addr.UnmarshalBinary([]byte(a)) != nil || f.fail
+	if f.reading {
+		var a string
+		if text(f, &a); a != "" {
+			f.fail = e.Addr.UnmarshalBinary([]byte(a)) != nil || f.fail
+		}
+	} else {
+		f.address(e.Addr)
 	}
 	text(f, &e.Name)
+}
+
+// address writes an address as text writes what MarshalBinary makes of it.
+func (f *fields) address(a netip.Addr) {
+	n := int64(a.BitLen()/8 + len(a.Zone()))
+	f.number(&n)
+	f.b, _ = a.AppendBinary(f.b) // never fails
 }
 
 func loginFields(f *fields, l *netcase.Login) {
@@ -203,7 +209,10 @@ func (l *eventLog[T]) seal() error {
 		return nil
 	}
 	slices.SortFunc(l.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), bytes.Compare(l.buf[a.start:a.end], l.buf[b.start:b.end]))
+		if a.time != b.time { // few events need their bytes compared
+			return cmp.Compare(a.time, b.time)
+		}
+		return bytes.Compare(l.buf[a.start:a.end], l.buf[b.start:b.end])
 	})
 	r := &logRun{}
 	var plain, scratch []byte
@@ -312,7 +321,10 @@ type logHeads []*logCursor
 
 func (h logHeads) Len() int { return len(h) }
 func (h logHeads) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(h[i].time, h[j].time), bytes.Compare(h[i].event, h[j].event)) < 0
+	if h[i].time != h[j].time {
+		return h[i].time < h[j].time
+	}
+	return bytes.Compare(h[i].event, h[j].event) < 0
 }
 func (h logHeads) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 func (h *logHeads) Push(x any)   { *h = append(*h, x.(*logCursor)) }

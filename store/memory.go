@@ -40,7 +40,7 @@ type folded struct {
 	format source.Format
 	report netcase.InputReport
 	*fold
-	duplicate map[uint64]bool
+	duplicate *delivered // by inputs that go before; nil: nothing
 	parts     []partNote // for the second pass
 	waits     bool       // its times have no year: it is read after the others
 	near      near
@@ -75,7 +75,7 @@ func Fold(ctx context.Context, cfg Config, site *netcase.Site, found source.Foun
 	})
 	m.markCopies()
 	if err := m.refoldOverlaps(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, m.keep.close())
 	}
 	folds := make([]*fold, len(m.inputs))
 	for i, f := range m.inputs {
@@ -163,7 +163,7 @@ func (m *Memory) parallel(ctx context.Context, n int, work func(int)) error {
 
 // fold reads one stream into its own fold.
 func (m *Memory) fold(ctx context.Context, f *folded, meter *meter) {
-	f.fold = newFold(&m.cfg, m.site, m.keep)
+	f.fold = m.emptyFold(f)
 	f.report = netcase.InputReport{Name: source.Printable(f.stream.Name), Notes: slices.Clone(f.stream.Notes)}
 	f.parts = nil
 	sum := sha256.New()
@@ -171,7 +171,6 @@ func (m *Memory) fold(ctx context.Context, f *folded, meter *meter) {
 	if f.waits {
 		return
 	}
-	f.seal()
 	f.report.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	f.report.ID = "in-" + f.report.SHA256[:12]
 	if err != nil {
@@ -181,6 +180,14 @@ func (m *Memory) fold(ctx context.Context, f *folded, meter *meter) {
 	slices.Sort(f.report.Resolution)
 	slices.Sort(f.report.Notes)
 	meter.done()
+}
+
+// emptyFold is what an input is folded into. One that is read again has been compared
+// with the others.
+func (m *Memory) emptyFold(f *folded) *fold {
+	out := newFold(&m.cfg, m.site, m.keep)
+	out.keyed = out.keyed && f.duplicate == nil
+	return out
 }
 
 // sinks makes a sink for one goroutine, and what ends it.
@@ -241,7 +248,7 @@ func (m *Memory) first(ctx context.Context, f *folded, sum hash.Hash, meter *met
 // is hashed already.
 func (m *Memory) again(ctx context.Context, f *folded, sink sinks) error {
 	f.drop()
-	f.fold = newFold(&m.cfg, m.site, m.keep)
+	f.fold = m.emptyFold(f)
 	r, err := f.stream.Open()
 	if err != nil {
 		return err
@@ -261,8 +268,9 @@ func (m *Memory) again(ctx context.Context, f *folded, sink sinks) error {
 
 func (m *Memory) input(f *folded, r io.Reader, report *netcase.InputReport, raw bool) *source.Input {
 	return &source.Input{
-		Name: f.report.Name, R: r, Report: report, Zone: m.cfg.Zone, Raw: raw, Duplicate: f.duplicate,
+		Name: f.report.Name, R: r, Report: report, Zone: m.cfg.Zone, Raw: raw, Duplicate: f.duplicate.asked(),
 		Near: f.near.span, NearWhy: f.near.why, File: f.stream.File, Alone: m.keep.alone,
+		Workers: m.workers() - 1,
 	}
 }
 
@@ -439,37 +447,51 @@ func (m *Memory) markCopies() {
 // refoldOverlaps reads an input again, leaving out what an earlier one has
 // delivered, where two exports of one table overlap in time and share records.
 func (m *Memory) refoldOverlaps(ctx context.Context) error {
-	type job struct {
-		i         int
-		duplicate map[uint64]bool
-	}
-	var jobs []job
+	var jobs []*folded
 	for i, f := range m.inputs {
-		if len(f.keys) == 0 {
+		runs, err := m.keep.fewerKeys(ctx, f.keys)
+		if err != nil {
+			return err
+		}
+		m.inputs[i].keys = runs
+	}
+	for i, f := range m.inputs {
+		before := m.keysBefore(i)
+		if len(f.keys) == 0 || len(before) == 0 {
 			continue
 		}
-		seen := map[uint64]bool{}
-		for k, other := range m.inputs {
-			if k != i && goesBefore(other, f, k < i) && other.report.Format == f.report.Format && other.report.Span.Overlaps(f.report.Span) {
-				shared(seen, other.keys, f.keys)
-			}
+		var err error
+		if f.duplicate, err = m.keep.sharedKeys(ctx, before, f.keys); err != nil {
+			return err
 		}
-		if len(seen) > 0 {
-			jobs = append(jobs, job{i, seen})
+		if f.duplicate != nil {
+			jobs = append(jobs, f)
 		}
 	}
 	var again []source.Stream
-	for _, j := range jobs {
-		again = append(again, m.inputs[j.i].stream)
+	for _, f := range jobs {
+		again = append(again, f.stream)
 	}
 	meter := newMeter(m.cfg.Progress, 1, len(jobs), onDiskTotal(again))
-	return m.parallel(ctx, len(jobs), func(k int) {
-		j := jobs[k]
-		f := m.inputs[j.i]
-		f.drop()
-		f.duplicate = j.duplicate
-		m.fold(ctx, f, meter)
+	err := m.parallel(ctx, len(jobs), func(k int) {
+		jobs[k].drop()
+		m.fold(ctx, jobs[k], meter)
 	})
+	for _, f := range jobs {
+		err = cmp.Or(err, f.duplicate.err())
+	}
+	return err
+}
+
+// keysBefore are the keys of the inputs of the same format and time that go before one.
+func (m *Memory) keysBefore(i int) (runs []*keyRun) {
+	f := m.inputs[i]
+	for k, other := range m.inputs {
+		if k != i && goesBefore(other, f, k < i) && other.report.Format == f.report.Format && other.report.Span.Overlaps(f.report.Span) {
+			runs = append(runs, other.keys...)
+		}
+	}
+	return runs
 }
 
 // goesBefore tells whose account of a shared record stands: that of the longer
@@ -482,21 +504,6 @@ func goesBefore(a, b *folded, first bool) bool {
 	return first
 }
 
-// shared adds the keys that both lists hold; they are sorted.
-func shared(into map[uint64]bool, a, b []uint64) {
-	for len(a) > 0 && len(b) > 0 {
-		switch x, y := a[0], b[0]; {
-		case x < y:
-			a = a[1:]
-		case x > y:
-			b = b[1:]
-		default:
-			into[x] = true
-			a, b = a[1:], b[1:]
-		}
-	}
-}
-
 // Coverage reports on the inputs, sorted by name and hash.
 func (m *Memory) Coverage() netcase.Coverage {
 	c := netcase.Coverage{Inputs: slices.Clone(m.refused)}
@@ -507,6 +514,7 @@ func (m *Memory) Coverage() netcase.Coverage {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.SHA256, b.SHA256))
 	})
 	c.Families = m.families()
+	m.tellAgreement(&c)
 	return c
 }
 
@@ -606,7 +614,6 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 			p := &part{index: next, lead: n.lead, from: n.from, body: make([]byte, n.size)}
 			if readErr = skip(r, n.from.Offset-at); readErr == nil {
 				_, readErr = io.ReadFull(r, p.body)
-				readErr = plainEnd(readErr)
 			}
 			at = n.from.Offset + n.size
 			meter.read(f.report.Name, n.size, n.size)

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -270,5 +271,33 @@ func TestStreamsOfFind(t *testing.T) {
 	}
 	if c.Flows() != 60 {
 		t.Errorf("%d flows", c.Flows())
+	}
+}
+
+// TestACutGzipIsToldOf folds a log whose compressed stream ends early: what came is
+// counted, and the input is not sound.
+func TestACutGzipIsToldOf(t *testing.T) {
+	var whole bytes.Buffer
+	z := gzip.NewWriter(&whole)
+	if _, err := io.WriteString(z, zeekLog(rand.New(rand.NewPCG(7, 8)), 60_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "conn.log.gz")
+	if err := os.WriteFile(path, whole.Bytes()[:whole.Len()/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := source.Find([]string{path}, source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, workers := range []int{1, 4} {
+		m := fold(t, workers, f.Streams...)
+		r := m.Coverage().Inputs[0]
+		if r.Accepted < 1000 || !r.Balanced() || !strings.Contains(r.Error, "cut off") {
+			t.Errorf("with %d workers: %d accepted, error %q", workers, r.Accepted, r.Error)
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -72,11 +71,8 @@ func newPartReader(r io.Reader, split *source.Split, size, limit int) *partReade
 // read gives the next part; nil at the end.
 func (p *partReader) read() *part {
 	if p.next == 0 && p.split.Lead > 0 {
-		p.lead = make([]byte, p.split.Lead)
-		n, err := io.ReadFull(p.r, p.lead)
-		p.lead = p.lead[:n]
-		p.ended, p.err = err != nil, plainEnd(err)
-		p.from = netcase.Place{Line: int64(bytes.Count(p.lead, []byte{'\n'})), Offset: int64(n)}
+		p.lead = p.fill(make([]byte, 0, p.split.Lead), p.split.Lead)
+		p.from = netcase.Place{Line: int64(bytes.Count(p.lead, []byte{'\n'})), Offset: int64(len(p.lead))}
 	}
 	spare := p.pool.Get().(*[]byte)
 	text := append(append((*spare)[:0], p.lead...), p.carry...)
@@ -136,18 +132,13 @@ func (p *partReader) fill(buf []byte, n int) []byte {
 		k, err := p.r.Read(buf[len(buf):n])
 		buf = buf[:len(buf)+k]
 		if err != nil {
-			p.ended, p.err = true, plainEnd(err)
+			p.ended = true
+			if err != io.EOF { // a compressed stream that is cut off ends otherwise
+				p.err = err
+			}
 		}
 	}
 	return buf
-}
-
-// plainEnd is nil for the end of a stream.
-func plainEnd(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil
-	}
-	return err
 }
 
 // partNote is what is remembered of a part for the second pass.

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
-	"os"
 	"slices"
 	"sync"
 
 	"netcase"
+	"netcase/source"
 )
 
 // A run is rows in one order, encoded: each as its difference from the one before.
@@ -406,17 +406,15 @@ func (c *cursor) next() (ok bool, err error) {
 // spill is the engine's temporary file.
 type spill struct {
 	mu   sync.Mutex
-	file *os.File
+	file *source.Temporary
 	end  int64
 }
 
 func newSpill(dir string) (*spill, error) {
-	f, err := os.CreateTemp(dir, "netcase-folds-*") // mode 0600
+	f, err := source.NewTemporary(dir)
 	if err != nil {
 		return nil, fmt.Errorf("memory is full and no temporary file can be made: %w", err)
 	}
-	// Where an open file can lose its name it goes with the process, however that ends.
-	_ = os.Remove(f.Name())
 	return &spill{file: f}, nil
 }
 
@@ -431,11 +429,7 @@ func (s *spill) write(b []byte) (at int64, err error) {
 	return at, nil
 }
 
-func (s *spill) close() error {
-	err := s.file.Close()
-	_ = os.Remove(s.file.Name()) // gone already, where that was possible
-	return err
-}
+func (s *spill) close() error { return s.file.Close() }
 
 // keeper keeps what all folds of an engine hold below the budget.
 type keeper struct {

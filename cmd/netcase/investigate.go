@@ -33,7 +33,7 @@ type investigateCmd struct {
 	Site     string   `help:"What the owner says of the own network (docs/site.md)." placeholder:"FILE"`
 	From     string   `help:"Start of the investigated span; what lies before it feeds the baselines." placeholder:"TIME"`
 	To       string   `help:"End of the investigated span." placeholder:"TIME"`
-	Focus    string   `help:"Keep to one address, host name or port." placeholder:"WHAT"`
+	Focus    string   `help:"Keep to one address, host name, account or port." placeholder:"WHAT"`
 	AsOf     string   `name:"as-of" help:"Judge with what could be known then (default: the end of the latest event)." placeholder:"TIME"`
 	IssuedAt string   `name:"issued-at" help:"When the case is issued; expiries count from it (default: --as-of)." placeholder:"TIME"`
 	TZ       string   `name:"tz" help:"Zone of times that have none (default UTC)." placeholder:"ZONE"`
