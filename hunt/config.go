@@ -23,6 +23,7 @@ import (
 	"netcase/intel/database"
 	"netcase/intel/service"
 	"netcase/judge"
+	"netcase/origins"
 	"netcase/source"
 	"netcase/store"
 )
@@ -319,7 +320,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 
 // effective are the settings that bear on the result. Workers and progress do not.
 func (c *Config) effective() map[string]string {
-	out := map[string]string{"site": c.siteHash()}
+	out := map[string]string{"site": c.siteHash(), judge.OriginsSetting: c.origins().String()}
 	for _, t := range c.Detect.Thresholds() {
 		out[t.Name] = t.Value()
 	}
@@ -383,4 +384,12 @@ func outbound(answers *store.Memory) netcase.State {
 		return netcase.True
 	}
 	return netcase.False
+}
+
+// origins says who hands on whose claims.
+func (c *Config) origins() *origins.Table {
+	if c.IntelConfig.Origins != nil {
+		return c.IntelConfig.Origins
+	}
+	return origins.Default()
 }
