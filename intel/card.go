@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"netcase"
+	"netcase/origins"
 )
 
 // CardQuery asks what intelligence says of an address, as it stands to the
@@ -49,7 +50,7 @@ func (s *Set) Card(q CardQuery) netcase.Card {
 		}
 		told = append(told, in)
 	}
-	groups(card.Listings)
+	groups(card.Listings, s.families())
 	sum(&card)
 	benign(&card)
 	places(&card, told, &q)
@@ -140,31 +141,25 @@ func matches(l *netcase.Listing) bool {
 // groups puts listings under the origin whose vote they share. A derived listing
 // joins the first origin that it is known to copy and that stands on the card
 // itself; it never joins two of these to each other.
-func groups(ls []netcase.Listing) {
-	present := make(map[string]bool)
+func groups(ls []netcase.Listing, t *origins.Table) {
+	present := map[string]string{} // by folded name, as it is written
 	for i := range ls {
-		if matches(&ls[i]) {
-			present[ls[i].Indicator.Origin] = true
+		if o := ls[i].Indicator.Origin; matches(&ls[i]) && (present[origins.Fold(o)] == "" || o < present[origins.Fold(o)]) {
+			present[origins.Fold(o)] = o
 		}
 	}
-	fs := families()
 	for i := range ls {
-		ls[i].Group = groupOf(ls[i].Indicator.Origin, present, fs)
+		o := ls[i].Indicator.Origin
+		ls[i].Group = cmp.Or(present[t.Group(o, func(from string) bool { return present[from] != "" })], o)
 	}
 }
 
-func groupOf(origin string, present map[string]bool, fs []family) string {
-	for _, f := range fs {
-		if f.origin != origin {
-			continue
-		}
-		for _, from := range f.from {
-			if present[from] {
-				return from
-			}
-		}
+// families says who hands on whom.
+func (s *Set) families() *origins.Table {
+	if s == nil || s.origins == nil {
+		return origins.Default()
 	}
-	return origin
+	return s.origins
 }
 
 // sum counts the adverse listings that match in time, and their origins.
