@@ -108,13 +108,28 @@ type Card struct {
 	Benign   []string    `json:"benign,omitempty"` // benign knowledge, said first
 	Geo      []GeoAnswer `json:"geo,omitempty"`
 	Conflict bool        `json:"geo_conflict"`
+	// Later is what was learned after the instant that a look-up asked for. It counts for
+	// nothing in the card.
+	Later []Listing `json:"later,omitempty"`
 	// Neighbours is context: what the lists say of the network around the address.
 	Neighbours *Neighbourhood `json:"neighbours,omitempty"`
 
-	Voices int      `json:"voices,omitempty"` // independent origins whose claims count for the behaviour that was met
+	Voices int      `json:"voices"`           // independent origins whose claims count for the behaviour that was met
 	Shared []string `json:"shared,omitempty"` // why what is listed says less: many share the address
 
 	P float64 `json:"p"` // fused probability that the address is abusive; 0: nothing matched
+	// Bearings is the result for either direction, where no traffic tells which: P and Voices
+	// are then 0, since a claim that bears on one direction may say nothing of the other.
+	Bearings []Bearing `json:"by_direction,omitempty"`
+}
+
+// Bearing is what a card comes to for traffic of one direction.
+type Bearing struct {
+	Direction Direction          `json:"direction"`
+	P         float64            `json:"p"`                 // 0: nothing that is listed bears on such traffic
+	Voices    int                `json:"voices"`            // independent origins whose claims count
+	Weights   map[string]float64 `json:"weights,omitempty"` // decibans, by the id of the indicator
+	Shared    []string           `json:"shared,omitempty"`
 }
 
 // Neighbourhood is what lists say of the network around an address, whatever the date of
@@ -128,11 +143,11 @@ type Neighbourhood struct {
 	ASNListed int          `json:"asn_listed,omitempty"` // listed addresses of the system
 }
 
-// GeoAnswer is a geolocation with who gave it and when.
+// GeoAnswer is a geolocation with who gave it and when it was learned.
 type GeoAnswer struct {
 	Geo
 	Provider string `json:"provider"`
-	At       Time   `json:"at"`
+	At       Time   `json:"at"` // when it was first learned; zero: not known
 }
 
 // Listed tells whether an adverse claim matched in time.

@@ -85,6 +85,16 @@ func ListingsText(c *netcase.Card) string {
 	return s
 }
 
+// VoicesText is "1 of 2 independent origins counts": how many of those who first made the
+// claims on a card have a claim that bears on the traffic.
+func VoicesText(voices, origins int) string {
+	verb := "count"
+	if voices == 1 {
+		verb = "counts"
+	}
+	return fmt.Sprintf("%d of %s %s", voices, plural(max(origins, voices), "independent origin"), verb)
+}
+
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -229,7 +239,7 @@ func places(f *Figure, card *netcase.Card, y float64) float64 {
 	return y
 }
 
-// PlaceText is one provider's answer: "SOCRadar: DE, Berlin, AS64500 Example (2025-10-21)".
+// PlaceText is one provider's answer: "SOCRadar: DE, Berlin, AS64500 Example (learned 2025-10-21)".
 func PlaceText(g netcase.GeoAnswer) string {
 	as := ""
 	if g.ASN != 0 {
@@ -238,7 +248,7 @@ func PlaceText(g netcase.GeoAnswer) string {
 	as = strings.TrimSpace(as + " " + g.ASName)
 	s := g.Provider + ": " + strings.Join(nonEmpty(g.Country, g.City, as), ", ")
 	if g.At.Known() {
-		s += " (" + g.At.Std().Format("2006-01-02") + ")"
+		s += " (learned " + g.At.Std().Format("2006-01-02") + ")"
 	}
 	return s
 }

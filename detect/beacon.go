@@ -115,11 +115,26 @@ func (c *trailCounts) add(r *cube.Row) {
 	for m := r.Minutes; m != 0; m &= m - 1 {
 		at := r.Hour*60 + int64(bits.TrailingZeros64(m))
 		if c.minute >= 0 && at > c.minute {
-			l := math.Log(float64(at - c.minute))
+			l := logOfGap(at - c.minute)
 			c.gaps, c.logs, c.squares = c.gaps+1, c.logs+l, c.squares+l*l
 		}
 		c.minute = max(c.minute, at)
 	}
+}
+
+// logsOfGaps are the logarithms of gaps of up to a day, in minutes.
+var logsOfGaps = func() (out [24*60 + 1]float64) {
+	for i := range out {
+		out[i] = math.Log(float64(i))
+	}
+	return out
+}()
+
+func logOfGap(minutes int64) float64 {
+	if minutes < int64(len(logsOfGaps)) {
+		return logsOfGaps[minutes]
+	}
+	return math.Log(float64(minutes))
 }
 
 func (c *trailCounts) join(o *trailCounts) {
@@ -218,23 +233,57 @@ type search struct {
 	in     *Input
 	names  *remembered[asked, nameOf]
 	census *census
+	words  endWords
 
-	peer    netcase.Endpoint
-	any     bool
-	doors   map[doorOf]*trailCounts
-	forgot  int64
+	peer  netcase.Endpoint
+	any   bool
+	doors *doorCounts // of the destination at hand
+
+	// Of the network at hand. Streams to a single address are not joined: those of the
+	// first wait for a second.
 	network netip.Prefix
-	near    map[doorOf]*caller // of the network at hand
-	named   remembered[namedDoor, *caller]
+	members int
+	first   *doorCounts
+	firstOf destination
+	near    pocket[endWord, *caller]
+
+	named remembered[namedDoor, *caller]
 
 	outbound, inbound, intervals shortlist
 }
 
-// trailsOf reads the rows once. Memory holds the doors of one destination, the groups of
+// doorCounts is what the rows of one destination add up to, by door.
+type doorCounts = pocket[endWord, doorTrail]
+
+// doorTrail is the rows of one door.
+type doorTrail struct {
+	door   doorOf
+	joined bool // to those of the same network
+	trailCounts
+}
+
+// destination is an address that our hosts call, or that calls them.
+type destination struct {
+	peer          netcase.Endpoint
+	hosts, estate int
+	listed        bool
+}
+
+// trailsOf reads the rows once. Memory holds the doors of two destinations, the groups of
 // one network, and the short lists.
 func trailsOf(in *Input) []*caller {
+	s := newSearch(in)
+	for r := range in.EachRow(0) {
+		s.add(r)
+	}
+	out := s.end()
+	nameProcesses(in, out)
+	return out
+}
+
+func newSearch(in *Input) *search {
 	s := &search{
-		in: in, names: askedNames(in), census: newCensus(), doors: map[doorOf]*trailCounts{}, near: map[doorOf]*caller{},
+		in: in, names: askedNames(in), census: newCensus(), doors: &doorCounts{}, first: &doorCounts{},
 		outbound: shortlist{most: beaconTrails}, inbound: shortlist{most: beaconOthers}, intervals: shortlist{most: beaconOthers},
 	}
 	s.named = remembered[namedDoor, *caller]{
@@ -242,21 +291,21 @@ func trailsOf(in *Input) []*caller {
 		weigh:   func(_ namedDoor, x *caller) (int64, netcase.Time) { return x.records, x.last },
 		compare: func(a, b namedDoor) int { return cmp.Or(strings.Compare(a.name, b.name), a.doorOf.compare(b.doorOf)) },
 	}
-	for r := range in.EachRow(0) {
-		s.add(r)
-	}
+	return s
+}
+
+// end is the streams that were found.
+func (s *search) end() (out []*caller) {
 	s.endPeer()
 	s.endNetwork()
 	s.endNames()
-	var out []*caller
 	for _, l := range []*shortlist{&s.outbound, &s.inbound, &s.intervals} {
 		l.trim()
 		out = append(out, l.all...)
 	}
 	for _, x := range out {
-		x.estate = len(s.census.all)
+		x.estate = s.census.estate()
 	}
-	nameProcesses(in, out)
 	return out
 }
 
@@ -269,34 +318,34 @@ func (s *search) add(r *cube.Row) {
 		s.peer, s.any = r.Peer, true
 	}
 	if r.Direction == netcase.Outbound {
-		s.census.note(r.Host)
+		s.census.note(&r.Host)
 	}
 	if !inSpan(s.in, r.Hour) {
 		return
 	}
-	d := doorOf{r.Host, r.Port, r.Proto, r.Direction}
-	c := s.doors[d]
-	if c == nil {
-		if len(s.doors) >= beaconDoors {
-			s.forget()
+	k := s.words.of(&r.Host).door(r.Port, r.Proto, r.Direction)
+	c, made := s.doors.find(k)
+	if made {
+		if len(s.doors.of) > beaconDoors {
+			c = s.forget(k)
 		}
-		c = &trailCounts{}
-		s.doors[d] = c
+		c.door = doorOf{r.Host, r.Port, r.Proto, r.Direction}
 	}
 	c.add(r)
 }
 
-// forget drops the doors with the fewest records: a source that tries everything has
-// one record at each.
-func (s *search) forget() {
-	keys := slices.Collect(maps.Keys(s.doors))
-	slices.SortFunc(keys, func(a, b doorOf) int {
-		return cmp.Or(cmp.Compare(s.doors[a].records, s.doors[b].records), a.compare(b))
+// forget drops the doors with the fewest records, but for the newest: a source that tries
+// everything has one record at each.
+func (s *search) forget(newest endWord) *doorTrail {
+	all := s.doors.of[:len(s.doors.of)-1]
+	slices.SortFunc(all, func(a, b pocketed[endWord, doorTrail]) int {
+		return cmp.Or(cmp.Compare(a.value.records, b.value.records), a.value.door.compare(b.value.door))
 	})
-	for _, k := range keys[:len(keys)/2] {
-		delete(s.doors, k)
-		s.forgot++
-	}
+	left := &doorCounts{of: slices.Clone(all[len(all)/2:])}
+	left.index()
+	s.doors = left
+	c, _ := left.find(newest)
+	return c
 }
 
 // endPeer hands the doors of one destination on.
@@ -304,57 +353,79 @@ func (s *search) endPeer() {
 	if !s.any {
 		return
 	}
-	hosts := s.census.next()
-	keys := slices.Collect(maps.Keys(s.doors))
-	slices.SortFunc(keys, doorOf.compare)
-	listed := len(keys) > 0 && adverse(s.in, s.peer)
-	for _, d := range keys {
-		c := s.doors[d]
-		x := &caller{host: d.host, peers: []netcase.Endpoint{s.peer}, port: d.port, proto: d.proto, direction: d.direction,
-			trailCounts: *c, hosts: hosts, estate: len(s.census.all), listed: listed}
-		switch {
-		case c.allIntervals():
-			if x.aggregated = true; d.direction == netcase.Outbound && c.mayHide() {
-				s.intervals.offer(x)
-			}
-			continue
-		case d.direction == netcase.Inbound:
-			if c.mayCycle(&s.in.Config.Cadence) && !welcome(s.in.Site, s.peer) {
-				s.inbound.offer(x)
-			}
-			continue
-		}
-		if n, ok := s.names.get(asked{d.host, s.peer}); ok && !n.several {
-			x.name = n.name
-		}
-		if c.mayCycle(&s.in.Config.Cadence) || listed {
-			s.outbound.offer(x)
-		}
-		s.group(d, x)
+	of := destination{peer: s.peer, hosts: s.census.next(), estate: s.census.estate(), listed: len(s.doors.of) > 0 && adverse(s.in, s.peer)}
+	if len(s.named.of)+len(s.doors.of) >= s.named.most {
+		sortDoors(s.doors) // which are forgotten depends on the order
 	}
-	clear(s.doors)
+	joined := false
+	for i := range s.doors.of {
+		s.hand(&s.doors.of[i].value, &of)
+		joined = joined || s.doors.of[i].value.joined
+	}
+	if joined {
+		s.join(&of)
+	}
+	s.doors.reset()
 }
 
-// group joins a stream to those of the same name, else to those of the same network.
-func (s *search) group(d doorOf, x *caller) {
-	if x.name != "" {
-		k := namedDoor{d, strings.ToLower(x.name)}
-		g, ok := s.named.get(k)
-		if !ok {
-			g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, name: x.name}
+// hand offers the rows of one door to the list they belong on, if they may be on it.
+func (s *search) hand(c *doorTrail, of *destination) {
+	switch {
+	case c.allIntervals():
+		if c.door.direction == netcase.Outbound && c.mayHide() {
+			x := c.caller(of)
+			x.aggregated = true
+			s.intervals.offer(x)
 		}
-		g.take(x)
-		s.named.set(k, g)
+		return
+	case c.door.direction == netcase.Inbound:
+		if c.mayCycle(&s.in.Config.Cadence) && !welcome(s.in.Site, of.peer) {
+			s.inbound.offer(c.caller(of))
+		}
 		return
 	}
-	if !x.peers[0].Addr.IsValid() {
-		return
+	name := ""
+	if n, ok := s.names.get(asked{c.door.host, of.peer}); ok && !n.several {
+		name = n.name
 	}
+	var x *caller
+	if name != "" || of.listed || c.mayCycle(&s.in.Config.Cadence) {
+		x = c.caller(of)
+		x.name = name
+	}
+	if c.mayCycle(&s.in.Config.Cadence) || of.listed {
+		s.outbound.offer(x)
+	}
+	if c.joined = name == "" && of.peer.Addr.IsValid(); name != "" {
+		s.groupNamed(c.door, x)
+	}
+}
+
+// caller is the stream of one door.
+func (c *doorTrail) caller(of *destination) *caller {
+	d := &c.door
+	return &caller{host: d.host, peers: []netcase.Endpoint{of.peer}, port: d.port, proto: d.proto, direction: d.direction,
+		trailCounts: c.trailCounts, hosts: of.hosts, estate: of.estate, listed: of.listed}
+}
+
+// groupNamed joins a stream to those of the same name.
+func (s *search) groupNamed(d doorOf, x *caller) {
+	k := namedDoor{d, strings.ToLower(x.name)}
+	g, ok := s.named.get(k)
+	if !ok {
+		g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, name: x.name}
+	}
+	g.take(&x.trailCounts, &destination{x.peers[0], x.hosts, x.estate, x.listed})
+	s.named.set(k, g)
+}
+
+// join joins the streams of the destination at hand to those of the same network.
+func (s *search) join(of *destination) {
 	width := 24
-	if x.peers[0].Addr.Is6() {
+	if of.peer.Addr.Is6() {
 		width = 48
 	}
-	network, err := x.peers[0].Addr.Prefix(width)
+	network, err := of.peer.Addr.Prefix(width)
 	if err != nil {
 		return
 	}
@@ -362,36 +433,61 @@ func (s *search) group(d doorOf, x *caller) {
 		s.endNetwork()
 		s.network = network
 	}
-	g := s.near[d]
-	if g == nil {
-		if len(s.near) >= beaconDoors {
-			return
-		}
-		g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, network: true}
-		s.near[d] = g
+	if s.members++; s.members == 1 {
+		s.first, s.doors, s.firstOf = s.doors, s.first, *of
+		return
 	}
-	g.take(x)
+	if s.members == 2 {
+		s.joinDoors(s.first, &s.firstOf)
+	}
+	s.joinDoors(s.doors, of)
+}
+
+func (s *search) joinDoors(doors *doorCounts, of *destination) {
+	if len(s.near.of)+len(doors.of) > beaconDoors {
+		sortDoors(doors) // which find room depends on the order
+	}
+	for i := range doors.of {
+		c := &doors.of[i].value
+		if !c.joined {
+			continue
+		}
+		g, made := s.near.find(doors.of[i].key)
+		if made {
+			if len(s.near.of) > beaconDoors {
+				s.near.drop()
+				continue
+			}
+			*g = &caller{host: c.door.host, port: c.door.port, proto: c.door.proto, direction: c.door.direction, network: true}
+		}
+		(*g).take(&c.trailCounts, of)
+	}
+}
+
+// sortDoors puts doors in their order.
+func sortDoors(doors *doorCounts) {
+	doors.sort(func(a, b *doorTrail) int { return a.door.compare(b.door) })
 }
 
 // take joins the counts of a stream; of very many addresses the first are followed.
-func (s *caller) take(x *caller) {
+func (s *caller) take(c *trailCounts, of *destination) {
 	if len(s.peers) == beaconMembers {
 		return
 	}
-	s.peers = append(s.peers, x.peers[0])
-	s.join(&x.trailCounts)
-	s.hosts, s.estate, s.listed = max(s.hosts, x.hosts), x.estate, s.listed || x.listed
+	s.peers = append(s.peers, of.peer)
+	s.trailCounts.join(c)
+	s.hosts, s.estate, s.listed = max(s.hosts, of.hosts), of.estate, s.listed || of.listed
 }
 
 func (s *search) endNetwork() {
-	keys := slices.Collect(maps.Keys(s.near))
-	slices.SortFunc(keys, doorOf.compare)
-	for _, k := range keys {
-		if g := s.near[k]; len(g.peers) > 1 && g.mayCycle(&s.in.Config.Cadence) {
+	for i := range s.near.of {
+		if g := s.near.of[i].value; len(g.peers) > 1 && g.mayCycle(&s.in.Config.Cadence) {
 			s.outbound.offer(g)
 		}
 	}
-	clear(s.near)
+	s.near.reset()
+	s.first.reset()
+	s.members = 0
 }
 
 func (s *search) endNames() {

@@ -153,7 +153,7 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 				network = n
 			}
 			if direction == netcase.Outbound {
-				people.note(r.Host)
+				people.note(&r.Host)
 			}
 			out, _ := sentOf(r)
 			if out <= 0 || toMany(r.Peer) || !inSpan(in, r.Hour) {
@@ -172,7 +172,7 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 		end()
 	}
 	trim()
-	return list, len(people.all)
+	return list, people.estate()
 }
 
 // flowOut is what one channel, or one host, sent over time.

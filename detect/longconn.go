@@ -99,7 +99,7 @@ func longCandidates(in *Input) []*longPair {
 			peer = r.Peer
 		}
 		if r.Direction == netcase.Outbound {
-			people.note(r.Host)
+			people.note(&r.Host)
 		}
 		length := r.Last - r.First
 		if length < longBands[0] || r.Resolution.Aggregated() || !inSpan(in, r.Hour) || toMany(r.Peer) || toMany(r.Host) {
@@ -122,7 +122,7 @@ func longCandidates(in *Input) []*longPair {
 	trim()
 	names := askedNames(in)
 	for _, l := range list {
-		l.estate = len(people.all)
+		l.estate = people.estate()
 		if n, ok := names.get(asked{l.Host, l.Peer}); ok && !n.several {
 			l.name = n.name
 		}

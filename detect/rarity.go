@@ -1,6 +1,10 @@
 package detect
 
-import "netcase"
+import (
+	"math"
+
+	"netcase"
+)
 
 // Bounds of the counting.
 const (
@@ -10,29 +14,70 @@ const (
 )
 
 // census counts the own hosts that call outside, and those that call one destination.
-// Rows come by destination.
+// Rows come by destination. Hosts have numbers; beside each stands which destination it
+// called last, so that nothing has to be emptied for the next.
 type census struct {
-	all map[netcase.Endpoint]struct{} // hosts that called anything
-	one map[netcase.Endpoint]struct{} // hosts that called the destination at hand
+	words endWords
+	all   map[endWord]int32 // numbers of the hosts that called anything
+	last  []int32           // by number: the destination called last, counted from one
+	at    int32             // the destination at hand
+	one   int               // hosts that called it
+	over  map[endWord]int32 // the destination called last, of hosts beyond those that have a number
+
+	before netcase.Endpoint // noted last, of the destination at hand
+	any    bool
 }
 
-func newCensus() *census {
-	return &census{all: map[netcase.Endpoint]struct{}{}, one: map[netcase.Endpoint]struct{}{}}
+func newCensus() *census { return &census{all: map[endWord]int32{}, at: 1} }
+
+// estate is how many hosts called anything.
+func (c *census) estate() int { return len(c.all) }
+
+func (c *census) note(host *netcase.Endpoint) {
+	if c.any && c.before == *host {
+		return
+	}
+	c.before, c.any = *host, true
+	w := c.words.of(host)
+	n, ok := c.all[w]
+	switch {
+	case ok:
+	case len(c.all) < mostEstate:
+		n = int32(len(c.all))
+		c.all[w], c.last = n, append(c.last, 0)
+	default:
+		c.noteOver(w)
+		return
+	}
+	if c.last[n] != c.at && c.one < mostCallers {
+		c.last[n] = c.at
+		c.one++
+	}
 }
 
-func (c *census) note(host netcase.Endpoint) {
-	if len(c.all) < mostEstate {
-		c.all[host] = struct{}{}
+// noteOver counts a host that has no number.
+func (c *census) noteOver(w endWord) {
+	if c.over[w] == c.at || c.one >= mostCallers {
+		return
 	}
-	if len(c.one) < mostCallers {
-		c.one[host] = struct{}{}
+	if c.over == nil {
+		c.over = map[endWord]int32{}
 	}
+	c.over[w] = c.at
+	c.one++
 }
 
 // next forgets the destination at hand and says how many hosts called it.
 func (c *census) next() int {
-	n := len(c.one)
-	clear(c.one)
+	n := c.one
+	c.one, c.any = 0, false
+	if len(c.over) >= mostCallers {
+		c.over = nil
+	}
+	if c.at++; c.at == math.MaxInt32 {
+		clear(c.last)
+		c.over, c.at = nil, 1
+	}
 	return n
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"netcase"
+	"netcase/origins"
 )
 
 // CardQuery asks what intelligence says of an address, as it stands to the
@@ -17,6 +18,9 @@ type CardQuery struct {
 	Direction netcase.Direction
 	Ports     []uint16     // service ports that were asked for; empty: not known
 	AsOf      netcase.Time // where there was no traffic: the instant to judge at
+	// OnlyKnown sets aside what was not known at First: it stands in Card.Later, and
+	// counts for nothing.
+	OnlyKnown bool
 }
 
 // seenGrace is how much later than the traffic a claim may say that it first saw
@@ -35,17 +39,36 @@ func (s *Set) Card(q CardQuery) netcase.Card {
 	}
 	q.Last = max(q.Last, q.First)
 	card := netcase.Card{Address: q.Address, Listings: []netcase.Listing{}}
-	all := s.Match(q.Address)
-	for _, in := range all {
-		if in.Claim != netcase.ClaimPlace {
+	var told []netcase.Indicator
+	for _, in := range s.Match(q.Address) {
+		switch {
+		case q.OnlyKnown && q.First.Known() && !knownAt(&in, q.First):
+			card.Later = append(card.Later, setAside(in, &q))
+			continue
+		case in.Claim != netcase.ClaimPlace:
 			card.Listings = append(card.Listings, listing(in, &q))
 		}
+		told = append(told, in)
 	}
-	groups(card.Listings)
+	groups(card.Listings, s.families())
 	sum(&card)
 	benign(&card)
-	places(&card, all)
+	places(&card, told, &q)
 	return card
+}
+
+// knownAt tells whether a claim had been made, and had reached us, by an instant.
+func knownAt(in *netcase.Indicator, t netcase.Time) bool {
+	return in.Learned.Known() && max(in.Learned, in.FirstSeen) <= t
+}
+
+// setAside is a claim that was not known yet: shown, and not counted.
+func setAside(in netcase.Indicator, q *CardQuery) netcase.Listing {
+	l := listing(in, q)
+	if l.Relevant = false; l.Timing == netcase.LearnedLater {
+		l.Why = "learned after the instant that was asked for"
+	}
+	return l
 }
 
 // listing is one indicator as it stands to the traffic.
@@ -88,7 +111,7 @@ func timing(in *netcase.Indicator, q *CardQuery) netcase.Timing {
 	} else if last := lastSeen(in); last.Known() && last+Lifetime(in.Claim) < q.First {
 		return netcase.Expired
 	}
-	if in.Learned.Known() && max(in.Learned, in.FirstSeen) <= q.First {
+	if knownAt(in, q.First) {
 		return netcase.KnownThen
 	}
 	return netcase.LearnedLater
@@ -118,31 +141,25 @@ func matches(l *netcase.Listing) bool {
 // groups puts listings under the origin whose vote they share. A derived listing
 // joins the first origin that it is known to copy and that stands on the card
 // itself; it never joins two of these to each other.
-func groups(ls []netcase.Listing) {
-	present := make(map[string]bool)
+func groups(ls []netcase.Listing, t *origins.Table) {
+	present := map[string]string{} // by folded name, as it is written
 	for i := range ls {
-		if matches(&ls[i]) {
-			present[ls[i].Indicator.Origin] = true
+		if o := ls[i].Indicator.Origin; matches(&ls[i]) && (present[origins.Fold(o)] == "" || o < present[origins.Fold(o)]) {
+			present[origins.Fold(o)] = o
 		}
 	}
-	fs := families()
 	for i := range ls {
-		ls[i].Group = groupOf(ls[i].Indicator.Origin, present, fs)
+		o := ls[i].Indicator.Origin
+		ls[i].Group = cmp.Or(present[t.Group(o, func(from string) bool { return present[from] != "" })], o)
 	}
 }
 
-func groupOf(origin string, present map[string]bool, fs []family) string {
-	for _, f := range fs {
-		if f.origin != origin {
-			continue
-		}
-		for _, from := range f.from {
-			if present[from] {
-				return from
-			}
-		}
+// families says who hands on whom.
+func (s *Set) families() *origins.Table {
+	if s == nil || s.origins == nil {
+		return origins.Default()
 	}
-	return origin
+	return s.origins
 }
 
 // sum counts the adverse listings that match in time, and their origins.
@@ -178,19 +195,21 @@ func benign(c *netcase.Card) {
 	}
 }
 
-// places gathers the answers to where the address is, the newest of each
-// provider and answer, and tells whether the countries differ.
-func places(c *netcase.Card, all []netcase.Indicator) {
-	for i := range all {
-		in := &all[i]
-		if in.Geo == (netcase.Geo{}) {
+// places gathers the answers to where the address is that held at the time of the
+// traffic, each once with the date at which it was first learned, and tells whether the
+// countries differ. When a service last heard reports about an address says nothing of
+// when it knew the place.
+func places(c *netcase.Card, told []netcase.Indicator, q *CardQuery) {
+	for i := range told {
+		in := &told[i]
+		if in.Geo == (netcase.Geo{}) || !placedThen(in, q) {
 			continue
 		}
-		a := netcase.GeoAnswer{Geo: in.Geo, Provider: in.Provider, At: cmp.Or(in.LastSeen, in.Learned)}
+		a := netcase.GeoAnswer{Geo: in.Geo, Provider: in.Provider, At: in.Learned}
 		at := slices.IndexFunc(c.Geo, func(g netcase.GeoAnswer) bool { return g.Geo == a.Geo && g.Provider == a.Provider })
 		if at < 0 {
 			c.Geo = append(c.Geo, a)
-		} else if a.At > c.Geo[at].At {
+		} else if a.At.Known() && (a.At < c.Geo[at].At || !c.Geo[at].At.Known()) {
 			c.Geo[at].At = a.At
 		}
 	}
@@ -205,4 +224,13 @@ func places(c *netcase.Card, all []netcase.Indicator) {
 		}
 		country = cmp.Or(country, g.Country)
 	}
+}
+
+// placedThen tells whether a list of places was valid at the time of the traffic, as far
+// as it says. The dates of any other claim are not those of the place.
+func placedThen(in *netcase.Indicator, q *CardQuery) bool {
+	if in.Claim != netcase.ClaimPlace || !q.First.Known() {
+		return true
+	}
+	return in.ValidFrom <= q.Last && (!in.ValidUntil.Known() || in.ValidUntil >= q.First)
 }

@@ -184,3 +184,43 @@ func TestNoTraffic(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestOnlyKnown: as of a day, what was learned after it is set aside and counts for
+// nothing, neither as a listing nor as a place.
+func TestOnlyKnown(t *testing.T) {
+	set := load(t, []File{
+		textFile("a-2025-10-19.csv", neutral("62.4.5.6,Kaspersky,Kaspersky,abuse,,,2025-10-01,2025-10-19,,PL,,,,")),
+		textFile("b-2026-08-01.csv", neutral("62.4.5.6,Other,Other,abuse,,,2025-10-01,2025-10-19,,DE,,,,")),
+		textFile("undated.csv", neutral("62.4.5.6,Third,Third,abuse,,,2025-10-01,2025-10-19,,,,,,")),
+	})
+	q := CardQuery{Address: netip.MustParseAddr("62.4.5.6"), AsOf: at(t, "2025-10-20"), OnlyKnown: true}
+	c := set.Card(q)
+	if c.Adverse != 1 || len(c.Listings) != 1 || len(c.Later) != 2 || c.Listings[0].Indicator.Provider != "Kaspersky" || strings.Join(c.Origins, " ") != "Kaspersky" {
+		t.Errorf("%d adverse of %v, %d listings, %d later", c.Adverse, c.Origins, len(c.Listings), len(c.Later))
+	}
+	if c.Conflict || len(c.Geo) != 1 || c.Geo[0].Country != "PL" {
+		t.Errorf("a place learned later is hindsight: %+v", c.Geo)
+	}
+	for _, l := range c.Later {
+		if l.Relevant || l.Why == "" || l.Weight != 0 {
+			t.Errorf("%+v", l)
+		}
+	}
+	q.OnlyKnown = false
+	if c := set.Card(q); c.Adverse != 3 || len(c.Later) != 0 || !c.Conflict {
+		t.Errorf("%d adverse, %d later", c.Adverse, len(c.Later))
+	}
+}
+
+// TestPlaceIsDatedByLearning: the last report about an address says nothing of when its
+// place was learned, and a list of places that had run out places nothing.
+func TestPlaceIsDatedByLearning(t *testing.T) {
+	set := load(t, []File{
+		textFile("x-2026-08-01.csv", neutral("62.4.5.6,SOCRadar,AbuseIPDB,abuse,43,,,2025-10-19,,Germany,Bergwau,,,")),
+		textFile("x-2026-08-09.csv", neutral("62.4.5.6,SOCRadar,AbuseIPDB,abuse,43,,,2025-10-20,,Germany,Bergwau,,,")),
+	})
+	c := set.Card(seen(t, "62.4.5.6", netcase.Inbound, 22))
+	if len(c.Geo) != 1 || c.Geo[0].At != at(t, "2026-08-01") {
+		t.Errorf("%+v, want it learned 2026-08-01", c.Geo)
+	}
+}

@@ -18,7 +18,7 @@ func (d *draft) assemble() *netcase.Case {
 	c := &netcase.Case{
 		Format: netcase.CaseFormat, Tool: "netcase " + netcase.Version, ID: cmp.Or(d.in.ID, CaseID(d.in)),
 		Span: d.in.Span, AsOf: d.in.AsOf, IssuedAt: cmp.Or(d.in.IssuedAt, d.in.AsOf), Config: map[string]string{},
-		Severity: d.level, Weights: d.weights.String(), Claims: d.claims, Findings: d.findings,
+		Severity: d.level, Weights: weightsText(d), Claims: d.claims, Findings: d.findings,
 		Coverage: d.in.Coverage, Site: *d.site, Groups: []netcase.Group{},
 	}
 	for k, v := range d.in.Settings {
@@ -61,10 +61,8 @@ func (d *draft) finish(c *netcase.Case) {
 // title says what happened in one line, and accuses nobody.
 func (d *draft) title() string {
 	if len(d.full()) == 0 {
-		for i := range d.findings {
-			if t := d.findings[i].Title; t != "" {
-				return t
-			}
+		if f := mostTelling(d.findings); f != nil {
+			return f.Title
 		}
 		return "Nothing found that asks for more"
 	}
@@ -82,6 +80,42 @@ func (d *draft) title() string {
 		return fmt.Sprintf("%s reached %s on %s", c.who(), ports, count(c.hostCount, "host"))
 	}
 	return fmt.Sprintf("%s tried %s on %s", c.who(), ports, count(c.hostCount, "host"))
+}
+
+// mostTelling is the finding that stands for a case without groups: what was seen on a
+// machine before what calls say of it, that before counts, and what is only described
+// last. nil: there is none.
+func mostTelling(findings []netcase.Finding) *netcase.Finding {
+	var best *netcase.Finding
+	for i := range findings {
+		if f := &findings[i]; f.Title != "" && (best == nil || telling(f) > telling(best)) {
+			best = f
+		}
+	}
+	return best
+}
+
+func telling(f *netcase.Finding) int {
+	const onMachine, calls, counts, described = 3, 2, 1, 0
+	switch {
+	case f.Kind == "description", f.Upload != nil && f.Upload.Described, f.Artefact != nil:
+		return described
+	case f.Auth != nil, f.Process != nil:
+		return onMachine
+	case f.Persistence != nil && (f.Persistence.Odd != "" || f.Persistence.AfterLogin != nil):
+		return onMachine
+	case f.Owner != nil && f.Owner.Decibans > 0:
+		return onMachine
+	case f.Owner != nil, f.Persistence != nil:
+		return described
+	case f.Beacon != nil && (f.Beacon.Verdict != netcase.CadencePeriodic || f.Beacon.Cause != ""):
+		return described
+	case f.Beacon != nil, f.Upload != nil, f.Flood != nil, f.Lateral != nil, f.Long != nil:
+		return calls
+	case f.Spike != nil:
+		return counts
+	}
+	return described
 }
 
 // insiderTitle names machines of ours and what they asked, with the excess that
@@ -260,4 +294,15 @@ func claimCitations(where string, c netcase.Claim) []citation {
 		out = append(out, citation{where + " " + i.ID, i.Evidence, i.State == netcase.True})
 	}
 	return out
+}
+
+// OriginsSetting is the setting that names the table of origins.
+const OriginsSetting = "origins"
+
+// weightsText names the weights and the table of origins that a case was judged with.
+func weightsText(d *draft) string {
+	if t := d.in.Settings[OriginsSetting]; t != "" {
+		return d.weights.String() + "; " + t
+	}
+	return d.weights.String()
 }

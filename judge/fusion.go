@@ -52,7 +52,7 @@ func fuse(card *netcase.Card, b Behaviour, copied map[string]string) {
 			l.Why = why
 			continue
 		}
-		g := originGroup(&l.Indicator, strongest, copied)
+		g := originGroup(l, strongest, copied)
 		l.Voice = g
 		groups[g] = append(groups[g], vote{l, w, cites(&l.Indicator)})
 	}

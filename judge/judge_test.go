@@ -693,3 +693,27 @@ func TestPlanAsksAboutCalls(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 }
+
+// TestTitleWithoutGroups is that of what was seen on a machine, before calls, counts and
+// what is only described, whatever stands first.
+func TestTitleWithoutGroups(t *testing.T) {
+	all := []netcase.Finding{
+		{Title: "described", Kind: "description", Spike: &netcase.SpikeFacts{Described: true}},
+		{Title: "usual owner", Owner: &netcase.OwnerFacts{}},
+		{Title: "excess", Kind: "spike", Spike: &netcase.SpikeFacts{}},
+		{Title: "known clockwork", Beacon: &netcase.BeaconFacts{Verdict: netcase.CadenceBenign, Cause: "time service"}},
+		{Title: "upload", Upload: &netcase.UploadFacts{}},
+		{Title: "noted", Persistence: &netcase.PersistenceFacts{}},
+		{Title: "odd service", Persistence: &netcase.PersistenceFacts{Odd: "it runs a shell"}},
+		{Title: "process", Process: &netcase.ProcessFacts{}},
+	}
+	for n, want := range []string{"", "described", "described", "excess", "excess", "upload", "upload", "odd service", "odd service"} {
+		got := ""
+		if f := mostTelling(all[:n]); f != nil {
+			got = f.Title
+		}
+		if got != want {
+			t.Errorf("of the first %d findings: %q, want %q", n, got, want)
+		}
+	}
+}

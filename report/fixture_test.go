@@ -178,7 +178,8 @@ func seedCard(addr, country, other string) *netcase.Card {
 			listing("OTX", "IPQS", "IPQS Abusive IP List", netcase.ClaimListed, "", -300, -100, 0, netcase.LearnedLater, 0.9, ""),
 			listing("Kaspersky", "Kaspersky", "opentip", netcase.ClaimPhishing, "Red", -900, -600, 0, netcase.Expired, 0, "no longer valid at the time of the traffic", "Phishing"),
 		},
-		Geo: []netcase.GeoAnswer{{Geo: netcase.Geo{Country: country, City: "Example City", ASN: 64500, ASName: "EXAMPLE-HOSTING"}, Provider: "SOCRadar", At: at(0)}, {Geo: netcase.Geo{Country: other, ASN: 64501}, Provider: "registry", At: at(0)}},
+		Voices: 2,
+		Geo:    []netcase.GeoAnswer{{Geo: netcase.Geo{Country: country, City: "Example City", ASN: 64500, ASName: "EXAMPLE-HOSTING"}, Provider: "SOCRadar", At: at(0)}, {Geo: netcase.Geo{Country: other, ASN: 64501}, Provider: "registry", At: at(0)}},
 	}
 }
 

@@ -410,7 +410,16 @@ func TestTerminalColour(t *testing.T) {
 
 func TestLookupCard(t *testing.T) {
 	out := LookupCard(*seedCard("203.0.113.103", "DE", "PL"), hours(0, 24), Style{Width: 100})
-	for _, want := range []string{"203.0.113.103", "3 listings, 2 independent origins", "probability 0.61", "known then", "  SOCRadar · ioc.csv         ", "43/100 (Medium)", "70 %", "17 %", "█▲", "last 2025-10-26", "contradict"} {
+	for _, want := range []string{"203.0.113.103", "3 listings, 2 independent origins", "probability 0.61; 2 of 2 independent origins count", "known then", "  SOCRadar · ioc.csv         ", "43/100 (Medium)", "70 %", "17 %", "█▲", "last 2025-10-26", "contradict"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the card does not say %q:\n%s", want, out)
+		}
+	}
+	both := *seedCard("203.0.113.103", "DE", "PL")
+	both.Bearings = []netcase.Bearing{{Direction: netcase.Inbound, P: 0.61, Voices: 2, Weights: map[string]float64{both.Listings[0].Indicator.ID: 5}}, {Direction: netcase.Outbound}}
+	both.P, both.Voices, both.Later = 0, 0, both.Listings[:1]
+	out = LookupCard(both, hours(0, 24), Style{Width: 100})
+	for _, want := range []string{"as source: probability 0.61; 2 of 2", "as target: nothing that is listed bears on such traffic", "   in   out", "100 %     –", "1 claim learned later"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the card does not say %q:\n%s", want, out)
 		}

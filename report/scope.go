@@ -99,7 +99,7 @@ func impactText(c *netcase.Case, k *netcase.Claim) string {
 		}
 		return s + hosts
 	}
-	return fmt.Sprintf("%s: %s (%s). %s", upper(k.Name), k.Word, chart.Chance(k.Posterior), stop(upper(k.Why))) + hosts
+	return fmt.Sprintf("%s: %s (%s). %s", upper(k.Name), k.Word, chart.ChanceRange(k.Posterior, k.Low, k.High), stop(upper(k.Why))) + hosts
 }
 
 func intelligence(c *netcase.Case) []Block {
@@ -197,9 +197,19 @@ func cardRow(k *netcase.Card, s sighting) []Cell {
 	}
 	address := Cell{Text: k.Address.String(), Evidence: s.evidence, Quoted: true}
 	return []Cell{
-		address, plain(chart.ListingsText(k)), quoted(knownText(k)), quoted(categories(k, 5)), quoted(scores(k, 4)),
+		address, plain(listingsText(k)), quoted(knownText(k)), quoted(categories(k, 5)), quoted(scores(k, 4)),
 		plain(listedText(k)), quoted(placeText(k)), plain(traffic),
 	}
+}
+
+// listingsText is how many listings there are, of how many origins, and how many of these
+// have a claim that bears on the traffic.
+func listingsText(k *netcase.Card) string {
+	s := chart.ListingsText(k)
+	if k.Adverse > 0 {
+		s += "; " + chart.VoicesText(k.Voices, len(k.Origins))
+	}
+	return s
 }
 
 // categories are the providers' own words, in their order, without repeats.
@@ -276,7 +286,7 @@ func cardBlocks(k *netcase.Card, s sighting) []Block {
 	}
 	blocks = append(blocks, Figure{chart.IntelCard("intel-"+k.Address.String(), k, traffic), "Who lists " + k.Address.String() + ", by the origin that first made the claim, and since when; the shaded stretch is the traffic."})
 	if rows := listingRows(k); len(rows) > 0 {
-		blocks = append(blocks, table(fmt.Sprintf("Listings of %s: %s.", k.Address, chart.ListingsText(k)),
+		blocks = append(blocks, table(fmt.Sprintf("Listings of %s: %s.", k.Address, listingsText(k)),
 			[]string{"Origin", "Handed on by", "Claim", "Their words", "Score as printed", "Seen", "Learned", "In time", "Counts"}, rows, tableRows))
 	}
 	if k.Conflict {
@@ -285,7 +295,7 @@ func cardBlocks(k *netcase.Card, s sighting) []Block {
 			rows = append(rows, []Cell{quoted(g.Provider), quoted(g.Country), quoted(g.City), quoted(asText(g)), plain(day(g.At))})
 		}
 		blocks = append(blocks, table("The providers contradict each other on where "+k.Address.String()+" is; the place is not used.",
-			[]string{"Provider", "Country", "City", "Network", "As of"}, rows, tableRows))
+			[]string{"Provider", "Country", "City", "Network", "Learned"}, rows, tableRows))
 	}
 	return blocks
 }
@@ -302,7 +312,8 @@ func listingRows(k *netcase.Card) (rows [][]Cell) {
 	slices.SortStableFunc(listings, func(a, b netcase.Listing) int {
 		return strings.Compare(a.Indicator.Origin, b.Indicator.Origin)
 	})
-	_, total := byPart(k)
+	_, totals := byPart(k)
+	total := totals[0]
 	for i := range listings {
 		l := &listings[i]
 		ind := &l.Indicator

@@ -17,6 +17,7 @@ import (
 	"netcase/intel"
 	"netcase/intel/service"
 	"netcase/judge"
+	"netcase/origins"
 	"netcase/report"
 	"netcase/source"
 )
@@ -26,15 +27,17 @@ type lookupCmd struct {
 	Intel   []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
 	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
 	serviceFlags
-	AsOf  string `name:"as-of" help:"What was known then (default: when the newest list was learned)." placeholder:"TIME"`
-	JSON  bool   `name:"json" help:"Print one JSON object a line."`
-	Hits  bool   `help:"Only addresses that some list knows."`
-	Lines bool   `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
+	Origins   string `help:"Who hands on whose claims, beside what is known (docs/intel.md)." placeholder:"FILE"`
+	Direction string `help:"Which way the traffic ran: in (it called us) or out (we called it). Without it the result is told for both." enum:"in,out," default:"" placeholder:"in|out"`
+	AsOf      string `name:"as-of" help:"Count only what was known then (default: when the newest list was learned); what was learned later is shown beside it." placeholder:"TIME"`
+	JSON      bool   `name:"json" help:"Print one JSON object a line."`
+	Hits      bool   `help:"Only addresses that some list knows."`
+	Lines     bool   `help:"Copy the lines of logs that hold a listed address, as they are; ranges of providers and benign knowledge do not count."`
 }
 
 // Help gives examples.
 func (c *lookupCmd) Help() string {
-	return "  netcase lookup --intel lists/ 194.180.49.103\n  netcase lookup --intel lists/ --json --hits addresses.txt\n  netcase lookup --intel lists/ --lines /var/log/auth.log.1.gz\n\nAn address that no list knows is not thereby clean."
+	return "  netcase lookup --intel lists/ 194.180.49.103\n  netcase lookup --direction in --as-of 2025-10-20 194.180.49.103\n  netcase lookup --intel lists/ --json --hits addresses.txt\n  netcase lookup --intel lists/ --lines /var/log/auth.log.1.gz\n\nAn address that no list knows is not thereby clean."
 }
 
 // Run prints cards.
@@ -54,24 +57,26 @@ func (c *lookupCmd) Run(ctx context.Context, std streams, services configuredSer
 	if len(paths) == 0 && db == "" && len(c.Lookup) == 0 {
 		return usagef("--intel lists/ reads files; netcase intel update fills a database; --lookup asks services", "there is no intelligence to look into: neither --intel nor a database")
 	}
+	table, err := readOrigins(c.Origins)
+	if err != nil {
+		return err
+	}
 	said, err := c.ask(ctx, std, services, db)
 	if err != nil {
 		return err
 	}
-	set, err := hunt.LoadIntel(ctx, paths, db, said, asOf)
+	set, err := hunt.LoadIntel(ctx, paths, db, said, asOf, table)
 	if err != nil {
 		return runError(err)
 	}
 	if c.Lines {
 		return c.copyLines(ctx, std, set)
 	}
-	if !asOf.Known() {
-		asOf = newest(set)
-	}
+	q := c.question(set, asOf)
 	asked, bad := 0, 0
 	for _, what := range c.What {
 		if p, err := prefix(what); err == nil && !p.IsSingleIP() && !c.JSON {
-			n, err := c.network(std.out, set, p, asOf)
+			n, err := c.network(std.out, set, p, q)
 			if err != nil {
 				return err
 			}
@@ -85,13 +90,29 @@ func (c *lookupCmd) Run(ctx context.Context, std streams, services configuredSer
 				return nil
 			}
 			asked++
-			return c.print(std.out, set, a, asOf)
+			return c.print(std.out, set, a, q)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return c.end(std.err, set, asked, bad)
+}
+
+// readOrigins reads what the user says of who hands on whom; nil: nothing.
+func readOrigins(name string) (*origins.Table, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &exitError{code: exitUsage, err: fmt.Errorf("--origins: %w", err), hint: "docs/intel.md tells what it holds"}
+	}
+	t, err := origins.Parse(text)
+	if err != nil {
+		return nil, usagef("docs/intel.md tells what it holds", "--origins %s: %v", name, err)
+	}
+	return t, nil
 }
 
 // maxAsked is how many addresses services are asked about at once.
@@ -202,11 +223,65 @@ func newest(set *intel.Set) (t netcase.Time) {
 	return t
 }
 
-func cardOf(set *intel.Set, a netip.Addr, asOf netcase.Time) netcase.Card {
-	card := set.Card(intel.CardQuery{Address: a, First: asOf, Last: asOf, AsOf: asOf})
-	judge.Fuse(&card, judge.Behaviour{})
+// question is what is asked of every address: what was known at the instant that the user
+// names, else what every list says as of the newest.
+func (c *lookupCmd) question(set *intel.Set, asOf netcase.Time) intel.CardQuery {
+	q := intel.CardQuery{OnlyKnown: asOf.Known()}
+	if q.AsOf = asOf; !asOf.Known() {
+		q.AsOf = newest(set)
+	}
+	q.First, q.Last = q.AsOf, q.AsOf
+	switch c.Direction {
+	case "in":
+		q.Direction = netcase.Inbound
+	case "out":
+		q.Direction = netcase.Outbound
+	}
+	return q
+}
+
+// cardOf is the card of an address, with one result for the direction that is known, else
+// with one for each.
+func cardOf(set *intel.Set, a netip.Addr, q intel.CardQuery) netcase.Card {
+	q.Address = a
+	fused := func(d netcase.Direction) netcase.Card {
+		q.Direction = d
+		card := set.Card(q)
+		judge.Fuse(&card, judge.Behaviour{Direction: d})
+		return card
+	}
+	card := netcase.Card{}
+	if q.Direction == netcase.DirectionUnknown {
+		card = judge.BothWays(fused(netcase.Inbound), fused(netcase.Outbound))
+	} else {
+		card = fused(q.Direction)
+	}
 	card.Neighbours = set.Neighbours(a)
 	return card
+}
+
+// highest is the highest probability of a card, in whichever direction.
+func highest(c *netcase.Card) float64 {
+	p := c.P
+	for _, b := range c.Bearings {
+		p = max(p, b.P)
+	}
+	return p
+}
+
+// lookedUp is a card as --json prints it: p and voices only where one direction is meant.
+type lookedUp struct {
+	netcase.Card
+	P      *float64 `json:"p,omitempty"`
+	Voices *int     `json:"voices,omitempty"`
+}
+
+func printed(c netcase.Card) lookedUp {
+	out := lookedUp{Card: c}
+	if len(c.Bearings) == 0 {
+		out.P, out.Voices = &c.P, &c.Voices
+	}
+	return out
 }
 
 // atInstant is the span that is one instant; empty where none is known.
@@ -217,12 +292,12 @@ const maxCards = 10
 
 // network prints the cards of the listed addresses of a prefix, the worst first,
 // and what the others are in one line.
-func (c *lookupCmd) network(w io.Writer, set *intel.Set, p netip.Prefix, asOf netcase.Time) (asked int, err error) {
+func (c *lookupCmd) network(w io.Writer, set *intel.Set, p netip.Prefix, q intel.CardQuery) (asked int, err error) {
 	var listed []netcase.Card
 	named := 0
 	err = eachOf(p, p.String(), func(_ int, _ string, a netip.Addr, _ bool) error {
 		asked++
-		card := cardOf(set, a, asOf)
+		card := cardOf(set, a, q)
 		switch {
 		case card.Listed():
 			listed = append(listed, card)
@@ -234,9 +309,9 @@ func (c *lookupCmd) network(w io.Writer, set *intel.Set, p netip.Prefix, asOf ne
 	if err != nil {
 		return asked, err
 	}
-	slices.SortStableFunc(listed, func(a, b netcase.Card) int { return cmp.Compare(b.P, a.P) })
+	slices.SortStableFunc(listed, func(a, b netcase.Card) int { return cmp.Compare(highest(&b), highest(&a)) })
 	for i, card := range listed {
-		text := report.LookupCard(card, atInstant(asOf), report.Style{Width: width(), Color: colour(w)})
+		text := report.LookupCard(card, atInstant(q.AsOf), report.Style{Width: width(), Color: colour(w)})
 		if i >= maxCards {
 			text = card.Address.String() + ": " + strings.Join(card.Origins, ", ")
 		}
@@ -249,15 +324,15 @@ func (c *lookupCmd) network(w io.Writer, set *intel.Set, p netip.Prefix, asOf ne
 	return asked, err
 }
 
-func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, asOf netcase.Time) error {
-	card := cardOf(set, a, asOf)
+func (c *lookupCmd) print(w io.Writer, set *intel.Set, a netip.Addr, q intel.CardQuery) error {
+	card := cardOf(set, a, q)
 	if c.Hits && len(card.Listings) == 0 {
 		return nil
 	}
 	if c.JSON {
-		return writeJSON(w, card, "")
+		return writeJSON(w, printed(card), "")
 	}
-	_, err := io.WriteString(w, report.LookupCard(card, atInstant(asOf), report.Style{Width: width(), Color: colour(w)})+"\n")
+	_, err := io.WriteString(w, report.LookupCard(card, atInstant(q.AsOf), report.Style{Width: width(), Color: colour(w)})+"\n")
 	return err
 }
 

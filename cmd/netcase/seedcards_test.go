@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"netcase"
+	"netcase/intel/service"
 	"netcase/judge"
 )
 
@@ -107,7 +108,24 @@ func TestCardsOfTheIncident(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("%d: %s", code, stderr)
 	}
+	// What is retrieved today was not known then: it stands beside the card, uncounted.
 	dec := json.NewDecoder(strings.NewReader(out))
+	for range addresses {
+		var card netcase.Card
+		if err := dec.Decode(&card); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		pulse := theDay()[card.Address.String()].pulse != "" // it was published before
+		if len(card.Later) < 3 || card.Known != pulse || len(card.Geo) > 0 || card.Adverse > 1 {
+			t.Errorf("%s: %d later, %d adverse, %d places, known %v", card.Address, len(card.Later), card.Adverse, len(card.Geo), card.Known)
+		}
+	}
+	kept := retrievedThen(t, addresses)
+	code, out, stderr = at(t, append([]string{"lookup", "--intel", kept, "--as-of", "2025-10-20T12:00Z", "--json"}, addresses...)...)
+	if code != 0 {
+		t.Fatalf("%d: %s", code, stderr)
+	}
+	dec = json.NewDecoder(strings.NewReader(out))
 	for range addresses {
 		var card netcase.Card
 		if err := dec.Decode(&card); err != nil {
@@ -126,16 +144,52 @@ func TestCardsOfTheIncident(t *testing.T) {
 		t.Errorf("a list of the day before was known: %v, %s", err, out)
 	}
 	for _, l := range with.Listings {
-		if was := l.Timing == netcase.KnownThen; was != (l.Indicator.Feed == "blocklist.txt" || l.Indicator.Claim.Adverse() && l.Indicator.Provider == "AlienVault OTX") {
+		if l.Timing != netcase.KnownThen {
 			t.Errorf("%s (%s): %s", l.Indicator.Provider, l.Indicator.Feed, l.Timing)
 		}
 	}
-	_, text, _ := at(t, "lookup", "--lookup", "abuseipdb,otx,opentip,socradar", "--as-of", "2025-10-20T12:00Z", "194.180.49.103")
-	for _, want := range []string{"SOCRadar", "43", "AbuseIPDB", "Kaspersky", "phishing", "contradict"} {
+	_, text, _ := at(t, "lookup", "--intel", kept, "--as-of", "2025-10-20T12:00Z", "194.180.49.103")
+	for _, want := range []string{"SOCRadar", "43", "AbuseIPDB", "Kaspersky", "phishing", "contradict", "as source:", "as target:", "43/100"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the card does not say %q:\n%s", want, text)
 		}
 	}
+}
+
+// retrievedThen is a folder with the answers at hand as a case of that day would keep them.
+func retrievedThen(t *testing.T, addresses []string) string {
+	t.Helper()
+	from, err := answersFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	then, _ := instant("", "2025-10-20T10:00Z")
+	var kept service.Result
+	for _, lookup := range []string{"abuseipdb", "otx", "opentip", "socradar"} {
+		for _, a := range addresses {
+			answer, ok, err := service.NewFolder(from).Get(lookup, a, 0)
+			if err != nil || !ok {
+				t.Fatalf("%s about %s: %v, %v", lookup, a, ok, err)
+			}
+			answer.RetrievedAt = then
+			kept.Answers = append(kept.Answers, answer)
+		}
+	}
+	files, err := kept.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, body := range files {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func checkIncidentCard(t *testing.T, card *netcase.Card, a told) {
@@ -157,8 +211,18 @@ func checkIncidentCard(t *testing.T, card *netcase.Card, a told) {
 	if len(card.Origins) >= card.Adverse {
 		t.Errorf("%s: %d origins of %d listings", card.Address, len(card.Origins), card.Adverse)
 	}
-	if card.Known != (a.pulse != "") { // the pulse was published before; the rest was fetched later
-		t.Errorf("%s: known then is %v", card.Address, card.Known)
+	if !card.Known || len(card.Later) != 0 {
+		t.Errorf("%s: known then is %v, %d later", card.Address, card.Known, len(card.Later))
+	}
+	for _, b := range card.Bearings {
+		for _, l := range card.Listings {
+			if l.Indicator.Claim == netcase.ClaimPhishing && (b.Weights[l.Indicator.ID] != 0) != (b.Direction == netcase.Outbound) {
+				t.Errorf("%s: phishing weighs %g %s", card.Address, b.Weights[l.Indicator.ID], b.Direction)
+			}
+		}
+	}
+	if len(card.Bearings) != 2 {
+		t.Errorf("%s: %d directions", card.Address, len(card.Bearings))
 	}
 	countries := map[string]string{}
 	for _, g := range card.Geo {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/pprof"
 
 	"netcase"
 	"netcase/cube"
@@ -20,7 +19,7 @@ import (
 
 // foldOnly is this program as a process that folds files and asks for nothing but
 // how much that was: what the peers' one query does.
-func foldOnly(args []string) (err error) {
+func foldOnly(args []string) error {
 	flags := flag.NewFlagSet("fold", flag.ContinueOnError)
 	workers := flags.Int("workers", 1, "")
 	memory := flags.Int64("memory", 0, "")
@@ -32,24 +31,19 @@ func foldOnly(args []string) (err error) {
 	if *memory > 0 {
 		debug.SetMemoryLimit(*memory - *memory/10) // as the command does: the program itself takes some, too
 	}
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer func() { pprof.StopCPUProfile(); err = errors.Join(err, f.Close()) }()
-	}
-	found, err := source.Find(flags.Args(), source.Options{})
+	return profiled(*profile, "", func() error { return foldAll(flags.Args(), *workers, *memory) })
+}
+
+// foldAll folds files and prints how much that was.
+func foldAll(paths []string, workers int, memory int64) (err error) {
+	found, err := source.Find(paths, source.Options{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, found.Close()) }()
 	site := &netcase.Site{}
 	ctx := context.Background()
-	m, err := store.Fold(ctx, store.Config{Workers: *workers, Memory: *memory}, site, found)
+	m, err := store.Fold(ctx, store.Config{Workers: workers, Memory: memory}, site, found)
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "fold" {
 		exit(foldOnly(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "whole" {
+		exit(wholeOnly(os.Args[2:]))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := &bench{ctx: ctx}

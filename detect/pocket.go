@@ -1,0 +1,134 @@
+package detect
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"netcase"
+)
+
+// pocket is a map for what one address has: mostly a handful, and emptied for the next
+// address. A few members are looked along; more are found by an index. Members keep the
+// order in which they came.
+type pocket[K comparable, V any] struct {
+	of      []pocketed[K, V]
+	at      map[K]int32 // places of the members, where indexed
+	indexed bool
+}
+
+type pocketed[K comparable, V any] struct {
+	key   K
+	value V
+}
+
+// fewPocketed is how many members are looked along.
+const fewPocketed = 8
+
+// find gives the member of a key, which is made where there is none. It is good until the
+// next one is made.
+func (p *pocket[K, V]) find(k K) (v *V, made bool) {
+	if !p.indexed {
+		for i := len(p.of) - 1; i >= 0; i-- {
+			if p.of[i].key == k {
+				return &p.of[i].value, false
+			}
+		}
+		if len(p.of) < fewPocketed {
+			return p.add(k), true
+		}
+		p.index()
+	}
+	if i, ok := p.at[k]; ok {
+		return &p.of[i].value, false
+	}
+	p.at[k] = int32(len(p.of))
+	return p.add(k), true
+}
+
+func (p *pocket[K, V]) add(k K) *V {
+	p.of = append(p.of, pocketed[K, V]{key: k})
+	return &p.of[len(p.of)-1].value
+}
+
+func (p *pocket[K, V]) index() {
+	if p.at == nil {
+		p.at = make(map[K]int32, 2*fewPocketed)
+	}
+	for i := range p.of {
+		p.at[p.of[i].key] = int32(i)
+	}
+	p.indexed = true
+}
+
+// reset empties the pocket. What has grown large is not kept: to empty it would cost more,
+// for every address to come, than to grow it again.
+func (p *pocket[K, V]) reset() {
+	switch {
+	case len(p.of) > mostSpare:
+		*p = pocket[K, V]{}
+		return
+	case p.indexed:
+		clear(p.at)
+	}
+	p.of, p.indexed = p.of[:0], false
+}
+
+// drop takes the newest member out.
+func (p *pocket[K, V]) drop() {
+	last := len(p.of) - 1
+	if p.indexed {
+		delete(p.at, p.of[last].key)
+	}
+	p.of = p.of[:last]
+}
+
+// sort puts the members in another order.
+func (p *pocket[K, V]) sort(compare func(a, b *V) int) {
+	slices.SortFunc(p.of, func(a, b pocketed[K, V]) int { return compare(&a.value, &b.value) })
+	if p.indexed {
+		p.index()
+	}
+}
+
+// endWord is an endpoint without pointers, quick to hash and to compare: an address in
+// two words, or the number of what is none, and which of them it is. The upper half of the
+// third word is free for what stands beside the endpoint in a key.
+type endWord [3]uint64
+
+const (
+	wordIPv4 = iota
+	wordIPv6
+	wordName
+)
+
+// endWords makes the words of endpoints: equal ones for equal endpoints only.
+type endWords struct {
+	names map[netcase.Endpoint]uint64 // numbers of what is no plain address
+}
+
+func (w *endWords) of(e *netcase.Endpoint) endWord {
+	switch {
+	case e.Name != "":
+	case e.Addr.Is4():
+		b := e.Addr.As4()
+		return endWord{0, uint64(binary.BigEndian.Uint32(b[:])), wordIPv4}
+	case e.Addr.IsValid() && e.Addr.Zone() == "":
+		b := e.Addr.As16()
+		return endWord{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:]), wordIPv6}
+	}
+	n, ok := w.names[*e]
+	if !ok {
+		if w.names == nil {
+			w.names = map[netcase.Endpoint]uint64{}
+		}
+		n = uint64(len(w.names))
+		w.names[*e] = n
+	}
+	return endWord{0, n, wordName}
+}
+
+// door is the word of a service of an endpoint, in one direction.
+func (w endWord) door(port uint16, proto uint8, d netcase.Direction) endWord {
+	w[2] |= uint64(port)<<48 | uint64(proto)<<40 | uint64(d)<<32
+	return w
+}
