@@ -224,3 +224,24 @@ func TestPlaceIsDatedByLearning(t *testing.T) {
 		t.Errorf("%+v, want it learned 2026-08-01", c.Geo)
 	}
 }
+
+// TestSOCRadarScoreOnce: the score is SOCRadar's own and stands in one row; the feeds that it
+// names do not share it, and the two scales stay apart as they are printed.
+func TestSOCRadarScoreOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"details":{"score":[43.0],"name":"62.4.5.6","ioc_signal_strength":"Strong"},"categorization":{},"history":{"indicator_history":[{"event":"AbuseIPDB","feed_source":"AbuseIPDB","insert_date":"2025-10-19 00:00:00"}]}}`: "43/100",
+		`{"data":{"value":"62.4.5.6","score":430,"findings":[{"source_name":"AbuseIPDB","source_category":"Attackers"}],"is_advance_investigation":false}}`:                                                                       "430/1000",
+		`{"data":{"value":"62.4.5.6","score":43,"finding_sources":[{"source_name":"AbuseIPDB","main_category":"Attackers"},{"source_name":"GreenSnow","main_category":"Attackers"}]}}`:                                            "43/100",
+	} {
+		var scores []string
+		card := load(t, []File{textFile("62.4.5.6.json", text)}).Card(seen(t, "62.4.5.6", netcase.Inbound, 22))
+		for _, l := range card.Listings {
+			if s := l.Indicator.ScoreText; s != "" {
+				scores = append(scores, s)
+			}
+		}
+		if len(card.Listings) < 2 || strings.Join(scores, " ") != want {
+			t.Errorf("%d rows with the scores %v, want %s once", len(card.Listings), scores, want)
+		}
+	}
+}
