@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"netcase"
+	"netcase/origins"
 )
 
 func at(t testing.TB, s string) netcase.Time {
@@ -242,6 +243,26 @@ func TestSOCRadarScoreOnce(t *testing.T) {
 		}
 		if len(card.Listings) < 2 || strings.Join(scores, " ") != want {
 			t.Errorf("%d rows with the scores %v, want %s once", len(card.Listings), scores, want)
+		}
+	}
+}
+
+// TestDecayIsChosen: by MISP's model for one source a claim is believed for 120 days, and the
+// claims of others run out as before.
+func TestDecayIsChosen(t *testing.T) {
+	table, err := origins.Parse([]byte("decay:\n  - {source: GreenSnow, claim: abuse, model: misp-nids}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []File{textFile("greensnow-2025-08-01.txt", "62.4.5.6\n"), textFile("abuseipdb-2025-08-01.txt", "62.4.5.6\n62.4.5.7\n")}
+	set, err := Load(t.Context(), files, Config{Origins: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range set.Card(seen(t, "62.4.5.6", netcase.Inbound, 22)).Listings { // 80 days later
+		chosen := l.Indicator.Provider == "GreenSnow"
+		if (l.Timing == netcase.KnownThen) != chosen || (l.Decay == origins.MISPNIDS) != chosen {
+			t.Errorf("%s: %s by %q", l.Indicator.Provider, l.Timing, l.Decay)
 		}
 	}
 }
