@@ -52,8 +52,9 @@ type Config struct {
 	Mappings map[string]string // sha256 of the mapping files that Formats has, by the format's name: the case depends on them
 	Stdin    io.Reader
 	Progress func(store.Progress)
-	Asking   *service.Asking // the services that may be asked; nil: none
-	Warn     func(error)     // what went wrong on the way and is no part of the case; nil: nobody listens
+	Asking   *service.Asking   // the services that may be asked; nil: none
+	Judged   func(judge.Input) // is given what the judgement rests on, to judge it again in other ways; nil: nobody asks
+	Warn     func(error)       // what went wrong on the way and is no part of the case; nil: nobody listens
 
 	Detect      detect.Config
 	Judge       judge.Config
