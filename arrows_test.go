@@ -15,9 +15,9 @@ import (
 // ranks orders the packages: data runs downhill, so a package imports only
 // packages of a smaller rank.
 var ranks = map[string]int{
-	"":       0,
-	"cube":   1,
-	"chart":  1,
+	"":      0,
+	"cube":  1,
+	"chart": 1, "origins": 1,
 	"source": 2, "intel": 2, "judge": 2, "report": 2, "respond": 2, "simulate": 2,
 	"store": 3, "connect": 3, "detect": 3, "casebook": 3, "intel/service": 3,
 	"intel/database": 4,

@@ -105,6 +105,8 @@ type Hypothesis struct {
 	Name          string   `json:"name"`
 	Prior         float64  `json:"prior"`
 	Posterior     float64  `json:"posterior"`
+	Low           float64  `json:"low,omitempty"` // of the posterior, in nine cases of ten
+	High          float64  `json:"high,omitempty"`
 	Word          string   `json:"word"` // ICD 203
 	Weights       []Weight `json:"weights"`
 	Inconsistency float64  `json:"inconsistency"` // sum of the negative decibans (Heuer: least is best)
@@ -162,7 +164,9 @@ type Claim struct {
 	Name      string     `json:"name"`
 	Standing  Standing   `json:"standing"`
 	Prior     float64    `json:"prior"`
-	Posterior float64    `json:"posterior"` // 0 where gated
+	Posterior float64    `json:"posterior"`     // 0 where gated
+	Low       float64    `json:"low,omitempty"` // of the posterior of an assessed claim, in nine cases of ten
+	High      float64    `json:"high,omitempty"`
 	Word      string     `json:"word,omitempty"`
 	Why       string     `json:"why"`
 	Missing   []string   `json:"missing,omitempty"` // the data that would decide it

@@ -127,7 +127,17 @@ func spikeDesc(s *netcase.SpikeFacts) string {
 }
 
 // Chance is a judged probability in two decimals; it never says 0 or 1.
-func Chance(p float64) string {
+func Chance(p float64) string { return chance(p) }
+
+// ChanceRange is a probability with its range, which is left out where there is none.
+func ChanceRange(p, low, high float64) string {
+	if low == 0 && high == 0 {
+		return chance(p)
+	}
+	return chance(p) + ", 90 % range " + chance(low) + " to " + chance(high)
+}
+
+func chance(p float64) string {
 	switch {
 	case math.IsNaN(p):
 		return "not a number"

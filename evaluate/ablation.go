@@ -2,17 +2,17 @@ package evaluate
 
 import (
 	"cmp"
-	"math"
+	"fmt"
 	"slices"
 	"strings"
 
 	"netcase"
+	"netcase/judge"
 	"netcase/simulate"
 )
 
-// Ablation is what the judgement loses without one item of evidence. It is worked out
-// from the weights that a case prints: the posterior of each explanation is its prior
-// and the decibans of its other items.
+// Ablation is what the judgement loses without one item of evidence: every case in which
+// the item held is judged again without it, as --without does.
 type Ablation struct {
 	Item    string `json:"item"`
 	Stood   int    `json:"stood"`   // groups or claims in which it was true
@@ -21,28 +21,74 @@ type Ablation struct {
 	Changed int    `json:"changed"` // leads or likelihoods that change at all
 }
 
-// ablate takes each item away in turn, from the group that the story is about and from
-// the claims.
-func (o *outcome) ablate(c *netcase.Case, l *simulate.Labels, g *netcase.Group) {
-	if g != nil && len(l.Lead) > 0 && len(g.Hypotheses) > 0 {
-		right := func(lead string) bool { return slices.Contains(l.Lead, lead) }
-		before := leadWithout(g, "")
-		for _, item := range itemsOf(g.Hypotheses[0].Weights) {
-			after := leadWithout(g, item)
-			o.ablated(item, right(before), right(after), before != after)
+// ablate takes each item away in turn and judges again: the group that the story is about
+// and the claims are compared.
+func (o *outcome) ablate(c *netcase.Case, told simulate.Told, g *netcase.Group) {
+	for _, item := range itemsThatHold(c, told.Truth.Labels, g) {
+		in := o.question
+		in.Without = []string{item}
+		without, err := judge.Draft(in)
+		if err != nil {
+			o.err = fmt.Errorf("%s without %s: %w", o.name(), item, err)
+			return
 		}
+		o.without(item, c, without, told, g)
+	}
+}
+
+// itemsThatHold are the items that weigh in the group that the story is about, where its
+// explanation is asked for, and in the claims.
+func itemsThatHold(c *netcase.Case, l *simulate.Labels, g *netcase.Group) []string {
+	seen := map[string]bool{}
+	if explained(l, g) {
+		note(seen, g.Hypotheses[0].Weights)
+	}
+	for i := range c.Claims {
+		if c.Claims[i].Standing != netcase.Gated {
+			note(seen, c.Claims[i].Weights)
+		}
+	}
+	out := make([]string, 0, len(seen))
+	for item := range seen {
+		out = append(out, item)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// explained tells whether a story asks what the sources of a group did.
+func explained(l *simulate.Labels, g *netcase.Group) bool {
+	return g != nil && len(l.Lead) > 0 && len(g.Hypotheses) > 0
+}
+
+func note(seen map[string]bool, ws []netcase.Weight) {
+	for _, w := range ws {
+		seen[w.Item] = true
+	}
+}
+
+func weighs(ws []netcase.Weight, item string) bool {
+	return slices.ContainsFunc(ws, func(w netcase.Weight) bool { return w.Item == item })
+}
+
+// without compares a case with the same judged without an item.
+func (o *outcome) without(item string, c, after *netcase.Case, told simulate.Told, g *netcase.Group) {
+	l := told.Truth.Labels
+	if explained(l, g) && weighs(g.Hypotheses[0].Weights, item) {
+		right := func(lead string) bool { return slices.Contains(l.Lead, lead) }
+		lead := ""
+		if h := groupOf(after, &told.Truth, subjects(told)); h != nil {
+			lead = h.Lead().ID
+		}
+		o.ablated(item, right(g.Lead().ID), right(lead), g.Lead().ID != lead)
 	}
 	for i := range c.Claims {
 		k := &c.Claims[i]
-		if k.Standing == netcase.Gated {
+		if k.Standing == netcase.Gated || !weighs(k.Weights, item) {
 			continue
 		}
-		truth := slices.Contains(l.Claims, k.ID)
-		before := posteriorWithout(k, "") >= likelyFrom
-		for _, item := range itemsOf(k.Weights) {
-			after := posteriorWithout(k, item) >= likelyFrom
-			o.ablated(item, before == truth, after == truth, before != after)
-		}
+		truth, before, now := slices.Contains(l.Claims, k.ID), likely(c, k.ID), likely(after, k.ID)
+		o.ablated(item, before == truth, now == truth, before != now)
 	}
 }
 
@@ -50,41 +96,6 @@ func (o *outcome) ablated(item string, before, after, changed bool) {
 	o.add("ablation."+item+".lost", Ratio{int(one(before && !after)), 1})
 	o.add("ablation."+item+".mended", Ratio{int(one(!before && after)), 1})
 	o.add("ablation."+item+".changed", Ratio{int(one(changed)), 1})
-}
-
-func itemsOf(ws []netcase.Weight) (out []string) {
-	for _, w := range ws {
-		out = append(out, w.Item)
-	}
-	return out
-}
-
-// leadWithout is the most probable explanation of a group without an item.
-func leadWithout(g *netcase.Group, item string) string {
-	best, most := "", math.Inf(-1)
-	for _, h := range g.Hypotheses {
-		score := 10*math.Log10(h.Prior) + decibans(h.Weights, item)
-		if score > most+1e-9 {
-			best, most = h.ID, score
-		}
-	}
-	return best
-}
-
-// posteriorWithout is the posterior of a claim without an item; bounds on items of one
-// mechanism are left out.
-func posteriorWithout(k *netcase.Claim, item string) float64 {
-	odds := k.Prior / (1 - k.Prior) * math.Pow(10, decibans(k.Weights, item)/10)
-	return odds / (1 + odds)
-}
-
-func decibans(ws []netcase.Weight, but string) (sum float64) {
-	for _, w := range ws {
-		if w.Item != but {
-			sum += w.Decibans
-		}
-	}
-	return sum
 }
 
 // ablations are the table, what loses most first.

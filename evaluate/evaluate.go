@@ -31,7 +31,6 @@ type Config struct {
 	Stories  []string    // nil: all
 	Workers  int         // cases at the same time; 0: DefaultWorkers
 	Temp     string      // folder of temporary files; empty: the system's
-	Ablation bool        // judge every case of the first seed again without each item of evidence
 	Hunt     hunt.Config // detectors and judgement as they are asked; the zero value: the defaults
 	Progress func(done, all int)
 }
@@ -58,6 +57,7 @@ type Report struct {
 	Ratios   map[string]Ratio  `json:"ratios"`
 	Frames   []Calibration     `json:"calibration"`
 	Edges    Edges             `json:"edges"`
+	Cover    Ratio             `json:"ranges_cover"` // sets of predictions on equal evidence whose 90 % range agrees with what came true
 	Contacts Contacts          `json:"first_contacts"`
 	Mistakes []Mistake         `json:"mistakes"` // what was wrong, by story
 	Ablation []Ablation        `json:"ablation,omitempty"`

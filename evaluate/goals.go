@@ -92,7 +92,7 @@ func goals(r *Report) (out []Goal) {
 	least("judgement: of that C2, confirmed once a person approves", "claim.confirmed.c2", goalConfirmed)
 	out = append(out,
 		Goal{"scan: first contacts until a source is flagged, median", fmt.Sprintf("at most %d", goalContacts), r.Contacts.String(), stateOf(r.Contacts.N, r.Contacts.Median <= goalContacts)},
-		Goal{"judgement: ranges of 90 % that cover the truth", "85 to 95 %", "– (no such ranges are printed)", Unmeasured},
+		Goal{"judgement: ranges of 90 % that agree with what came true, by sets of equal evidence", "85 to 95 %", r.Cover.String(), stateOf(r.Cover.Of, r.Cover.Value() >= .85 && r.Cover.Value() <= .95)},
 	)
 	return out
 }

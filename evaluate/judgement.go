@@ -128,10 +128,11 @@ func measureJudgement(o *outcome, c *netcase.Case, told simulate.Told) {
 		o.count(o.stratum("judgement.severity"), withinSeverity(c.Severity, l.Severity))
 	}
 	o.claims(c, l)
-	o.ablate(c, l, group)
+	o.ablate(c, told, group)
 	if group != nil && len(l.Lead) > 0 {
 		lead := group.Lead()
 		o.frameA = append(o.frameA, prediction{lead.Posterior, slices.Contains(l.Lead, lead.ID)})
+		o.ranges = append(o.ranges, ranged{"A " + lead.ID + fmt.Sprint(itemsOf(lead.Weights)), lead.Low, lead.High, slices.Contains(l.Lead, lead.ID)})
 	}
 }
 
@@ -164,6 +165,7 @@ func (o *outcome) claims(c *netcase.Case, l *simulate.Labels) {
 		k, ok := claim(c, id)
 		if ok && k.Standing == netcase.Assessed {
 			o.frameB = append(o.frameB, prediction{k.Posterior, truth})
+			o.ranges = append(o.ranges, ranged{"B " + id + fmt.Sprint(itemsOf(k.Weights)), k.Low, k.High, truth})
 		}
 		o.count("claim.assessed", ok && k.Standing == netcase.Assessed)
 		if truth {

@@ -11,6 +11,7 @@ import (
 
 	"netcase"
 	"netcase/hunt"
+	"netcase/judge"
 	"netcase/simulate"
 )
 
@@ -64,12 +65,14 @@ type outcome struct {
 	counts   map[string]Ratio
 	frameA   []prediction
 	frameB   []prediction
+	ranges   []ranged
 	edges    []float64 // errors of the edges of a spike, in bins
 	mistake  string    // what the case was judged as, where that is wrong
 	expected string
 	settings map[string]string
 	weights  string
 	approved *netcase.Case // the case with every claim approved, while it is compared
+	question judge.Input   // what the case was judged on, while it is compared
 }
 
 // count adds to a ratio.
@@ -123,7 +126,9 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 		o.err = err
 		return o
 	}
+	h.Judged = func(in judge.Input) { o.question = in }
 	c, err := hunt.Run(ctx, h)
+	h.Judged = nil
 	if err != nil {
 		o.err = fmt.Errorf("%s: %w", t.name(), err)
 		o.count("judgement.top1", false)
@@ -135,7 +140,7 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 		return o
 	}
 	o.compare(c, told)
-	o.approved = nil // not kept
+	o.approved, o.question = nil, judge.Input{} // not kept
 	if t.beside == nil {
 		o.err = o.askPeers(ctx, h.Paths, c, told)
 	}
@@ -144,14 +149,12 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 
 // compare measures a judged case.
 func (o *outcome) compare(c *netcase.Case, told simulate.Told) {
-	l := told.Truth.Labels
 	for _, r := range c.Coverage.Detectors {
 		o.count("run.detectors", r.OK)
 	}
 	for _, m := range measures() {
 		m(o, c, told)
 	}
-	_ = l
 }
 
 // measures lists what is compared.
@@ -186,6 +189,7 @@ type Edges struct {
 func (r *Report) gather(list []outcome) {
 	var a, b []prediction
 	var edges []float64
+	var ranges []ranged
 	mistakes, of := map[[3]string]*Mistake{}, map[string]int{}
 	for i := range list {
 		o := &list[i]
@@ -200,6 +204,7 @@ func (r *Report) gather(list []outcome) {
 			r.Ratios[name] = r.Ratios[name].plus(n)
 		}
 		a, b, edges = append(a, o.frameA...), append(b, o.frameB...), append(edges, o.edges...)
+		ranges = append(ranges, o.ranges...)
 		if len(r.Settings) == 0 && o.settings != nil {
 			r.Settings, r.Weights = frozen(o.settings), o.weights
 		}
@@ -228,6 +233,7 @@ func (r *Report) gather(list []outcome) {
 		calibrate("B, the claims of harm that were assessed", b),
 	}
 	r.Edges = edgesOf(edges)
+	r.Cover = coverage(ranges)
 }
 
 // frozen are the settings that hold for every case.

@@ -23,6 +23,7 @@ import (
 	"netcase/intel/database"
 	"netcase/intel/service"
 	"netcase/judge"
+	"netcase/origins"
 	"netcase/source"
 	"netcase/store"
 )
@@ -51,8 +52,9 @@ type Config struct {
 	Mappings map[string]string // sha256 of the mapping files that Formats has, by the format's name: the case depends on them
 	Stdin    io.Reader
 	Progress func(store.Progress)
-	Asking   *service.Asking // the services that may be asked; nil: none
-	Warn     func(error)     // what went wrong on the way and is no part of the case; nil: nobody listens
+	Asking   *service.Asking   // the services that may be asked; nil: none
+	Judged   func(judge.Input) // is given what the judgement rests on, to judge it again in other ways; nil: nobody asks
+	Warn     func(error)       // what went wrong on the way and is no part of the case; nil: nobody listens
 
 	Detect      detect.Config
 	Judge       judge.Config
@@ -318,7 +320,7 @@ func (c *Config) question(found detect.Result, known *intel.Set, lists *opened, 
 
 // effective are the settings that bear on the result. Workers and progress do not.
 func (c *Config) effective() map[string]string {
-	out := map[string]string{"site": c.siteHash()}
+	out := map[string]string{"site": c.siteHash(), judge.OriginsSetting: c.origins().String()}
 	for _, t := range c.Detect.Thresholds() {
 		out[t.Name] = t.Value()
 	}
@@ -382,4 +384,12 @@ func outbound(answers *store.Memory) netcase.State {
 		return netcase.True
 	}
 	return netcase.False
+}
+
+// origins says who hands on whose claims.
+func (c *Config) origins() *origins.Table {
+	if c.IntelConfig.Origins != nil {
+		return c.IntelConfig.Origins
+	}
+	return origins.Default()
 }

@@ -55,6 +55,9 @@ func Run(ctx context.Context, cfg Config) (*netcase.Case, error) {
 		w.draft.Cards[i].Neighbours = w.known.Neighbours(w.draft.Cards[i].Address)
 	}
 	screen(w.draft, cfg.guard(w.draft, w.known))
+	if cfg.Judged != nil {
+		cfg.Judged(w.question)
+	}
 	if err := judge.Close(w.draft, w.question); err != nil {
 		return nil, err
 	}

@@ -14,14 +14,16 @@ import (
 	"netcase/intel"
 	"netcase/intel/database"
 	"netcase/intel/service"
+	"netcase/origins"
 	"netcase/store"
 )
 
 // LoadIntel reads lists alone, and what services said, and of a database, where one is
-// named, what bears on the instant: the newest where it is not known.
-func LoadIntel(ctx context.Context, paths []IntelPath, db string, said service.Result, asOf netcase.Time) (*intel.Set, error) {
+// named, what bears on the instant: the newest where it is not known. A nil table of origins
+// is the default.
+func LoadIntel(ctx context.Context, paths []IntelPath, db string, said service.Result, asOf netcase.Time, table *origins.Table) (*intel.Set, error) {
 	cfg := DefaultConfig()
-	cfg.Intel, cfg.IntelDB = paths, db
+	cfg.Intel, cfg.IntelDB, cfg.IntelConfig.Origins = paths, db, table
 	lists, err := openIntel(ctx, cfg)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/gaissmai/bart"
 
 	"netcase"
+	"netcase/origins"
 )
 
 // File is one intelligence input, decompressed.
@@ -49,6 +50,8 @@ type Config struct {
 	// Own are the networks of the owner, about which no list may say anything bad.
 	Own []netip.Prefix
 
+	Origins *origins.Table // who hands on whom; nil: origins.Default
+
 	MaxLine       int   // bytes of a line; what is longer is refused and skipped over
 	MaxDocument   int64 // bytes of a JSON file that has to be read as a whole
 	MaxBytes      int64 // bytes of one input
@@ -82,6 +85,9 @@ func (c Config) orDefault() Config {
 			*f.v = *f.d
 		}
 	}
+	if c.Origins == nil {
+		c.Origins = origins.Default()
+	}
 	if c.MaxDocument <= 0 {
 		c.MaxDocument = d.MaxDocument
 	}
@@ -100,6 +106,8 @@ type Set struct {
 	times []times
 	table *bart.Table[uint32] // prefix -> first of its records
 	front *front              // whether any IPv4 prefix holds an address
+
+	origins *origins.Table // nil: the default
 
 	atlases []atlas // of places, asked address by address
 

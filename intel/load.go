@@ -204,7 +204,7 @@ func merge(cfg *Config, sinks []*sink) *Set {
 			cmp.Compare(a.file.Given, b.file.Given))
 	})
 	sameBytes(sinks)
-	out := &Set{}
+	out := &Set{origins: cfg.Origins}
 	total := 0
 	for _, s := range sinks {
 		total += len(s.records)

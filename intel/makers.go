@@ -21,7 +21,6 @@ type maker struct {
 	origin      string // empty: the provider
 	claim       netcase.ClaimType
 	reliability string // Admiralty; empty: not rated
-	public      bool   // published for everyone: aggregates are known to swallow it
 	service     string // for ranges: whose
 }
 
@@ -32,9 +31,9 @@ type maker struct {
 // curated B, community reports C, unreviewed collections D to E.
 var makers = sync.OnceValue(func() []maker {
 	return []maker{
-		{words: []string{"abuseipdb*", "blocklist-abuseipdb", "borestad"}, provider: "AbuseIPDB", claim: netcase.ClaimAbuse, reliability: "C", public: true},
-		{words: []string{"alienvault-ssh-bruteforce"}, provider: "AlienVault OTX", claim: netcase.ClaimBruteForce, reliability: "D", public: true},
-		{words: []string{"alienvault*", "otx", "levelblue"}, provider: "AlienVault OTX", claim: netcase.ClaimListed, reliability: "D", public: true},
+		{words: []string{"abuseipdb*", "blocklist-abuseipdb", "borestad"}, provider: "AbuseIPDB", claim: netcase.ClaimAbuse, reliability: "C"},
+		{words: []string{"alienvault-ssh-bruteforce"}, provider: "AlienVault OTX", claim: netcase.ClaimBruteForce, reliability: "D"},
+		{words: []string{"alienvault*", "otx", "levelblue"}, provider: "AlienVault OTX", claim: netcase.ClaimListed, reliability: "D"},
 		{words: []string{"opentip", "kaspersky"}, provider: "Kaspersky", claim: netcase.ClaimListed, reliability: "B"},
 		{words: []string{"socradar"}, provider: "SOCRadar", claim: netcase.ClaimAbuse, reliability: "C"},
 		{words: []string{"greynoise"}, provider: "GreyNoise", claim: netcase.ClaimScan, reliability: "B"},
@@ -43,29 +42,29 @@ var makers = sync.OnceValue(func() []maker {
 		{words: []string{"internetdb*", "shodan*"}, provider: "Shodan InternetDB", origin: "Shodan", claim: netcase.ClaimNothing, reliability: "B"},
 		{words: []string{"mdti", "microsoft defender threat intelligence"}, provider: "Microsoft Defender Threat Intelligence", claim: netcase.ClaimListed, reliability: "B"},
 
-		{words: []string{"blocklist.de*", "blocklist_de*"}, provider: "blocklist.de", claim: netcase.ClaimBruteForce, reliability: "C", public: true},
-		{words: []string{"cins", "cins_army", "ci-badguys", "cinsscore*", "cinsarmy"}, provider: "CINS Army", claim: netcase.ClaimAbuse, reliability: "C", public: true},
-		{words: []string{"dshield*", "isc.sans.edu*", "sans", "sans.edu"}, provider: "DShield", claim: netcase.ClaimScan, reliability: "C", public: true},
-		{words: []string{"emergingthreats*", "compromised-ips", "emerging-block-ips", "et_compromised", "et_block"}, provider: "Emerging Threats", claim: netcase.ClaimAbuse, reliability: "B", public: true},
-		{words: []string{"feodo*", "feodotracker*", "abuse-ch-ipblocklist", "ipblocklist_aggressive", "ipblocklist_recommended"}, provider: "abuse.ch Feodo Tracker", claim: netcase.ClaimC2, reliability: "A", public: true},
-		{words: []string{"threatfox*"}, provider: "abuse.ch ThreatFox", claim: netcase.ClaimC2, reliability: "B", public: true},
-		{words: []string{"urlhaus*"}, provider: "abuse.ch URLhaus", claim: netcase.ClaimMalware, reliability: "B", public: true},
-		{words: []string{"sslbl*"}, provider: "abuse.ch SSLBL", claim: netcase.ClaimC2, reliability: "B", public: true},
-		{words: []string{"greensnow*"}, provider: "GreenSnow", claim: netcase.ClaimAbuse, reliability: "C", public: true},
-		{words: []string{"spamhaus*", "drop_v4", "drop_v6", "edrop", "drop"}, provider: "Spamhaus DROP", claim: netcase.ClaimHijacked, reliability: "A", public: true},
-		{words: []string{"torbulkexitlist", "tor-exit*", "tor_exit*", "tor-exits", "torexit*", "dan.me.uk*", "exit-addresses"}, provider: "Tor Project", claim: netcase.ClaimTor, reliability: "A", public: true},
-		{words: []string{"binarydefense*", "artillery"}, provider: "Binary Defense", claim: netcase.ClaimAbuse, reliability: "C", public: true},
-		{words: []string{"bruteforceblocker", "danger.rulez.sk"}, provider: "BruteForceBlocker", claim: netcase.ClaimBruteForce, reliability: "C", public: true},
-		{words: []string{"nxdomain.no*"}, provider: "nxdomain.no", claim: netcase.ClaimAbuse, reliability: "D", public: true},
-		{words: []string{"projecthoneypot*"}, provider: "Project Honey Pot", claim: netcase.ClaimSpam, reliability: "C", public: true},
-		{words: []string{"sekio*"}, provider: "sekio", claim: netcase.ClaimAbuse, reliability: "D", public: true},
-		{words: []string{"snort.org*", "talos*"}, provider: "Cisco Talos", claim: netcase.ClaimListed, reliability: "B", public: true},
-		{words: []string{"rutgers*", "drop.cs.rutgers.edu"}, provider: "Rutgers DROP", claim: netcase.ClaimBruteForce, reliability: "C", public: true},
-		{words: []string{"drb-ra*"}, provider: "drb-ra C2IntelFeeds", claim: netcase.ClaimC2, reliability: "C", public: true},
-		{words: []string{"avanzato_c2*"}, provider: "avanzato", claim: netcase.ClaimC2, reliability: "D", public: true},
-		{words: []string{"data-shield*", "datashield*"}, provider: "Data-Shield", claim: netcase.ClaimAbuse, reliability: "C", public: true},
-		{words: []string{"signature-base", "c2-iocs"}, provider: "signature-base", claim: netcase.ClaimC2, reliability: "B", public: true},
-		{words: []string{"stopforumspam*"}, provider: "StopForumSpam", claim: netcase.ClaimSpam, reliability: "C", public: true},
+		{words: []string{"blocklist.de*", "blocklist_de*"}, provider: "blocklist.de", claim: netcase.ClaimBruteForce, reliability: "C"},
+		{words: []string{"cins", "cins_army", "ci-badguys", "cinsscore*", "cinsarmy"}, provider: "CINS Army", claim: netcase.ClaimAbuse, reliability: "C"},
+		{words: []string{"dshield*", "isc.sans.edu*", "sans", "sans.edu"}, provider: "DShield", claim: netcase.ClaimScan, reliability: "C"},
+		{words: []string{"emergingthreats*", "compromised-ips", "emerging-block-ips", "et_compromised", "et_block"}, provider: "Emerging Threats", claim: netcase.ClaimAbuse, reliability: "B"},
+		{words: []string{"feodo*", "feodotracker*", "abuse-ch-ipblocklist", "ipblocklist_aggressive", "ipblocklist_recommended"}, provider: "abuse.ch Feodo Tracker", claim: netcase.ClaimC2, reliability: "A"},
+		{words: []string{"threatfox*"}, provider: "abuse.ch ThreatFox", claim: netcase.ClaimC2, reliability: "B"},
+		{words: []string{"urlhaus*"}, provider: "abuse.ch URLhaus", claim: netcase.ClaimMalware, reliability: "B"},
+		{words: []string{"sslbl*"}, provider: "abuse.ch SSLBL", claim: netcase.ClaimC2, reliability: "B"},
+		{words: []string{"greensnow*"}, provider: "GreenSnow", claim: netcase.ClaimAbuse, reliability: "C"},
+		{words: []string{"spamhaus*", "drop_v4", "drop_v6", "edrop", "drop"}, provider: "Spamhaus DROP", claim: netcase.ClaimHijacked, reliability: "A"},
+		{words: []string{"torbulkexitlist", "tor-exit*", "tor_exit*", "tor-exits", "torexit*", "dan.me.uk*", "exit-addresses"}, provider: "Tor Project", claim: netcase.ClaimTor, reliability: "A"},
+		{words: []string{"binarydefense*", "artillery"}, provider: "Binary Defense", claim: netcase.ClaimAbuse, reliability: "C"},
+		{words: []string{"bruteforceblocker", "danger.rulez.sk"}, provider: "BruteForceBlocker", claim: netcase.ClaimBruteForce, reliability: "C"},
+		{words: []string{"nxdomain.no*"}, provider: "nxdomain.no", claim: netcase.ClaimAbuse, reliability: "D"},
+		{words: []string{"projecthoneypot*"}, provider: "Project Honey Pot", claim: netcase.ClaimSpam, reliability: "C"},
+		{words: []string{"sekio*"}, provider: "sekio", claim: netcase.ClaimAbuse, reliability: "D"},
+		{words: []string{"snort.org*", "talos*"}, provider: "Cisco Talos", claim: netcase.ClaimListed, reliability: "B"},
+		{words: []string{"rutgers*", "drop.cs.rutgers.edu"}, provider: "Rutgers DROP", claim: netcase.ClaimBruteForce, reliability: "C"},
+		{words: []string{"drb-ra*"}, provider: "drb-ra C2IntelFeeds", claim: netcase.ClaimC2, reliability: "C"},
+		{words: []string{"avanzato_c2*"}, provider: "avanzato", claim: netcase.ClaimC2, reliability: "D"},
+		{words: []string{"data-shield*", "datashield*"}, provider: "Data-Shield", claim: netcase.ClaimAbuse, reliability: "C"},
+		{words: []string{"signature-base", "c2-iocs"}, provider: "signature-base", claim: netcase.ClaimC2, reliability: "B"},
+		{words: []string{"stopforumspam*"}, provider: "StopForumSpam", claim: netcase.ClaimSpam, reliability: "C"},
 
 		{words: []string{"ipsum*", "stamparm*"}, provider: "IPsum", origin: Aggregate, claim: netcase.ClaimListed, reliability: "D"},
 		{words: []string{"firehol*"}, provider: "FireHOL", origin: Aggregate, claim: netcase.ClaimListed, reliability: "D"},
@@ -428,25 +427,3 @@ func ratings() map[string]string {
 	}
 	return out
 }
-
-// family is a provider and those whose claims it is known to hand on. Where one
-// of its listings does not say who made it and a claim of these stands beside
-// it, the two are one vote.
-type family struct {
-	origin string
-	from   []string // in the order in which they are looked for
-}
-
-var families = sync.OnceValue(func() []family {
-	var public []string
-	for _, m := range makers() {
-		if m.public {
-			public = append(public, m.provider)
-		}
-	}
-	return []family{
-		{origin: "SOCRadar", from: []string{"AbuseIPDB", "AlienVault OTX"}},
-		{origin: Aggregate, from: public},
-		{origin: "VirusTotal", from: public},
-	}
-})

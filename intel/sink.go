@@ -242,6 +242,11 @@ func (s *sink) wordsOf(c *claim) words {
 	if w.origin == "" {
 		w.origin = s.canonical(w.provider)
 	}
+	if w.origin == s.canonical(w.provider) {
+		if from := s.cfg.Origins.Cited(w.provider, s.file.Name); from != "" {
+			w.origin = s.canonical(from)
+		}
+	}
 	if w.claim == "" {
 		w.claim = s.id.claim
 		if w.claim == netcase.ClaimMalware && c.port != 0 && !strings.Contains(c.address, "://") {

@@ -18,7 +18,7 @@ func (d *draft) assemble() *netcase.Case {
 	c := &netcase.Case{
 		Format: netcase.CaseFormat, Tool: "netcase " + netcase.Version, ID: cmp.Or(d.in.ID, CaseID(d.in)),
 		Span: d.in.Span, AsOf: d.in.AsOf, IssuedAt: cmp.Or(d.in.IssuedAt, d.in.AsOf), Config: map[string]string{},
-		Severity: d.level, Weights: d.weights.String(), Claims: d.claims, Findings: d.findings,
+		Severity: d.level, Weights: weightsText(d), Claims: d.claims, Findings: d.findings,
 		Coverage: d.in.Coverage, Site: *d.site, Groups: []netcase.Group{},
 	}
 	for k, v := range d.in.Settings {
@@ -294,4 +294,15 @@ func claimCitations(where string, c netcase.Claim) []citation {
 		out = append(out, citation{where + " " + i.ID, i.Evidence, i.State == netcase.True})
 	}
 	return out
+}
+
+// OriginsSetting is the setting that names the table of origins.
+const OriginsSetting = "origins"
+
+// weightsText names the weights and the table of origins that a case was judged with.
+func weightsText(d *draft) string {
+	if t := d.in.Settings[OriginsSetting]; t != "" {
+		return d.weights.String() + "; " + t
+	}
+	return d.weights.String()
 }

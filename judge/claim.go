@@ -87,6 +87,7 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 	}
 	out.Weights = aboutOne(withoutContained(out.Weights), about)
 	out.Posterior = odds(out.Prior, sumWeights(out.Weights, family, d.weights.GroupCap))
+	out.Low, out.High = rangeOfClaim(&out, family)
 	settleClaim(&out, missing)
 	return out
 }
@@ -99,7 +100,7 @@ const recordedOutcome = "the outcome of each flow as recorded, not assumed"
 func settleClaim(c *netcase.Claim, missing []string) {
 	c.Missing = unique(missing)
 	if len(c.Missing) > 0 && c.Posterior < suspectedFrom {
-		c.Standing = netcase.NotDeterminable
+		c.Standing, c.Low, c.High = netcase.NotDeterminable, 0, 0
 		c.Why = "missing: " + strings.Join(c.Missing, "; ")
 		return
 	}
@@ -148,6 +149,16 @@ func aboutOne(ws []netcase.Weight, about map[string]string) []netcase.Weight {
 // sumWeights adds decibans. Items of one mechanism are one voice with an echo: the
 // weightiest in full, a further one at rho of the one before it, together up to a bound.
 func sumWeights(ws []netcase.Weight, family map[string]string, bound float64) (total float64) {
+	sums := map[string]float64{}
+	eachVoice(ws, family, func(w netcase.Weight, factor float64) { sums[cmp.Or(w.Family, family[w.Item])] += w.Decibans * factor })
+	for _, k := range sortedKeys(sums) {
+		total += math.Copysign(min(math.Abs(sums[k]), bound), sums[k])
+	}
+	return total
+}
+
+// eachVoice visits weights with the factor at which each counts, families in order.
+func eachVoice(ws []netcase.Weight, family map[string]string, visit func(w netcase.Weight, factor float64)) {
 	groups := map[string][]netcase.Weight{}
 	for _, w := range ws {
 		k := cmp.Or(w.Family, family[w.Item])
@@ -158,14 +169,12 @@ func sumWeights(ws []netcase.Weight, family map[string]string, bound float64) (t
 		slices.SortFunc(g, func(a, b netcase.Weight) int {
 			return cmp.Or(cmp.Compare(math.Abs(b.Decibans), math.Abs(a.Decibans)), strings.Compare(a.Item, b.Item))
 		})
-		sum, factor := 0.0, 1.0
+		factor := 1.0
 		for _, w := range g {
-			sum += w.Decibans * factor
+			visit(w, factor)
 			factor *= copyDiscount
 		}
-		total += math.Copysign(min(math.Abs(sum), bound), sum)
 	}
-	return total
 }
 
 // rankOf orders standings: what is more open or more probable comes first.

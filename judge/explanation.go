@@ -63,6 +63,7 @@ func weigh(w *Weights, states map[string]netcase.State) []netcase.Hypothesis {
 	slices.SortStableFunc(out, func(a, b netcase.Hypothesis) int {
 		return cmp.Or(cmp.Compare(b.Posterior, a.Posterior), strings.Compare(a.ID, b.ID))
 	})
+	rangesOfExplanations(out)
 	return out
 }
 

@@ -123,16 +123,16 @@ func likelihoodText(h netcase.Hypothesis) string {
 		s = h.ID
 	}
 	if h.Word == "" {
-		return s + " (" + chart.Chance(h.Posterior) + ")"
+		return s + " (" + chart.ChanceRange(h.Posterior, h.Low, h.High) + ")"
 	}
-	return s + ": " + h.Word + " (" + chart.Chance(h.Posterior) + ")"
+	return s + ": " + h.Word + " (" + chart.ChanceRange(h.Posterior, h.Low, h.High) + ")"
 }
 
 // claimText is "compromise: not determinable".
 func claimText(c *netcase.Claim) string {
 	s := c.Name + ": " + string(c.Standing)
 	if c.Standing == netcase.Assessed {
-		s = c.Name + ": " + c.Word + " (" + chart.Chance(c.Posterior) + ")"
+		s = c.Name + ": " + c.Word + " (" + chart.ChanceRange(c.Posterior, c.Low, c.High) + ")"
 	}
 	return s
 }

@@ -215,6 +215,12 @@ func sums(g *netcase.Group) [][]Cell {
 		line("Sum against it (least is best)", func(h netcase.Hypothesis) string { return signed(h.Inconsistency) }),
 		line("Probability before", func(h netcase.Hypothesis) string { return chart.Chance(h.Prior) }),
 		line("Probability after", func(h netcase.Hypothesis) string { return chart.Chance(h.Posterior) }),
+		line("90 % range", func(h netcase.Hypothesis) string {
+			if h.High == 0 {
+				return "–"
+			}
+			return chart.Chance(h.Low) + " to " + chart.Chance(h.High)
+		}),
 	}
 }
 

@@ -99,7 +99,7 @@ func impactText(c *netcase.Case, k *netcase.Claim) string {
 		}
 		return s + hosts
 	}
-	return fmt.Sprintf("%s: %s (%s). %s", upper(k.Name), k.Word, chart.Chance(k.Posterior), stop(upper(k.Why))) + hosts
+	return fmt.Sprintf("%s: %s (%s). %s", upper(k.Name), k.Word, chart.ChanceRange(k.Posterior, k.Low, k.High), stop(upper(k.Why))) + hosts
 }
 
 func intelligence(c *netcase.Case) []Block {

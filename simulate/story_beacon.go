@@ -154,6 +154,7 @@ func beaconOddElsewhere(l *lab) {
 	const program = `C:\Users\j.smit\AppData\Local\svchost.exe`
 	l.does(&at, m, "j.smit", act{kind: actStarted, image: program, line: program, parent: explorer})
 	l.does(&at, m, "j.smit", act{kind: actRunKey, image: program, target: "Helper", detail: program, parent: explorer})
+	l.label(Activity{Kind: ActPersist, Hosts: []netip.Addr{m.addr}, Span: netcase.Span{Start: at, End: at + 1}, Count: 1, Enough: true})
 	l.labels.Claims, l.labels.Severity = []string{"c2"}, [2]string{sevLow, sevHigh}
 }
 

@@ -30,6 +30,7 @@ type investigateCmd struct {
 	Intel   []string `help:"Lists, STIX, MISP or provider exports: a file or folder, with @DATE for when it was learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
 	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
 	serviceFlags
+	Origins  string   `help:"Who hands on whose claims, beside what is known (docs/intel.md)." placeholder:"FILE"`
 	Site     string   `help:"What the owner says of the own network (docs/site.md)." placeholder:"FILE"`
 	From     string   `help:"Start of the investigated span; what lies before it feeds the baselines." placeholder:"TIME"`
 	To       string   `help:"End of the investigated span." placeholder:"TIME"`
@@ -70,6 +71,7 @@ func (c *investigateCmd) Run(ctx context.Context, std streams, services configur
 	if err != nil {
 		return err
 	}
+	tellReadOnly(std.err, cfg.IntelDB)
 	asking, done, err := c.asking(ctx, services, cfg.IntelDB)
 	if err != nil {
 		return err
@@ -131,6 +133,9 @@ func (c *investigateCmd) config() (hunt.Config, error) {
 		return cfg, err
 	}
 	if cfg.IntelDB, err = useDatabase(c.IntelDB); err != nil {
+		return cfg, err
+	}
+	if cfg.IntelConfig.Origins, err = readOrigins(c.Origins); err != nil {
 		return cfg, err
 	}
 	if c.Site != "" {

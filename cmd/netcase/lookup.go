@@ -17,6 +17,7 @@ import (
 	"netcase/intel"
 	"netcase/intel/service"
 	"netcase/judge"
+	"netcase/origins"
 	"netcase/report"
 	"netcase/source"
 )
@@ -26,6 +27,7 @@ type lookupCmd struct {
 	Intel   []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
 	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
 	serviceFlags
+	Origins   string `help:"Who hands on whose claims, beside what is known (docs/intel.md)." placeholder:"FILE"`
 	Direction string `help:"Which way the traffic ran: in (it called us) or out (we called it). Without it the result is told for both." enum:"in,out," default:"" placeholder:"in|out"`
 	AsOf      string `name:"as-of" help:"Count only what was known then (default: when the newest list was learned); what was learned later is shown beside it." placeholder:"TIME"`
 	JSON      bool   `name:"json" help:"Print one JSON object a line."`
@@ -52,14 +54,19 @@ func (c *lookupCmd) Run(ctx context.Context, std streams, services configuredSer
 	if err != nil {
 		return err
 	}
+	tellReadOnly(std.err, db)
 	if len(paths) == 0 && db == "" && len(c.Lookup) == 0 {
 		return usagef("--intel lists/ reads files; netcase intel update fills a database; --lookup asks services", "there is no intelligence to look into: neither --intel nor a database")
+	}
+	table, err := readOrigins(c.Origins)
+	if err != nil {
+		return err
 	}
 	said, err := c.ask(ctx, std, services, db)
 	if err != nil {
 		return err
 	}
-	set, err := hunt.LoadIntel(ctx, paths, db, said, asOf)
+	set, err := hunt.LoadIntel(ctx, paths, db, said, asOf, table)
 	if err != nil {
 		return runError(err)
 	}
@@ -91,6 +98,22 @@ func (c *lookupCmd) Run(ctx context.Context, std streams, services configuredSer
 		}
 	}
 	return c.end(std.err, set, asked, bad)
+}
+
+// readOrigins reads what the user says of who hands on whom; nil: nothing.
+func readOrigins(name string) (*origins.Table, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &exitError{code: exitUsage, err: fmt.Errorf("--origins: %w", err), hint: "docs/intel.md tells what it holds"}
+	}
+	t, err := origins.Parse(text)
+	if err != nil {
+		return nil, usagef("docs/intel.md tells what it holds", "--origins %s: %v", name, err)
+	}
+	return t, nil
 }
 
 // maxAsked is how many addresses services are asked about at once.
