@@ -25,7 +25,7 @@ func agreement(c *netcase.Case) []Block {
 			plain(comparedText(&p.Octets, "")), plain(comparedText(&p.Packets, "")), plain(comparedText(&p.Outcomes, " failed")),
 		})
 	}
-	return []Block{table("Sensors that told of the same flows (one hour, both ends, service port, protocol and direction). Their counts are never added: a flow that several told of stands once in this report, by the finer and then the larger account. “Only” is counted in the hours in which both told of anything. Sizes and outcomes are compared where both count equally many flows; sensors that measure at other layers differ in octets by their headers.",
+	return []Block{table("Sensors that told of the same flows (one hour, both ends, service port, protocol and direction). Their counts are never added: a flow that several told of stands once in this report, by the finer and then the larger account. “Only” is counted in the hours in which both told of anything. Sizes and outcomes are compared where both count equally many flows; sensors that measure at other layers differ in octets by their headers, and one whose clock runs apart books flows into the next hour, where the other has none.",
 		[]string{"Sensor", "Other sensor", "Hours", "Told by both", "Only by the first", "Only by the other", "Octets differ", "Packets differ", "Outcomes differ"}, rows, tableRows)}
 }
 
