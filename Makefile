@@ -5,7 +5,7 @@ NETCASE_ROWS ?= 10000000
 NETCASE_SEEDS ?= 20
 NETCASE_DATA ?= ../shared/data
 # The tests that run such a program: in respond, in report, and in hunt the hostile incident.
-PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF)
+PEERTESTS = ^Test(Suricata|Nft(TakesEveryFile|Drops)|Hostile$$|HostileCase$$|HostileInBrowser|PrintedPDF|HitsAgainstGrepcidr)
 
 .PHONY: help build test race lint fmt fuzz golden kills lists bench worst gobench evaluate peers cross demo ci
 
@@ -57,7 +57,7 @@ evaluate: ## 20 seeds of every story and the real data at NETCASE_DATA, into doc
 	$(GO) test ./hunt -run Seeds -seeds 100 -count 1 -v
 
 peers: ## what we write, read by the programs it is for (Suricata, nftables, Chromium, poppler, the parser of KQL)
-	NETCASE_PEERS=require $(GO) test ./respond ./report ./hunt -run '$(PEERTESTS)' -count 1 -v
+	NETCASE_PEERS=require $(GO) test ./respond ./report ./hunt ./cmd/netcase -run '$(PEERTESTS)' -count 1 -v
 	NETCASE_PEERS=require GO=$(GO) sh scripts/kql/run.sh
 
 cross: ## build for every platform

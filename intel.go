@@ -94,6 +94,7 @@ type Listing struct {
 	// two axes of the Admiralty system, never merged.
 	Reliability string `json:"reliability,omitempty"`
 	Credibility int    `json:"credibility,omitempty"`
+	Decay       string `json:"decay,omitempty"` // the model by which its weight falls with age; empty: the default
 	Voice       string `json:"voice,omitempty"` // the origin group in which its weight counts; empty: it counts for nothing
 	Group       string `json:"group,omitempty"` // the origin whose vote it shares: a derived listing joins one that it is known to copy
 }

@@ -147,7 +147,7 @@ func (s *slowSearch) endPeer() {
 			}
 			continue
 		case d.direction == netcase.Inbound:
-			if c.mayCycle() && !welcome(s.in.Site, s.peer) {
+			if c.mayCycle(&s.in.Config.Cadence) && !welcome(s.in.Site, s.peer) {
 				s.inbound.offer(x)
 			}
 			continue
@@ -155,7 +155,7 @@ func (s *slowSearch) endPeer() {
 		if n, ok := s.names.get(asked{d.host, s.peer}); ok && !n.several {
 			x.name = n.name
 		}
-		if c.mayCycle() || listed {
+		if c.mayCycle(&s.in.Config.Cadence) || listed {
 			s.outbound.offer(x)
 		}
 		s.group(d, x)
@@ -215,7 +215,7 @@ func (s *slowSearch) endNetwork() {
 	keys := slices.Collect(maps.Keys(s.near))
 	slices.SortFunc(keys, doorOf.compare)
 	for _, k := range keys {
-		if g := s.near[k]; len(g.peers) > 1 && g.mayCycle() {
+		if g := s.near[k]; len(g.peers) > 1 && g.mayCycle(&s.in.Config.Cadence) {
 			s.outbound.offer(g)
 		}
 	}
@@ -224,7 +224,7 @@ func (s *slowSearch) endNetwork() {
 
 func (s *slowSearch) endNames() {
 	for _, k := range slices.SortedFunc(maps.Keys(s.named.of), s.named.compare) {
-		if g := s.named.of[k]; len(g.peers) > 1 && g.mayCycle() {
+		if g := s.named.of[k]; len(g.peers) > 1 && g.mayCycle(&s.in.Config.Cadence) {
 			s.outbound.offer(g)
 		}
 	}

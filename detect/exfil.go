@@ -117,7 +117,13 @@ func (p *peakSent) add(hour, octets int64) {
 	p.bestHour, p.bestDay = max(p.bestHour, p.inHour), max(p.bestDay, p.inDay)
 }
 
-// ranked is a channel with its peak.
+// sentBy is one of our hosts with its peak.
+type sentBy struct {
+	host netcase.Endpoint
+	peakSent
+}
+
+// rankedChannel is a channel with its peak.
 type rankedChannel struct {
 	channel
 	peakSent
@@ -132,25 +138,29 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 		list = list[:min(len(list), uploadPairs)]
 	}
 	for q, direction := range uploadSides {
-		near := map[netcase.Endpoint]*peakSent{} // by host, of the network at hand
-		var network netcase.Endpoint
+		var near pocket[endWord, sentBy] // of the network at hand
+		var words endWords
+		var network, peer netcase.Endpoint
 		end := func() {
 			hosts := people.next()
-			for _, h := range slices.SortedFunc(maps.Keys(near), netcase.Endpoint.Compare) {
-				if p := near[h]; p.bestDay >= int64(in.Config.Upload.Excess)*uploadUnit {
+			for i := range near.of {
+				if p := &near.of[i].value; p.bestDay >= int64(in.Config.Upload.Excess)*uploadUnit {
 					p.hosts = hosts
-					list = append(list, rankedChannel{channel{h, network, direction}, *p})
+					list = append(list, rankedChannel{channel{p.host, network, direction}, p.peakSent})
 				}
 			}
-			clear(near)
+			near.reset()
 			if len(list) > 4*uploadPairs {
 				trim()
 			}
 		}
 		for r := range in.EachRow(q) {
-			if n := neighbours(r.Peer); n != network {
-				end()
-				network = n
+			if r.Peer != peer {
+				peer = r.Peer
+				if n := neighbours(peer); n != network {
+					end()
+					network = n
+				}
 			}
 			if direction == netcase.Outbound {
 				people.note(&r.Host)
@@ -159,13 +169,13 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 			if out <= 0 || toMany(r.Peer) || !inSpan(in, r.Hour) {
 				continue
 			}
-			p := near[r.Host]
-			if p == nil {
-				if len(near) >= mostCallers {
+			p, made := near.find(words.of(&r.Host))
+			if made {
+				if len(near.of) > mostCallers {
+					near.drop()
 					continue
 				}
-				p = &peakSent{hour: -1 << 62, day: -1 << 62}
-				near[r.Host] = p
+				*p = sentBy{r.Host, peakSent{hour: -1 << 62, day: -1 << 62}}
 			}
 			p.add(r.Hour, out)
 		}

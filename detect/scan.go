@@ -307,7 +307,7 @@ func without(a, b bitset) bitset {
 func classOf(counted map[portKey]bitset, t thresholds) string {
 	var hosts bitset
 	ports, widest, strobe := 0, 0, 0
-	perHost := map[int]int{}
+	var perHost []int
 	for _, set := range counted {
 		n := set.count()
 		if n == 0 {
@@ -321,6 +321,9 @@ func classOf(counted map[portKey]bitset, t thresholds) string {
 		for i := range len(set) * 64 {
 			if set.has(i) {
 				hosts.set(i)
+				for len(perHost) <= i {
+					perHost = append(perHost, 0)
+				}
 				perHost[i]++
 			}
 		}

@@ -43,10 +43,10 @@ func (s *Set) Card(q CardQuery) netcase.Card {
 	for _, in := range s.Match(q.Address) {
 		switch {
 		case q.OnlyKnown && q.First.Known() && !knownAt(&in, q.First):
-			card.Later = append(card.Later, setAside(in, &q))
+			card.Later = append(card.Later, setAside(in, s.decayOf(&in), &q))
 			continue
 		case in.Claim != netcase.ClaimPlace:
-			card.Listings = append(card.Listings, listing(in, &q))
+			card.Listings = append(card.Listings, listing(in, s.decayOf(&in), &q))
 		}
 		told = append(told, in)
 	}
@@ -63,8 +63,8 @@ func knownAt(in *netcase.Indicator, t netcase.Time) bool {
 }
 
 // setAside is a claim that was not known yet: shown, and not counted.
-func setAside(in netcase.Indicator, q *CardQuery) netcase.Listing {
-	l := listing(in, q)
+func setAside(in netcase.Indicator, decay string, q *CardQuery) netcase.Listing {
+	l := listing(in, decay, q)
 	if l.Relevant = false; l.Timing == netcase.LearnedLater {
 		l.Why = "learned after the instant that was asked for"
 	}
@@ -72,8 +72,8 @@ func setAside(in netcase.Indicator, q *CardQuery) netcase.Listing {
 }
 
 // listing is one indicator as it stands to the traffic.
-func listing(in netcase.Indicator, q *CardQuery) netcase.Listing {
-	l := netcase.Listing{Indicator: in, Timing: timing(&in, q), AgeDays: age(&in, q)}
+func listing(in netcase.Indicator, decay string, q *CardQuery) netcase.Listing {
+	l := netcase.Listing{Indicator: in, Decay: decay, Timing: timing(&in, lifetime(in.Claim, decay), q), AgeDays: age(&in, q)}
 	l.Relevant, l.Why = relevant(&in, q)
 	switch l.Timing {
 	case netcase.NotYetSeen:
@@ -93,7 +93,7 @@ func expiredWhy(in *netcase.Indicator) string {
 
 // timing says whether the claim held at the time of the traffic, and whether it
 // was known then. An end of validity that is not stated is no end.
-func timing(in *netcase.Indicator, q *CardQuery) netcase.Timing {
+func timing(in *netcase.Indicator, life netcase.Time, q *CardQuery) netcase.Timing {
 	if !q.First.Known() {
 		return netcase.LearnedLater
 	}
@@ -108,7 +108,7 @@ func timing(in *netcase.Indicator, q *CardQuery) netcase.Timing {
 		if in.ValidUntil < q.First {
 			return netcase.Expired
 		}
-	} else if last := lastSeen(in); last.Known() && last+Lifetime(in.Claim) < q.First {
+	} else if last := lastSeen(in); last.Known() && last+life < q.First {
 		return netcase.Expired
 	}
 	if knownAt(in, q.First) {
@@ -152,6 +152,25 @@ func groups(ls []netcase.Listing, t *origins.Table) {
 		o := ls[i].Indicator.Origin
 		ls[i].Group = cmp.Or(present[t.Group(o, func(from string) bool { return present[from] != "" })], o)
 	}
+}
+
+// decayOf is the model of decay of an adverse claim; empty: the default.
+func (s *Set) decayOf(in *netcase.Indicator) string {
+	if !in.Claim.Adverse() {
+		return ""
+	}
+	return s.families().DecayOf(in.Provider, in.Origin, string(in.Claim))
+}
+
+// lifetime is how long a claim is believed under a model of decay.
+func lifetime(c netcase.ClaimType, decay string) netcase.Time {
+	switch decay {
+	case origins.MISPNIDS:
+		return 120 * netcase.Day
+	case origins.OpenCTI:
+		return 47 * netcase.Day
+	}
+	return Lifetime(c)
 }
 
 // families says who hands on whom.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"netcase"
+	"netcase/origins"
 )
 
 func at(t testing.TB, s string) netcase.Time {
@@ -222,5 +223,46 @@ func TestPlaceIsDatedByLearning(t *testing.T) {
 	c := set.Card(seen(t, "62.4.5.6", netcase.Inbound, 22))
 	if len(c.Geo) != 1 || c.Geo[0].At != at(t, "2026-08-01") {
 		t.Errorf("%+v, want it learned 2026-08-01", c.Geo)
+	}
+}
+
+// TestSOCRadarScoreOnce: the score is SOCRadar's own and stands in one row; the feeds that it
+// names do not share it, and the two scales stay apart as they are printed.
+func TestSOCRadarScoreOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"details":{"score":[43.0],"name":"62.4.5.6","ioc_signal_strength":"Strong"},"categorization":{},"history":{"indicator_history":[{"event":"AbuseIPDB","feed_source":"AbuseIPDB","insert_date":"2025-10-19 00:00:00"}]}}`: "43/100",
+		`{"data":{"value":"62.4.5.6","score":430,"findings":[{"source_name":"AbuseIPDB","source_category":"Attackers"}],"is_advance_investigation":false}}`:                                                                       "430/1000",
+		`{"data":{"value":"62.4.5.6","score":43,"finding_sources":[{"source_name":"AbuseIPDB","main_category":"Attackers"},{"source_name":"GreenSnow","main_category":"Attackers"}]}}`:                                            "43/100",
+	} {
+		var scores []string
+		card := load(t, []File{textFile("62.4.5.6.json", text)}).Card(seen(t, "62.4.5.6", netcase.Inbound, 22))
+		for _, l := range card.Listings {
+			if s := l.Indicator.ScoreText; s != "" {
+				scores = append(scores, s)
+			}
+		}
+		if len(card.Listings) < 2 || strings.Join(scores, " ") != want {
+			t.Errorf("%d rows with the scores %v, want %s once", len(card.Listings), scores, want)
+		}
+	}
+}
+
+// TestDecayIsChosen: by MISP's model for one source a claim is believed for 120 days, and the
+// claims of others run out as before.
+func TestDecayIsChosen(t *testing.T) {
+	table, err := origins.Parse([]byte("decay:\n  - {source: GreenSnow, claim: abuse, model: misp-nids}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []File{textFile("greensnow-2025-08-01.txt", "62.4.5.6\n"), textFile("abuseipdb-2025-08-01.txt", "62.4.5.6\n62.4.5.7\n")}
+	set, err := Load(t.Context(), files, Config{Origins: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range set.Card(seen(t, "62.4.5.6", netcase.Inbound, 22)).Listings { // 80 days later
+		chosen := l.Indicator.Provider == "GreenSnow"
+		if (l.Timing == netcase.KnownThen) != chosen || (l.Decay == origins.MISPNIDS) != chosen {
+			t.Errorf("%s: %s by %q", l.Indicator.Provider, l.Timing, l.Decay)
+		}
 	}
 }

@@ -110,7 +110,6 @@ func (s *sink) socradarReputationAnswer(item int64, raw json.RawMessage) {
 	if d.Data.IsWhitelisted {
 		s.whitelisted(item, address, socradar, socradar, "on the white list of SOCRadar")
 	}
-	text := scoreOf(d.Data.Score, 100)
 	for _, f := range d.Data.FindingSources {
 		name := f.MaintainerName
 		if name == "" {
@@ -118,15 +117,13 @@ func (s *sink) socradarReputationAnswer(item int64, raw json.RawMessage) {
 		}
 		c := claim{
 			address: address, provider: socradar, origin: socradarOrigin(name), claim: adverseOr(claimOf([]string{f.MainCategory}), netcase.ClaimAbuse),
-			categories: []string{f.MainCategory}, score: d.Data.Score, scoreText: text, reports: f.SeenCount, description: f.SourceName,
+			categories: []string{f.MainCategory}, reports: f.SeenCount, description: f.SourceName,
 		}
 		c.first, _ = parseTime(f.FirstSeenDate)
 		c.last, _ = parseTime(f.LastSeenDate)
 		s.add(item, c)
 	}
-	if len(d.Data.FindingSources) == 0 {
-		s.socradarScore(item, address, d.Data.Score, 100, claim{})
-	}
+	s.socradarScore(item, address, d.Data.Score, 100, claim{})
 }
 
 // addressInName is the first text that is an address; answers that do not repeat
@@ -166,8 +163,8 @@ func adverseOr(c, other netcase.ClaimType) netcase.ClaimType {
 	return c
 }
 
-// socradarScore adds the bare score: above zero it is the provider's own claim,
-// derived from sources that it does not name.
+// socradarScore adds the score, which is the provider's own and is said once: the feeds
+// that it found the address in do not share it.
 func (s *sink) socradarScore(item int64, address string, score float64, of int, c claim) {
 	c.address, c.provider, c.origin = address, socradar, socradar
 	c.score, c.scoreText = score, scoreOf(score, of)
@@ -222,14 +219,12 @@ func (s *sink) socradarAnalysisAnswer(item int64, raw json.RawMessage) {
 		}
 		c := claim{
 			address: address, provider: socradar, origin: socradarOrigin(name), claim: adverseOr(claimOf([]string{f.SourceCategory, f.SourceName}), netcase.ClaimAbuse),
-			categories: []string{f.SourceCategory}, score: v.Score, scoreText: scoreOf(v.Score, 1000), description: f.SourceName, geo: geo,
+			categories: []string{f.SourceCategory}, description: f.SourceName, geo: geo,
 		}
 		c.last, _ = parseTime(f.ExtraInfo.LastSeenDate)
 		s.add(item, c)
 	}
-	if len(v.Findings) == 0 {
-		s.socradarScore(item, address, v.Score, 1000, claim{geo: geo, categories: sortedKeys(v.ScoreDetails)})
-	}
+	s.socradarScore(item, address, v.Score, 1000, claim{geo: geo, categories: sortedKeys(v.ScoreDetails)})
 }
 
 func sortedKeys[T any](m map[string]T) []string {
@@ -291,7 +286,6 @@ func (s *sink) socradarEnrichmentAnswer(item int64, raw json.RawMessage) {
 	for _, e := range d.History.Events {
 		h := c
 		h.address, h.provider, h.origin = address, socradar, socradarOrigin(e.FeedSource)
-		h.score, h.scoreText = score, scoreOf(score, 100)
 		h.description, h.claim = e.Event, netcase.ClaimAbuse
 		h.first = otxTime(e.InsertDate)
 		h.last = h.first

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"netcase"
+	"netcase/origins"
 )
 
 // Behaviour is what an address was seen to do, which decides what claims bear on
@@ -155,11 +156,14 @@ func doing(b Behaviour) string {
 	return "inbound traffic of this kind"
 }
 
-// freshness is what is left of a claim at its age, by OpenCTI's curve for
-// addresses.
+// freshness is what is left of a claim at its age, by OpenCTI's curve for addresses
+// where the user chose no other.
 func freshness(l *netcase.Listing) float64 {
 	if !l.Indicator.LastSeen.Known() && l.AgeDays == 0 {
 		return undatedWeight
+	}
+	if l.Decay == origins.MISPNIDS {
+		return MISPDecay(1, max(l.AgeDays, 0))
 	}
 	return openCTI(1, max(l.AgeDays, 0))
 }

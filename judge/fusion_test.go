@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"netcase"
+	"netcase/origins"
 )
 
 func TestDecay(t *testing.T) {
@@ -241,4 +242,16 @@ func TestSharedAddresses(t *testing.T) {
 	}
 	edge := fused(sshIn, bad, entry("warninglist", "warninglist", netcase.ClaimEdge, 0, 0))
 	near(t, "edge", logit(edge.P)-logit(plain.P), -3, 1e-9)
+}
+
+// TestDecayOfAListing: the model that a listing names decides what is left of it.
+func TestDecayOfAListing(t *testing.T) {
+	for _, c := range []struct {
+		model string
+		days  float64
+		want  float64
+	}{{"", 14, .52}, {origins.OpenCTI, 14, .52}, {origins.MISPNIDS, 7, .7585}, {origins.MISPNIDS, 30, .5}, {origins.MISPNIDS, 60, .2929}} {
+		l := netcase.Listing{Decay: c.model, AgeDays: c.days}
+		near(t, c.model, freshness(&l), c.want, .001)
+	}
 }

@@ -23,7 +23,21 @@ type Table struct {
 	version   string
 	families  map[string][]string // folded; in the order in which they are looked for
 	citations []Citation
+	decay     []Decay
 	sum       string
+}
+
+// Models of decay: how a claim loses weight with its age.
+const (
+	OpenCTI  = "opencti-ip" // OpenCTI's rule for addresses, 47 days: the default
+	MISPNIDS = "misp-nids"  // MISP's polynomial model for network indicators, 120 days
+)
+
+// Decay is the model for the claims of a source, or of a kind; what is empty is any.
+type Decay struct {
+	Source string `yaml:"source"` // the provider or the origin
+	Claim  string `yaml:"claim"`
+	Model  string `yaml:"model"`
 }
 
 // Citation is a list that hands on the claims of one origin.
@@ -40,6 +54,7 @@ type file struct {
 	Public    []string            `yaml:"public"`
 	Families  map[string][]string `yaml:"families"`
 	Citations []Citation          `yaml:"citations"`
+	Decay     []Decay             `yaml:"decay"`
 }
 
 // public stands in a family for every list that is published for everyone.
@@ -92,7 +107,7 @@ func Fold(name string) string {
 }
 
 // Parse reads what a user adds: families, which take the place of built-in ones of the same
-// name, and citations.
+// name, citations, and models of decay.
 //
 // Errors: an unknown key or another type, with line and column; an empty name, with its key.
 func Parse(text []byte) (*Table, error) {
@@ -101,13 +116,13 @@ func Parse(text []byte) (*Table, error) {
 		return nil, err
 	}
 	if len(f.Names)+len(f.Public) > 0 || f.Version != "" {
-		return nil, errors.New("only families and citations can be added")
+		return nil, errors.New("only families, citations and decay can be added")
 	}
 	if err := f.check(text); err != nil {
 		return nil, err
 	}
 	d := Default()
-	t := &Table{version: d.version + " and the user's", families: map[string][]string{}, citations: f.Citations, sum: digest(builtIn, text)}
+	t := &Table{version: d.version + " and the user's", families: map[string][]string{}, citations: f.Citations, decay: f.Decay, sum: digest(builtIn, text)}
 	for k, v := range d.families {
 		t.families[k] = v
 	}
@@ -129,6 +144,11 @@ func (f *file) check(text []byte) error {
 	for i, c := range f.Citations {
 		if Fold(c.Provider) == "" || Fold(c.Origin) == "" || Fold(c.Provider) == Fold(c.Origin) {
 			return fmt.Errorf("line %d: citations: entry %d: want a provider and another origin", lineOf(text, "citations"), i+1)
+		}
+	}
+	for i, d := range f.Decay {
+		if d.Model != OpenCTI && d.Model != MISPNIDS {
+			return fmt.Errorf("line %d: decay: entry %d: model %q, want %s or %s", lineOf(text, "decay"), i+1, d.Model, OpenCTI, MISPNIDS)
 		}
 	}
 	return nil
@@ -187,6 +207,18 @@ func (t *Table) Cited(provider, feed string) string {
 	for _, c := range t.citations {
 		if Fold(c.Provider) == Fold(provider) && strings.Contains(strings.ToLower(feed), strings.ToLower(c.Feed)) {
 			return c.Origin
+		}
+	}
+	return ""
+}
+
+// DecayOf is the model for a claim: that of the first entry that is for its maker, or for who
+// hands it on, and for its kind. Empty: the default.
+func (t *Table) DecayOf(provider, origin, claim string) string {
+	for _, d := range t.decay {
+		source := Fold(d.Source)
+		if (source == "" || source == Fold(provider) || source == Fold(origin)) && (d.Claim == "" || strings.EqualFold(d.Claim, claim)) {
+			return d.Model
 		}
 	}
 	return ""

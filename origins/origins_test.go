@@ -55,7 +55,8 @@ func TestParse(t *testing.T) {
 		"families:\n  A: [B]\n  C: []\n":               "line 3: families: \"C\"",
 		"families:\n  A: [a]\n":                        "line 2: families: A",
 		"\ncitations:\n  - {provider: A, origin: a}\n": "line 2: citations: entry 1",
-		"version: v9\n":                                "only families and citations",
+		"decay:\n  - {source: A, model: linear}\n":     "line 1: decay: entry 1: model \"linear\"",
+		"version: v9\n":                                "only families, citations and decay",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)

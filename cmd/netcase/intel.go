@@ -91,6 +91,13 @@ func useDatabase(flag string) (string, error) {
 	return flag, nil
 }
 
+// tellReadOnly says that nothing is stored in a database that cannot be written.
+func tellReadOnly(w io.Writer, dir string) {
+	if dir != "" && database.ReadOnly(dir) {
+		fmt.Fprintf(w, "netcase: the intelligence database in %s is read-only: it is read, and nothing is stored\n", plainLines(dir))
+	}
+}
+
 // feedKeyVariable is the environment variable of a feed's key.
 func feedKeyVariable(name string) string {
 	return "NETCASE_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_KEY"

@@ -71,6 +71,7 @@ func (c *investigateCmd) Run(ctx context.Context, std streams, services configur
 	if err != nil {
 		return err
 	}
+	tellReadOnly(std.err, cfg.IntelDB)
 	asking, done, err := c.asking(ctx, services, cfg.IntelDB)
 	if err != nil {
 		return err

@@ -54,6 +54,7 @@ func (c *lookupCmd) Run(ctx context.Context, std streams, services configuredSer
 	if err != nil {
 		return err
 	}
+	tellReadOnly(std.err, db)
 	if len(paths) == 0 && db == "" && len(c.Lookup) == 0 {
 		return usagef("--intel lists/ reads files; netcase intel update fills a database; --lookup asks services", "there is no intelligence to look into: neither --intel nor a database")
 	}

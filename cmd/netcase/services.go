@@ -272,9 +272,9 @@ func (f serviceFlags) budgets(services configuredServices) (map[string]int, erro
 }
 
 // rememberIn lets the asking remember answers and quotas: in the intelligence database
-// where there is one, else in files beside where it would be.
+// where there is one that can be written, else in files beside where it would be.
 func rememberIn(ctx context.Context, a *service.Asking, dir string) (func(), error) {
-	if dir != "" {
+	if dir != "" && !database.ReadOnly(dir) {
 		db, err := database.OpenExisting(ctx, dir, intel.DefaultConfig())
 		if err != nil {
 			return nil, fmt.Errorf("--intel-db: %w", err)

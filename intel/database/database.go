@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 	_ "modernc.org/sqlite" // the engine, in pure Go
@@ -37,7 +38,39 @@ type DB struct {
 	write sync.Mutex // SQLite has one writer; waiting here is cheaper than there
 	pack  *zstd.Encoder
 	open  *zstd.Decoder
+
+	readOnly bool
 }
+
+// ErrReadOnly is that of a change to a database that cannot be written.
+var ErrReadOnly = errors.New("the intelligence database is read-only")
+
+// ReadOnly tells whether a folder holds a database that can be read and not written: the
+// file or the folder forbids it, or the file system.
+func ReadOnly(dir string) bool {
+	if !Exists(dir) {
+		return false
+	}
+	f, err := os.OpenFile(filepath.Join(dir, FileName), os.O_RDWR, 0)
+	if err != nil {
+		return forbidden(err)
+	}
+	if err := f.Close(); err != nil {
+		return false
+	}
+	beside, err := os.CreateTemp(dir, ".writable-*") // the engine keeps its log beside the file
+	if err != nil {
+		return forbidden(err)
+	}
+	return errors.Join(beside.Close(), os.Remove(beside.Name())) != nil
+}
+
+func forbidden(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
+
+// ReadOnly tells whether nothing can be stored in the database.
+func (db *DB) ReadOnly() bool { return db.readOnly }
 
 // DefaultDir is the folder of the user's database, which need not exist.
 //
@@ -72,17 +105,21 @@ func Exists(dir string) bool {
 // Open opens the database of a folder, and makes both where they are missing.
 // Lists are read within cfg.
 //
-// Errors: a folder that cannot be written, a file that is no database, and one
-// that a later version wrote.
+// One that cannot be written is opened for reading: every change is then ErrReadOnly.
+//
+// Errors: a folder that cannot be made, a file that is no database, one that a later
+// version wrote, and one that cannot be written and has the schema of an earlier version.
 func Open(ctx context.Context, dir string, cfg intel.Config) (*DB, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+	db := &DB{path: filepath.Join(dir, FileName), cfg: cfg, readOnly: ReadOnly(dir)}
+	if !db.readOnly {
+		if err := prepared(dir, db.path); err != nil {
+			return nil, err
+		}
 	}
-	path := filepath.Join(dir, FileName)
-	if err := private(path); err != nil {
-		return nil, err
+	path, source := db.path, dataSource(db.path)
+	if db.readOnly {
+		source = readOnlySource(db.path)
 	}
-	db := &DB{path: path, cfg: cfg}
 	var err error
 	if db.pack, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); err != nil {
 		return nil, err
@@ -90,7 +127,7 @@ func Open(ctx context.Context, dir string, cfg intel.Config) (*DB, error) {
 	if db.open, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(MaxDocument)); err != nil {
 		return nil, err
 	}
-	if db.sql, err = sql.Open("sqlite", dataSource(path)); err != nil {
+	if db.sql, err = sql.Open("sqlite", source); err != nil {
 		return nil, err
 	}
 	if err := db.migrate(ctx); err != nil {
@@ -105,6 +142,14 @@ func OpenExisting(ctx context.Context, dir string, cfg intel.Config) (*DB, error
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, FileName), fs.ErrNotExist)
 	}
 	return Open(ctx, dir, cfg)
+}
+
+// prepared makes the folder and the file where they are missing.
+func prepared(dir, path string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return private(path)
 }
 
 // private makes the file where it is missing, readable by its owner alone: it
@@ -125,6 +170,16 @@ func dataSource(path string) string {
 		"busy_timeout(20000)", "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)",
 	}, "_txlock": {"immediate"}}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + pragmas.Encode()
+}
+
+// readOnlySource opens the file without a log beside it. What another process committed and
+// did not yet move from its log into the file is read too, where there is such a log.
+func readOnlySource(path string) string {
+	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(20000)", "query_only(on)"}}
+	if log, err := os.Stat(path + "-wal"); err != nil || log.Size() == 0 {
+		q.Set("immutable", "1")
+	}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
 }
 
 // Path is the file of the database.
@@ -152,6 +207,9 @@ func (db *DB) Check(ctx context.Context) error {
 
 // transact runs do in one transaction: all of it is committed, or nothing.
 func (db *DB) transact(ctx context.Context, do func(*sql.Tx) error) error {
+	if db.readOnly {
+		return ErrReadOnly
+	}
 	db.write.Lock()
 	defer db.write.Unlock()
 	tx, err := db.sql.BeginTx(ctx, nil)

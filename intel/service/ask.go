@@ -325,8 +325,8 @@ func (t *turn) one(ctx context.Context, l Lookup, about netip.Prefix) (why strin
 	}
 	t.row = 0
 	t.out.Answers = append(t.out.Answers, answer)
-	if t.a.Cache == nil {
-		return "", nil
+	if err := t.follow(l.Account, today); err != nil || t.a.Cache == nil {
+		return "", err
 	}
 	return "", t.a.Cache.Put(answer)
 }

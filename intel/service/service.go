@@ -129,6 +129,7 @@ type Service struct {
 	access  Access
 	limiter *rate.Limiter
 	mu      sync.Mutex
+	word    map[string]told // by account, what the last answer said of it
 }
 
 // Open is a provider with what the user has of it.
@@ -167,6 +168,7 @@ func (s *Service) Ask(ctx context.Context, l Lookup, about netip.Prefix) (Answer
 	if err != nil {
 		return Answer{}, err
 	}
+	s.hear(l.Account, resp.Header)
 	a := Answer{
 		Provider: l.Name, Observable: observable(about), RetrievedAt: resp.RetrievedAt, Status: resp.Status,
 		SHA256: resp.SHA256, Redacted: resp.Redacted, Body: resp.Body,

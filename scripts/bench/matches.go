@@ -229,6 +229,13 @@ func (b *bench) text() (out []match, err error) {
 		}
 		out = append(out, m)
 	}
+	if b.wants("hits") {
+		m, err := b.hits()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
 	if b.wants("count zeek") && b.has("awk") {
 		plain, size, err := b.input("conn.log", volume("zeek", simulate.ShapeOrdinary, b.rows))
 		if err != nil {
@@ -258,6 +265,33 @@ func publicAddress(r *rand.Rand) string {
 		}
 		return fmt.Sprintf("%d.%d.%d.%d", a, r.IntN(256), r.IntN(256), 1+r.IntN(254))
 	}
+}
+
+// hits: a hundred thousand addresses, one a line, asked of the same list.
+func (b *bench) hits() (m match, err error) {
+	list, _, err := b.input("list.txt", writeList)
+	if err != nil {
+		return m, err
+	}
+	const asked = 100_000
+	addresses, size, err := b.input("asked.log", func(w io.Writer) error {
+		r := rand.New(rand.NewPCG(3, 3))
+		var text bytes.Buffer
+		for range asked {
+			text.WriteString(publicAddress(r) + "\n")
+		}
+		_, err := w.Write(text.Bytes())
+		return err
+	})
+	if err != nil {
+		return m, err
+	}
+	m = match{name: "hits by a list", threads: runtime.NumCPU(), rows: asked, bytes: size, check: sameLines,
+		ours: side{name: "lookup", args: []string{b.netcase, "lookup", "--intel-db", "none", "--intel", list, "--lines", addresses}}}
+	if b.has("grepcidr") {
+		m.peer = side{name: "grepcidr", args: []string{"grepcidr", "-f", list, addresses}}
+	}
+	return m, nil
 }
 
 func writeList(w io.Writer) error {
