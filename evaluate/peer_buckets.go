@@ -142,8 +142,8 @@ type fail2banTicket struct {
 	retry       int
 }
 
-// add counts a failure and tells how many there are now.
-func (j *fail2banJail) add(a netip.Addr, at netcase.Time) int {
+// add counts a failure.
+func (j *fail2banJail) add(a netip.Addr, at netcase.Time) {
 	t := j.of[a]
 	if t == nil {
 		t = &fail2banTicket{first: at, last: at}
@@ -157,7 +157,6 @@ func (j *fail2banJail) add(a netip.Addr, at netcase.Time) int {
 		t.last = at
 	}
 	t.retry++
-	return t.retry
 }
 
 // bans tells whether an address has failed too often; it is forgotten then.
