@@ -384,8 +384,8 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 
 // describeUpload is what left before anything can be called usual, if it is large. In a
 // recording of a day or two it is also what the later hours are compared with, so that they
-// do not show it; in a longer one the days behind it clear it, where they bear half as
-// much or more.
+// do not show it; in a longer one the days behind it clear it, where the same hours of
+// theirs bear half as much or more.
 func describeUpload(in *Input, g *grid, b *baseline, x []float64) *upload {
 	to := g.from
 	for to < g.bins() && b.at(to).tier == tierNone {
@@ -395,10 +395,26 @@ func describeUpload(in *Input, g *grid, b *baseline, x []float64) *upload {
 	if first < in.Config.Upload.Described {
 		return nil
 	}
-	if b.at(g.bins()-1).tier > tierMean && first < in.Config.Upload.Ratio*float64(to-g.from)*sum(x[to:])/float64(g.bins()-to) {
+	if b.at(g.bins()-1).tier > tierMean && first < in.Config.Upload.Ratio*sameHoursLater(g, x, to) {
 		return nil
 	}
 	return &upload{from: g.from, to: to, described: true, p: 1}
+}
+
+// sameHoursLater is what the later bins bear on average at the hours of the day of those
+// from the start of the span up to one.
+func sameHoursLater(g *grid, x []float64, to int) (expected float64) {
+	day := int(max(24/g.hours, 1))
+	for i := g.from; i < to; i++ {
+		n, all := 0.0, 0.0
+		for j := i + day; j < g.bins(); j += day {
+			if j >= to && !g.missing[j] {
+				n, all = n+1, all+x[j]
+			}
+		}
+		expected += all / max(n, 1)
+	}
+	return expected
 }
 
 // usualPeaks is, for each day of bins, the median of the fullest bins of the days before, or
