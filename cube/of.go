@@ -137,17 +137,23 @@ func (p *Plain) Coverage() netcase.Coverage {
 
 // agreement looks at every pair of sensors, hour by hour and cell by cell.
 func (p *Plain) agreement() (out []netcase.SensorPair) {
-	sensors, hours := map[string][]Row{}, map[int64]bool{}
+	sensors := map[string]map[int64][]Row{} // by hour
 	for _, r := range p.accounts() {
-		sensors[r.Sensor], hours[r.Hour] = append(sensors[r.Sensor], r), true
+		if sensors[r.Sensor] == nil {
+			sensors[r.Sensor] = map[int64][]Row{}
+		}
+		sensors[r.Sensor][r.Hour] = append(sensors[r.Sensor][r.Hour], r)
 	}
-	for a, rows := range sensors {
-		for b, others := range sensors {
-			pair := netcase.SensorPair{A: a, B: b}
-			for h := range hours {
-				comparePlainly(&pair, ofHour(rows, h), ofHour(others, h))
+	for a, mine := range sensors {
+		for b, yours := range sensors {
+			if a >= b {
+				continue
 			}
-			if a < b && pair.Both > 0 {
+			pair := netcase.SensorPair{A: a, B: b}
+			for h := range mine {
+				comparePlainly(&pair, mine[h], yours[h])
+			}
+			if pair.Both > 0 {
 				out = append(out, pair)
 			}
 		}
@@ -156,10 +162,6 @@ func (p *Plain) agreement() (out []netcase.SensorPair) {
 		return cmp.Or(cmp.Compare(y.Both, x.Both), strings.Compare(x.A+"\x00"+x.B, y.A+"\x00"+y.B))
 	})
 	return out
-}
-
-func ofHour(rows []Row, h int64) []Row {
-	return slices.DeleteFunc(slices.Clone(rows), func(r Row) bool { return r.Hour != h })
 }
 
 // comparePlainly compares what two sensors tell of one hour.

@@ -184,6 +184,15 @@ func TestSpikeIsNotTheThreeAddresses(t *testing.T) {
 	if s.Ratio < 2 || s.Q > 0.01 {
 		t.Errorf("ratio %.1f, q %g", s.Ratio, s.Q)
 	}
+	var text strings.Builder
+	for _, x := range c.Summary {
+		text.WriteString(x.Text + "\n")
+	}
+	_, rest, _ := strings.Cut(text.String(), "those of G1 ")
+	var theirs, all int
+	if _, err := fmt.Sscanf(strings.ReplaceAll(rest, ",", ""), "%d of %d flows", &theirs, &all); err != nil || all < 1000 || theirs > all/10 {
+		t.Errorf("what the three explain of the excess is not said to be next to nothing:\n%s", text.String())
+	}
 }
 
 // TestReconciles: every record of every input is accounted for.

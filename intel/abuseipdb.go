@@ -158,22 +158,32 @@ func (c *claim) reported(reports []abuseReportData) {
 	}
 }
 
-// abuseIPDBReports reads one page of the answer of GET /reports, which does not
+// abuseIPDBReports reads the answer of GET /reports, one page or several, which does not
 // repeat the address: it stands in the name of the file.
 func abuseIPDBReports() Format {
 	return Format{
 		Name:   "abuseipdb-reports",
-		Doc:    "AbuseIPDB reports of one address, a page: when, by whom and under which categories, saved under its name.",
+		Doc:    "AbuseIPDB reports of one address, in pages: when, by whom and under which categories, saved under its name.",
 		Fuzz:   "FuzzJSON",
 		Detect: func(h *head) bool { return h.has("data.total", "data.perPage", "data.results") },
 		Parse: func(s *sink, r io.Reader) error {
 			s.by("AbuseIPDB", "AbuseIPDB", netcase.ClaimAbuse, "C")
-			return documents(r, s.cfg.MaxDocument, s.abuseReports)
+			var all abusePages
+			err := documents(r, s.cfg.MaxDocument, func(item int64, raw json.RawMessage) { all.add(s, item, raw) })
+			all.end(s)
+			return err
 		},
 	}
 }
 
-func (s *sink) abuseReports(item int64, raw json.RawMessage) {
+// abusePages is the pages of reports on one address: together one claim.
+type abusePages struct {
+	pages   int64
+	total   int
+	reports []abuseReportData
+}
+
+func (a *abusePages) add(s *sink, item int64, raw json.RawMessage) {
 	var d struct {
 		Data struct {
 			Total   int
@@ -183,10 +193,19 @@ func (s *sink) abuseReports(item int64, raw json.RawMessage) {
 	if !s.decode(item, raw, &d) {
 		return
 	}
-	c := claim{address: s.addressInName(), reports: d.Data.Total}
-	c.reported(d.Data.Results)
+	a.pages++
+	a.total = max(a.total, d.Data.Total)
+	a.reports = append(a.reports, d.Data.Results...)
+}
+
+func (a *abusePages) end(s *sink) {
+	if a.pages == 0 {
+		return
+	}
+	c := claim{address: s.addressInName(), reports: a.total}
+	c.reported(a.reports)
 	reporters := make(map[int64]bool)
-	for _, r := range d.Data.Results {
+	for _, r := range a.reports {
 		if t, ok := parseTime(r.ReportedAt); ok {
 			c.last = max(c.last, t)
 		}
@@ -197,10 +216,10 @@ func (s *sink) abuseReports(item int64, raw json.RawMessage) {
 	if c.claim == netcase.ClaimC2 {
 		c.claim = netcase.ClaimAbuse // reports of abuse support no more
 	}
-	if len(d.Data.Results) == 0 {
+	if len(a.reports) == 0 {
 		c.claim, c.categories = netcase.ClaimNothing, []string{categoryClean}
 	}
-	s.add(item, c)
+	s.add(1, c)
 }
 
 // abuseClaimType is what the reports amount to. AbuseIPDB supports "reported for

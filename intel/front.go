@@ -99,6 +99,16 @@ func (s *Set) Holds(a netip.Addr) bool {
 	return s.table.Contains(a.WithZone(""))
 }
 
+// holds4 is Holds of an IPv4 address by its number.
+func (s *Set) holds4(a uint32) bool {
+	if s.front != nil {
+		return s.front.holds(a)
+	}
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], a)
+	return s.table != nil && s.table.Contains(netip.AddrFrom4(b))
+}
+
 // Adverse is the part of the set that speaks against an address: no ranges of
 // providers, no places, no benign knowledge.
 func (s *Set) Adverse() *Set {

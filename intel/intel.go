@@ -105,7 +105,7 @@ type Set struct {
 	words []words
 	times []times
 	table *bart.Table[uint32] // prefix -> first of its records
-	front *front              // whether any IPv4 prefix holds an address
+	front *front              // whether any IPv4 prefix holds an address; nil: the table says it
 
 	origins *origins.Table // nil: the default
 

@@ -263,7 +263,7 @@ func (s *Set) holdsDotted(word []byte) bool {
 		} else {
 			word = nil
 		}
-		if a, ok := dotted(part); ok && s.front != nil && s.front.holds(a) {
+		if a, ok := dotted(part); ok && s.holds4(a) {
 			return true
 		}
 	}

@@ -114,8 +114,14 @@ func (s *Set) index() {
 			s.table.Insert(s.recs[i].key().prefix(), uint32(i))
 		}
 	}
-	s.front = newFront(s.prefixes)
+	if len(s.recs) >= frontFrom {
+		s.front = newFront(s.prefixes)
+	}
 }
+
+// frontFrom is how many records make a front pay: the table alone serves the few that one
+// answer of a service holds.
+const frontFrom = 64
 
 // indicator is the i-th record written out.
 func (s *Set) indicator(i uint32) netcase.Indicator {

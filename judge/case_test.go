@@ -204,3 +204,23 @@ func (w world) input(reach netcase.Reach) Input {
 	}
 	return in
 }
+
+// scripted are cases in which evidence of every kind holds, each of one group.
+func scripted() map[string]Input {
+	o := newOutward()
+	process := netcase.Finding{Detector: "process", Kind: "image path", Title: "svchost.exe from a user's folder", Span: o.span(),
+		Process: &netcase.ProcessFacts{Host: o.host, Rule: "image path", Why: "not where Windows keeps it", Image: "svchost.exe", Decibans: 14}}
+	calls := o.input(netcase.ReachBidirectional)
+	calls.Outbound = netcase.True
+	calls.Coverage.Families = []string{"flow", "login", "process"}
+	for _, d := range []string{"beacon", "exfil", "process", "persistence", "auth"} {
+		calls.Coverage.Detectors = append(calls.Coverage.Detectors, netcase.Run{Name: d, OK: true})
+	}
+	calls.Findings = numbered(o.beacon(nil), o.listed(netcase.ClaimC2), process, o.upload(nil))
+	return map[string]Input{
+		"exported":  incident().input(netcase.ReachUnknown),
+		"denied":    incident().input(netcase.ReachDenied),
+		"came in":   o.entered(nil),
+		"calls out": calls,
+	}
+}

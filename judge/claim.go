@@ -226,17 +226,21 @@ func (d *draft) claimsOf(c *cluster) []netcase.Claim {
 	scenes, plain := d.scenesOf(c)
 	var out []netcase.Claim
 	for _, rule := range Claims() {
-		var all []netcase.Claim
-		for i, s := range scenes {
-			claim := d.decide(rule, &s)
-			if i == 0 && len(plain) > 0 {
-				claim.Hosts = plain
-			}
-			all = append(all, claim)
-		}
-		out = append(out, strongest(all))
+		out = append(out, d.claimOver(rule, scenes, plain))
 	}
 	return out
+}
+
+func (d *draft) claimOver(rule Claim, scenes []scene, plain []netcase.Endpoint) netcase.Claim {
+	var all []netcase.Claim
+	for i := range scenes {
+		claim := d.decide(rule, &scenes[i])
+		if i == 0 && len(plain) > 0 {
+			claim.Hosts = plain
+		}
+		all = append(all, claim)
+	}
+	return strongest(all)
 }
 
 // scenesOf lists the hosts at which a group is judged. Where plain is not empty

@@ -15,7 +15,7 @@ func TestDecay(t *testing.T) {
 	for _, c := range []struct{ days, want float64 }{{0, 80}, {1, 72.70}, {7, 60.68}, {30, 40.00}, {60, 23.43}, {120, 0}, {121, 0}, {-1, 0}} {
 		near(t, "MISP", MISPDecay(80, c.days), c.want, 0.005)
 	}
-	for _, c := range []struct{ days, want float64 }{{1, 90.30}, {7, 68.47}, {14, 52.00}, {30, 23.82}, {47, 0}, {3.30, 80}, {14.98, 50}, {32.52, 20}} {
+	for _, c := range []struct{ days, want float64 }{{0, 100}, {1, 90.30}, {7, 68.47}, {14, 52.00}, {30, 23.82}, {47, 0}, {3.30, 80}, {14.98, 50}, {32.52, 20}} {
 		near(t, "OpenCTI", openCTI(100, c.days), c.want, 0.05)
 	}
 	near(t, "OpenCTI base 53", openCTI(53, 14), 27.6, 0.05)

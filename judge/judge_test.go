@@ -84,6 +84,9 @@ func TestBenignScanner(t *testing.T) {
 	if lead.ID != "BSC" {
 		t.Errorf("lead %s", lead.ID)
 	}
+	if g := &c.Groups[0]; g.Class != "strobe" || !strings.Contains(g.Label, "known scanner") { // what it did stays what it is
+		t.Errorf("class %s, label %q", g.Class, g.Label)
+	}
 	near(t, "BSC", lead.Posterior, .983, .0005)
 	if c.Severity.High != netcase.Info || c.Severity.RuleHigh != "6a" {
 		t.Errorf("severity %s by %s", c.Severity, c.Severity.RuleHigh)

@@ -112,3 +112,20 @@ func (d *draft) ifListedForControl(c *cluster) (changes bool, moved float64) {
 	}
 	return changes, moved
 }
+
+// familiesOf is the mechanism of each item of a claim.
+func familiesOf(claim string) map[string]string {
+	out := map[string]string{}
+	for _, rule := range Claims() {
+		if rule.ID != claim {
+			continue
+		}
+		for _, item := range rule.Items {
+			out[item.id] = item.id
+			if item.family != "" {
+				out[item.id] = item.family
+			}
+		}
+	}
+	return out
+}

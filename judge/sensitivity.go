@@ -42,22 +42,17 @@ func (d *draft) withoutItems(c *cluster, id string) (out []netcase.Sensitivity) 
 	return out
 }
 
-// withoutClaimItems does the same for the claims of success.
+// withoutClaimItems does the same for the claims of success: each is answered again, since
+// what an item contained speaks for itself without it, and what it answered is not known then.
 func (d *draft) withoutClaimItems(c *cluster, id string) (out []netcase.Sensitivity) {
-	for _, claim := range c.claims {
+	scenes, plain := d.scenesOf(c)
+	for i, rule := range Claims() {
+		claim := &c.claims[i]
 		for _, w := range claim.Weights {
-			rest := []netcase.Weight{}
-			for _, o := range claim.Weights {
-				if o.Item != w.Item {
-					rest = append(rest, o)
-				}
-			}
-			after := claim
-			after.Posterior = odds(claim.Prior, sumWeights(rest, familiesOf(claim.ID), d.weights.GroupCap))
-			settleClaim(&after, claim.Missing)
+			after := d.claimWithout(w.Item, rule, scenes, plain)
 			out = append(out, netcase.Sensitivity{
 				Group: id, Item: w.Item, Text: itemText(claim, w.Item),
-				Before: claimLine(&claim), After: claimLine(&after),
+				Before: claimLine(claim), After: claimLine(&after),
 				Changes: after.Standing != claim.Standing || after.Word != claim.Word,
 				Moved:   after.Posterior - claim.Posterior,
 			})
@@ -66,23 +61,15 @@ func (d *draft) withoutClaimItems(c *cluster, id string) (out []netcase.Sensitiv
 	return out
 }
 
-func familiesOf(claim string) map[string]string {
-	out := map[string]string{}
-	for _, rule := range Claims() {
-		if rule.ID != claim {
-			continue
-		}
-		for _, item := range rule.Items {
-			out[item.id] = item.id
-			if item.family != "" {
-				out[item.id] = item.family
-			}
-		}
-	}
-	return out
+func (d *draft) claimWithout(item string, rule Claim, scenes []scene, plain []netcase.Endpoint) netcase.Claim {
+	kept := d.leftOut
+	defer func() { d.leftOut = kept }()
+	d.leftOut = map[string]bool{item: true}
+	maps.Copy(d.leftOut, kept)
+	return d.claimOver(rule, scenes, plain)
 }
 
-func itemText(c netcase.Claim, id string) string {
+func itemText(c *netcase.Claim, id string) string {
 	for _, i := range c.Items {
 		if i.ID == id {
 			return i.Text

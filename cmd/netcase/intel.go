@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"math"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -106,14 +105,19 @@ func feedKeyVariable(name string) string {
 // feedKeys are the keys that feeds take, each looked for once where those of services
 // are: in the environment, in a file that only its owner may read, in the keyring. A
 // place that should have one and has none is told on stderr.
-func feedKeys(w io.Writer, feeds []database.Feed) func(name string) service.Secret {
+func feedKeys(w io.Writer, feeds []database.Feed, services configuredServices) func(name string) service.Secret {
 	found := map[string]service.Secret{}
 	for i := range feeds {
 		name := feeds[i].Key
 		if _, looked := found[name]; looked || name == "" {
 			continue
 		}
-		k := feedKey(name)
+		k := key{}
+		if p, ok := service.ProviderOf(strings.ToLower(name)); ok {
+			k = keyOf(&p, services[p.Name])
+		} else {
+			k = feedKey(name)
+		}
 		if k.err != nil {
 			fmt.Fprintf(w, "netcase: key of %s: %s\n", plainLines(name), plainLines(k.err.Error()))
 		}
@@ -134,20 +138,13 @@ func feedKey(name string) key {
 	return keyringKey(strings.ToLower(name))
 }
 
-// feedClient is a client that may also connect to the addresses that the user wrote
-// out in the URLs of their own feeds.
-func feedClient(urls []string) (*service.Client, error) {
-	cfg := service.Config{Now: time.Now, Sleep: sleep, Proxy: http.ProxyFromEnvironment}
-	for _, text := range urls {
-		u, err := url.Parse(text)
-		if err != nil {
-			continue
-		}
-		if a, err := netip.ParseAddr(u.Hostname()); err == nil {
-			cfg.Allow = append(cfg.Allow, netip.PrefixFrom(a, a.BitLen()))
-		}
+// accessesTo are the URLs that the user wrote out, for serviceClient.
+func accessesTo(urls []string) []service.Access {
+	out := make([]service.Access, len(urls))
+	for i, u := range urls {
+		out[i].Base = u
 	}
-	return service.NewClient(cfg)
+	return out
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -191,7 +188,7 @@ Exit: 0 every feed answered; 3 one failed or is in quarantine.`
 }
 
 // Run asks the feeds.
-func (c *intelUpdateCmd) Run(ctx context.Context, std streams, own configuredFeeds) error {
+func (c *intelUpdateCmd) Run(ctx context.Context, std streams, own configuredFeeds, services configuredServices) error {
 	all, urls, err := own.all()
 	if err != nil {
 		return err
@@ -203,7 +200,7 @@ func (c *intelUpdateCmd) Run(ctx context.Context, std streams, own configuredFee
 	if err != nil {
 		return usagef("netcase intel update --known lists them", "%v", err)
 	}
-	client, err := feedClient(urls)
+	client, err := serviceClient(services, accessesTo(slices.Concat(urls, services.reach(feeds))))
 	if err != nil {
 		return err
 	}
@@ -223,7 +220,7 @@ func (c *intelUpdateCmd) Run(ctx context.Context, std streams, own configuredFee
 		}
 	}
 	said := feedLines{std: std, json: c.JSON, quiet: c.Quiet, of: len(feeds)}
-	u := database.Update{DB: db, Client: client, Keys: feedKeys(std.err, feeds), Now: now, Workers: c.Workers, Accept: c.Accept, Done: said.tell}
+	u := database.Update{DB: db, Client: client, Keys: feedKeys(std.err, feeds, services), Now: now, Workers: c.Workers, Accept: c.Accept, Done: said.tell}
 	u.Run(ctx, feeds)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -414,7 +411,7 @@ func (c *intelAddCmd) download(ctx context.Context, db *database.DB, what string
 	if err != nil || u.Host == "" {
 		return usagef("write it as https://host/path", "%q is not a URL", what)
 	}
-	client, err := feedClient([]string{what})
+	client, err := serviceClient(nil, accessesTo([]string{what}))
 	if err != nil {
 		return err
 	}

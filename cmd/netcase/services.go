@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,9 +152,15 @@ func keyringKey(name string) key {
 
 // access is what the user has of a service.
 func (c configuredServices) access(p *service.Provider) (service.Access, key) {
-	mine := c[p.Name]
-	k := keyOf(p, mine)
-	a := service.Access{Base: mine.URL, User: mine.User, Key: k.secret}
+	k := keyOf(p, c[p.Name])
+	a := c.address(p)
+	a.Key = k.secret
+	return a, k
+}
+
+// address is where a service is and who the user is there, without the key.
+func (c configuredServices) address(p *service.Provider) service.Access {
+	a := service.Access{Base: c[p.Name].URL, User: c[p.Name].User}
 	prefix := strings.TrimSuffix(p.Variable(), "KEY")
 	if v := os.Getenv(prefix + "URL"); v != "" {
 		a.Base = v
@@ -161,7 +168,23 @@ func (c configuredServices) access(p *service.Provider) (service.Access, key) {
 	if v := os.Getenv(prefix + "USER"); v != "" {
 		a.User = v
 	}
-	return a, k
+	return a
+}
+
+// reach lets feeds that a service hands out be asked where the user has that service. It
+// gives the URLs that the user wrote out.
+func (c configuredServices) reach(feeds []database.Feed) (urls []string) {
+	for i := range feeds {
+		if feeds[i].Pull == nil || feeds[i].Pull.Base != "" {
+			continue
+		}
+		pull := *feeds[i].Pull
+		p, _, _ := service.PullOf(pull.Name)
+		at := c.address(&p)
+		pull.Base, pull.User = at.Base, cmp.Or(pull.User, at.User)
+		feeds[i].Pull, urls = &pull, append(urls, at.Base)
+	}
+	return urls
 }
 
 // serviceClient is the client for services: it may also connect to the networks that

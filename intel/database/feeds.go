@@ -27,9 +27,20 @@ type Feed struct {
 	KeyMust bool         // it gives nothing without the key
 	Auth    service.Auth // how the key travels
 
-	// Collect fetches what is not one download. It gives nothing where nothing has
+	Pull *Pulled // what a service hands out page by page; nil: it is a download
+
+	// Collect fetches what is neither. It gives nothing where nothing has
 	// changed since the snapshot.
 	Collect func(ctx context.Context, get getter, f *Feed, last *Snapshot) (*fetched, error)
+}
+
+// Pulled is a list that a service of package service hands out page by page.
+type Pulled struct {
+	Name   string // of the pull
+	Base   string // of the service's URLs; empty: as documented
+	User   string
+	Of     string // what is wanted: see service.Pull.Of; empty for TAXII: every collection of the root
+	Header string // that carries the key; empty: as documented
 }
 
 // abuseCh is how abuse.ch takes its key. Its lists are handed out without one, at a
@@ -103,6 +114,11 @@ func Feeds() []Feed {
 		plain("linode-ipv4", "Ranges of Linode: knowledge, no accusation.", "https://raw.githubusercontent.com/lord-alfred/ipranges/main/linode/ipv4.txt", "CC0"),
 		plain("vultr-ipv4", "Ranges of Vultr: knowledge, no accusation.", "https://raw.githubusercontent.com/lord-alfred/ipranges/main/vultr/ipv4.txt", "CC0"),
 	}
+	feeds = append(feeds,
+		ofService("abuseipdb-blacklist", "Addresses with a confidence of 100, at most 10,000 without a contract (AbuseIPDB).", "ABUSEIPDB", []string{"abuseipdb-blacklist"}, "no redistribution"),
+		ofService("otx-subscribed", "Indicators of the pulses that the owner of the key subscribed to (AlienVault OTX).", "OTX", []string{"otx-pulse"}, "as its pulses state"),
+		ofService("otx-export", "Addresses of the subscribed pulses, of the last thirty days (AlienVault OTX).", "OTX", []string{"otx-pulse"}, "as its pulses state"),
+	)
 	for _, w := range []struct{ folder, doc string }{
 		{"akamai", "edges of Akamai"}, {"hetzner", "ranges of Hetzner"}, {"ovh-cluster", "shared hosting of OVH"},
 		{"public-dns-v4", "public resolvers"}, {"public-dns-v6", "public resolvers"}, {"sinkholes", "sinkholes of malware"},
@@ -118,6 +134,16 @@ func Feeds() []Feed {
 		feeds = append(feeds, warningList(w.folder, w.doc))
 	}
 	return feeds
+}
+
+// ofService is a list that a live service hands out to those who have a key: it spends a
+// quota, and is asked only where it is named.
+func ofService(pull, doc, key string, formats []string, licence string) Feed {
+	p, l, _ := service.PullOf(pull)
+	return Feed{
+		Name: pull, Doc: doc, URL: p.Base + l.First(service.PullQuery{}).Path, Ending: ".json", Formats: formats,
+		Licence: licence, Optional: true, Key: key, KeyMust: true, Pull: &Pulled{Name: pull},
+	}
 }
 
 // plain is a list of one observable a line.
@@ -141,10 +167,11 @@ func warningList(folder, doc string) Feed {
 
 // Kinds of feeds that a user may add.
 const (
-	KindList     = "list"     // one download, in any format that package intel reads
-	KindMISP     = "misp"     // a MISP feed: the folder of a manifest.json
-	KindTAXII    = "taxii"    // a TAXII 2.1 collection: its URL up to the collection's id
-	KindSOCRadar = "socradar" // a feed collection of SOCRadar: its id
+	KindList     = "list"        // one download, in any format that package intel reads
+	KindMISP     = "misp"        // a MISP feed: the folder of a manifest.json
+	KindTAXII    = "taxii"       // a TAXII 2.1 collection: its URL up to the collection's id; or all of an API root: its URL
+	KindSOCRadar = "socradar"    // a feed collection of SOCRadar: its id
+	KindSearch   = "misp-search" // the attributes of a MISP by its REST interface: the URL of the instance
 )
 
 // Configured is a feed as a user writes it into the settings.
@@ -160,8 +187,9 @@ type Configured struct {
 }
 
 var (
-	feedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
-	uuid     = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	feedName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+	uuid       = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	collection = regexp.MustCompile(`^(.+)/collections/([^/]+)(/objects)?$`)
 )
 
 // Feed is what the settings ask for.
@@ -184,22 +212,40 @@ func (c Configured) Feed() (Feed, error) {
 	case KindList, "":
 		f.Ending = ".txt"
 		f.Doc = "From the settings: " + KindList + "."
-	case KindMISP:
-		f.Ending, f.Formats, f.Collect = ".json", []string{"misp-event"}, mispFeed
+	case KindMISP, KindSearch:
+		f.Ending, f.Formats, f.Pull = ".json", []string{"misp-event"}, c.misp()
 	case KindTAXII:
-		f.Ending, f.Formats, f.Collect = ".json", []string{"stix"}, taxiiCollection
+		f.Ending, f.Formats, f.Pull = ".json", []string{"stix"}, c.taxii()
 	case KindSOCRadar:
 		if uuid.MatchString(c.URL) {
 			f.URL = "https://platform.socradar.com/api/threat/intelligence/feed_list/" + c.URL + ".json?v=2"
+			f.Pull = &Pulled{Name: "socradar-feed", Of: c.URL}
 		}
 		f.Ending, f.Formats, f.Auth = ".json", []string{"socradar-feed"}, service.Auth{Query: "key"}
 	default:
-		return f, fmt.Errorf("feed %q: kind %q, want %s, %s, %s or %s", c.Name, c.Kind, KindList, KindMISP, KindTAXII, KindSOCRadar)
+		return f, fmt.Errorf("feed %q: kind %q, want %s, %s, %s, %s or %s", c.Name, c.Kind, KindList, KindMISP, KindSearch, KindTAXII, KindSOCRadar)
 	}
 	if u, err := url.Parse(f.URL); err != nil || u.Host == "" || u.Scheme != "https" && !ownHost(u) {
 		return f, fmt.Errorf("feed %q: %q is not an https URL", c.Name, f.URL)
 	}
 	return f, nil
+}
+
+func (c Configured) misp() *Pulled {
+	p := &Pulled{Name: "misp-feed", Base: strings.TrimSuffix(strings.TrimSuffix(c.URL, "/"), "/manifest.json"), User: c.User, Header: c.Header}
+	if c.Kind == KindSearch {
+		p.Name = KindSearch
+	}
+	return p
+}
+
+func (c Configured) taxii() *Pulled {
+	p := &Pulled{Name: KindTAXII, Base: strings.TrimSuffix(c.URL, "/"), User: c.User, Header: c.Header}
+	if m := collection.FindStringSubmatch(p.Base); m != nil {
+		p.Base, p.Of = m[1], m[2]
+	}
+	p.Base = strings.TrimSuffix(p.Base, "/collections")
+	return p
 }
 
 // ownHost tells whether a URL names an address instead of a host: only the user

@@ -104,7 +104,12 @@ func (u *Update) ask(ctx context.Context, f *Feed) (Result, error) {
 		return Result{}, err
 	}
 	accept := slices.Contains(u.Accept, f.Name)
-	got, err := collect(ctx, get, f, last)
+	var got *fetched
+	if f.Pull != nil {
+		got, err = u.pulled(ctx, f, last)
+	} else {
+		got, err = collect(ctx, get, f, last)
+	}
 	if err != nil {
 		return Result{}, err
 	}

@@ -36,8 +36,12 @@ func abuseIPDB() Provider {
 					return Question{Path: "/check-block", Query: abuseQuery("network", p.String()), Header: acceptJSON}
 				},
 			},
+			{
+				Name: "abuseipdb-reports", Account: "abuseipdb/reports", Format: "abuseipdb-reports", Lifetime: day, Takes: anyAddress, Check: holds("data.results"),
+				Ask: func(p netip.Prefix) Question { return abuseReports(p, 1) }, Next: abuseReportsNext,
+			},
 		},
-		Pulls: []Pull{abuseBlacklist(), abuseReports()},
+		Pulls: []Pull{abuseBlacklist()},
 	}
 }
 
@@ -78,34 +82,27 @@ func abuseBlacklist() Pull {
 		First: func(PullQuery) Question {
 			return Question{Path: "/blacklist", Query: url.Values{"confidenceMinimum": {"100"}, "limit": {"10000"}}, Header: acceptJSON}
 		},
-		Check: func(body []byte) error { return holds("data")(body, netip.Prefix{}) },
+		Check: lists("data"),
 	}
 }
 
-// abuseReports is every report on one address.
-func abuseReports() Pull {
-	first := func(q PullQuery) Question {
-		query := abuseQuery("ipAddress", q.Of)
-		query.Set("perPage", "100")
-		return Question{Path: "/reports", Query: query, Header: acceptJSON}
+// abuseReports is the question for the reports on an address, the newest first.
+func abuseReports(p netip.Prefix, page int) Question {
+	query := abuseQuery("ipAddress", p.Addr().String())
+	query.Set("perPage", "100")
+	query.Set("page", strconv.Itoa(page))
+	return Question{Path: "/reports", Query: query, Header: acceptJSON}
+}
+
+// abuseReportsNext is the page after a page of reports.
+func abuseReportsNext(about netip.Prefix, body []byte, page int) (Question, bool) {
+	var d struct {
+		Data struct{ LastPage int }
 	}
-	return Pull{
-		Name: "abuseipdb-reports", Account: "abuseipdb/reports", Of: "an address", Lifetime: day,
-		Doc:   "every report on one address within ninety days",
-		First: first,
-		Check: func(body []byte) error { return holds("data.results")(body, netip.Prefix{}) },
-		Next: func(q PullQuery, p *Page) (Question, bool) {
-			var d struct {
-				Data struct{ Page, LastPage int }
-			}
-			if json.Unmarshal(p.Body, &d) != nil || d.Data.Page >= d.Data.LastPage {
-				return Question{}, false
-			}
-			next := first(q)
-			next.Query.Set("page", strconv.Itoa(p.Number+1))
-			return next, true
-		},
+	if json.Unmarshal(body, &d) != nil || page >= d.Data.LastPage {
+		return Question{}, false
 	}
+	return abuseReports(about, page+1), true
 }
 
 // geoLifetime is how long an answer about where an address is stays good; what it

@@ -316,7 +316,7 @@ func (t *turn) one(ctx context.Context, l Lookup, about netip.Prefix) (why strin
 	if err := t.a.Ledger.Spend(l.Account, today, 1); err != nil { // before the question: a crash must not make it free
 		return "", err
 	}
-	answer, err := t.s.Ask(ctx, l, about)
+	answer, err := t.s.ask(ctx, l, about, func() (bool, error) { return t.another(l.Account, today) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
@@ -331,6 +331,17 @@ func (t *turn) one(ctx context.Context, l Lookup, about netip.Prefix) (why strin
 	return "", t.a.Cache.Put(answer)
 }
 
+// another spends one more question, for a further page, where there is one left.
+func (t *turn) another(account, today string) (bool, error) {
+	if err := t.follow(account, today); err != nil || t.closed[account] != "" {
+		return false, err
+	}
+	if why, err := t.spent(account); why != "" || err != nil {
+		return false, err
+	}
+	return true, t.a.Ledger.Spend(account, today, 1)
+}
+
 // refused is what follows from an error: a quota that is spent closes the account
 // until the service says, a key that is refused and a service that is down end the
 // turn, anything else costs one answer.
@@ -339,13 +350,7 @@ func (t *turn) refused(l Lookup, today string, err error) (string, error) {
 	kind := KindOf(err)
 	switch kind {
 	case KindQuota:
-		until := untilOf(err)
-		if !until.Known() {
-			until = t.a.Now().Truncate(netcase.Day) + netcase.Day
-		}
-		why := spentUntil(until)
-		t.closed[l.Account] = why
-		return why, t.a.Ledger.Close(l.Account, today, until, why)
+		return t.quotaSpent(l.Account, today, err)
 	case KindKey:
 		t.failed = "the service refused the key"
 		return t.failed, nil
@@ -354,6 +359,17 @@ func (t *turn) refused(l Lookup, today string, err error) (string, error) {
 		t.failed = fmt.Sprintf("%d questions in a row failed: %s", maxRow, kind)
 	}
 	return "asked, no answer: " + string(kind), nil
+}
+
+// quotaSpent closes an account until the time that the service names, else until midnight.
+func (t *turn) quotaSpent(account, today string, err error) (string, error) {
+	until := untilOf(err)
+	if !until.Known() {
+		until = t.a.Now().Truncate(netcase.Day) + netcase.Day
+	}
+	why := spentUntil(until)
+	t.closed[account] = why
+	return why, t.a.Ledger.Close(account, today, until, why)
 }
 
 func spentUntil(t netcase.Time) string {

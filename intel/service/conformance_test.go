@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -53,6 +55,13 @@ var scripts = map[string]script{
 		inside:  `{"errors":[{"detail":"Daily rate limit of 1000 requests exceeded for this endpoint.","status":429}]}`, kind: KindQuota,
 		typed: `{"data":{"ipAddress":"62.4.5.6","abuseConfidenceScore":{"value":100},"totalReports":"many"}}`,
 		other: `{"data":{"ipAddress":"62.4.5.7","abuseConfidenceScore":100}}`,
+	},
+	"abuseipdb-reports": {
+		request: "GET /reports?ipAddress=62.4.5.6&maxAgeInDays=90&page=1&perPage=100 Key",
+		found:   fmt.Sprintf(reportPage, 1, 1, 1), claim: netcase.ClaimBruteForce,
+		unknown: `{"data":{"total":0,"page":1,"count":0,"perPage":100,"lastPage":1,"nextPageUrl":null,"previousPageUrl":null,"results":[]}}`,
+		inside:  `{"errors":[{"detail":"Daily rate limit of 100 requests exceeded for this endpoint.","status":429}]}`, kind: KindQuota,
+		typed: `{"data":{"total":3,"page":1,"perPage":100,"lastPage":1,"results":[{"reportedAt":7,"categories":"22"}]}}`,
 	},
 	"abuseipdb-block": {
 		about:   netip.MustParsePrefix("62.4.5.0/24"),
@@ -173,6 +182,7 @@ var scripts = map[string]script{
 // server that plays the documentation. No member of the table escapes a case.
 func TestLookups(t *testing.T) {
 	seen := 0
+	home := atHome(t)
 	for _, p := range Providers() {
 		for _, l := range p.Lookups {
 			t.Run(l.Name, func(t *testing.T) {
@@ -183,7 +193,7 @@ func TestLookups(t *testing.T) {
 				if !s.about.IsValid() {
 					s.about = asked
 				}
-				for _, c := range lookupCases(p, l, s) {
+				for _, c := range lookupCases(p, l, s, home.URL) {
 					t.Run(c.name, func(t *testing.T) { c.play(t, p, l, s) })
 				}
 			})
@@ -193,6 +203,25 @@ func TestLookups(t *testing.T) {
 	if seen != len(scripts) {
 		t.Errorf("%d look-ups and %d scripts", seen, len(scripts))
 	}
+}
+
+// atHome is a server at an address of this machine that nobody was allowed to go to: a
+// request that reaches it, with or without the key, fails the test.
+func atHome(t *testing.T) *httptest.Server {
+	t.Helper()
+	lc := net.ListenConfig{}
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Skipf("this machine has one loopback address only: %v", err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("a request came home: %s", described(r))
+	}))
+	_ = s.Listener.Close()
+	s.Listener = l
+	s.Start()
+	t.Cleanup(s.Close)
+	return s
 }
 
 // lookupCase is one thing that a server does and what must come of it.
@@ -207,7 +236,7 @@ type lookupCase struct {
 	slept  time.Duration     // 0: not counted
 }
 
-func lookupCases(p Provider, l Lookup, s script) []lookupCase {
+func lookupCases(p Provider, l Lookup, s script, home string) []lookupCase {
 	says := func(status int, body string, headers ...string) func(http.ResponseWriter, *http.Request, int) {
 		return func(w http.ResponseWriter, _ *http.Request, _ int) { say(w, status, body, headers...) }
 	}
@@ -220,10 +249,10 @@ func lookupCases(p Provider, l Lookup, s script) []lookupCase {
 			say(w, 200, s.found)
 		}
 	}
-	slow := noon.Add(-5 * time.Hour)
+	slow, fast := noon.Add(-5*time.Hour), noon.Add(9*time.Hour)
 	unknown := lookupCase{name: "unknown", answer: says(max(s.status, 200), s.unknown), tries: 1, claim: netcase.ClaimNothing}
 	unknown.absent = slices.Contains(l.Absent, s.status)
-	if p.Name == "abuseipdb" && l.Name != p.Name {
+	if l.Name == p.Block {
 		unknown.claim = "" // a network of which nothing is reported names no address
 	}
 	forbidden := KindKey
@@ -236,11 +265,14 @@ func lookupCases(p Provider, l Lookup, s script) []lookupCase {
 		{name: "429", answer: says(429, s.inside, "Retry-After", "86400", "X-RateLimit-Remaining", "0"), kind: KindQuota, tries: 1},
 		{name: "429 for a moment, by a clock that is slow", answer: thenFound(says(429, "", "Date", slow.Format(http.TimeFormat), "Retry-After", slow.Add(20*time.Second).Format(http.TimeFormat))),
 			claim: s.claim, tries: 2, slept: 20 * time.Second},
+		{name: "429 for a moment, in seconds", answer: thenFound(says(429, "", "Retry-After", "20")), claim: s.claim, tries: 2, slept: 20 * time.Second},
+		{name: "429 for a moment, by a clock that is fast", answer: thenFound(says(429, "", "Date", fast.Format(http.TimeFormat), "Retry-After", fast.Add(20*time.Second).Format(http.TimeFormat))),
+			claim: s.claim, tries: 2, slept: 20 * time.Second},
 		{name: "403", answer: says(403, s.inside), kind: forbidden, tries: 1},
 		{name: "401", answer: says(401, s.inside), kind: KindKey, tries: 1},
 		{name: "503 then found", answer: thenFound(says(503, "<html>busy</html>")), claim: s.claim, tries: 2},
 		{name: "500 for ever", answer: says(500, "oops"), kind: KindUnavailable, tries: 4},
-		{name: "slow", hasty: true, answer: func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() }, kind: KindUnavailable, tries: 1},
+		{name: "slow", hasty: true, answer: func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() }, kind: KindUnavailable},
 		{name: "cut, and told so", answer: says(200, s.found[:len(s.found)/2], "Content-Length", fmt.Sprint(len(s.found))), kind: KindUnavailable, tries: 4},
 		{name: "cut, and not told so", answer: says(200, s.found[:len(s.found)/2]), kind: KindMalformed, tries: 1},
 		{name: "empty", answer: says(200, ""), kind: KindMalformed},
@@ -248,6 +280,9 @@ func lookupCases(p Provider, l Lookup, s script) []lookupCase {
 		{name: "wrong types", answer: says(200, s.typed), kind: KindMalformed, tries: 1},
 		{name: "to a private address", answer: func(w http.ResponseWriter, r *http.Request, _ int) {
 			http.Redirect(w, r, "http://169.254.169.254/latest/meta-data/", http.StatusFound)
+		}, kind: KindAddress, tries: 1},
+		{name: "to a server that is there, at home", answer: func(w http.ResponseWriter, r *http.Request, _ int) {
+			http.Redirect(w, r, home+r.URL.Path, http.StatusFound)
 		}, kind: KindAddress, tries: 1},
 		{name: "to another host", answer: func(w http.ResponseWriter, r *http.Request, _ int) {
 			http.Redirect(w, r, "https://10.1.2.3"+r.URL.Path, http.StatusTemporaryRedirect)
@@ -287,7 +322,7 @@ func (c *lookupCase) play(t *testing.T, p Provider, l Lookup, s script) {
 	})
 	client, ck := testClient(t, func(cfg *Config) {
 		if c.hasty {
-			cfg.Timeout, cfg.Attempts = 60*time.Millisecond, 1
+			cfg.Timeout, cfg.Attempts = 20*time.Millisecond, 1
 		}
 	})
 	svc := opened(t, p, client, server.URL)

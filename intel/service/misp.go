@@ -1,10 +1,11 @@
 package service
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"net/netip"
-	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,26 +21,26 @@ func misp() Provider {
 		Auth: func(_ string, key Secret) Auth { return Auth{Header: "Authorization", Key: key} },
 		Pulls: []Pull{
 			{
-				Name: "misp", Lifetime: day,
+				Name: "misp-search", Lifetime: day,
 				Doc:   "addresses that are marked for detection, changed since a time",
 				First: func(q PullQuery) Question { return mispSearch(q, 1) },
-				Check: func(body []byte) error { return holds("response")(body, netip.Prefix{}) },
-				Next: func(q PullQuery, p *Page) (Question, bool) {
+				Check: lists("response.Attribute"),
+				Next: func(q PullQuery, p *Page) (Question, bool, error) {
 					var d struct {
 						Response struct{ Attribute []json.RawMessage }
 					}
-					if json.Unmarshal(p.Body, &d) != nil || len(d.Response.Attribute) < mispPage {
-						return Question{}, false
+					if err := json.Unmarshal(p.Body, &d); err != nil || len(d.Response.Attribute) < mispPage {
+						return Question{}, false, err
 					}
-					return mispSearch(q, p.Number+1), true
+					return mispSearch(q, p.Number+1), true, nil
 				},
 			},
 			{
 				Name: "misp-feed", Lifetime: day,
-				Doc:   "the manifest of a feed folder, and the events that changed since a time",
+				Doc:   "the manifest of a feed folder, and the newest 2,000 events that changed since a time",
 				First: func(PullQuery) Question { return Question{Path: "/manifest.json", Header: acceptJSON} },
-				Check: func(body []byte) error { return object(body) },
-				Next:  mispEvents,
+				Check: checkMISPPage,
+				Rest:  mispEvents,
 			},
 		},
 	}
@@ -59,28 +60,54 @@ func mispSearch(q PullQuery, page int) Question {
 	return Question{Path: "/attributes/restSearch", Post: ask, Header: acceptJSON}
 }
 
-// mispEvents goes through the manifest, which is the first page: one event a page,
-// in the order of their ids, those that changed since the time.
-func mispEvents(q PullQuery, p *Page) (Question, bool) {
-	var m map[string]struct{ Timestamp json.RawMessage }
-	if p.First == nil || json.Unmarshal(p.First, &m) != nil {
-		return Question{}, false
+// checkMISPPage takes the manifest, which is the first page, and then events.
+func checkMISPPage(body []byte, page int) error {
+	if page > 1 {
+		return holds("Event.uuid")(body, netip.Prefix{})
 	}
-	var ids []string
-	for id, e := range m {
-		n, err := strconv.ParseInt(strings.Trim(string(e.Timestamp), `"`), 10, 64)
-		if mispID(id) && (err != nil || !q.Since.Known() || n > q.Since.Std().Unix()) {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	if p.Number > len(ids) {
-		return Question{}, false
-	}
-	return Question{Path: fmt.Sprintf("/%s.json", url.PathEscape(ids[p.Number-1])), Header: acceptJSON}, true
+	_, err := mispManifest(body)
+	return err
 }
 
-// mispID tells whether a key of a manifest is a UUID: it becomes part of a URL.
-func mispID(id string) bool {
-	return len(id) == 36 && strings.Trim(strings.ToLower(id), "0123456789abcdef-") == ""
+// mispManifest is what a feed folder has, by the id of the event.
+func mispManifest(body []byte) (map[string]struct{ Timestamp json.RawMessage }, error) {
+	var m map[string]struct{ Timestamp json.RawMessage }
+	if err := json.Unmarshal(body, &m); err != nil || m == nil {
+		return nil, said200(body, "manifest")
+	}
+	for id := range m {
+		if !uuid.MatchString(id) { // it becomes part of a URL
+			return nil, said200(body, "id of an event")
+		}
+	}
+	return m, nil
 }
+
+// maxEvents is how many events of a feed folder are fetched, the newest.
+const maxEvents = 2000
+
+// mispEvents are the events that a manifest names, in the order of their ids: those that
+// changed since the time, the newest where there are many.
+func mispEvents(q PullQuery, p *Page) ([]Question, error) {
+	m, err := mispManifest(p.Body)
+	if err != nil {
+		return nil, err
+	}
+	changed := map[string]int64{}
+	for id, e := range m {
+		n, err := strconv.ParseInt(strings.Trim(string(e.Timestamp), `"`), 10, 64)
+		if err != nil || !q.Since.Known() || n > q.Since.Std().Unix() {
+			changed[id] = n
+		}
+	}
+	ids := slices.SortedFunc(maps.Keys(changed), func(a, b string) int { return cmp.Or(cmp.Compare(changed[b], changed[a]), cmp.Compare(a, b)) })
+	ids = ids[:min(len(ids), maxEvents)]
+	slices.Sort(ids)
+	out := make([]Question, len(ids))
+	for i, id := range ids {
+		out[i] = Question{Path: "/" + id + ".json", Header: acceptJSON}
+	}
+	return out, nil
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"encoding/json"
+	"errors"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -67,7 +68,7 @@ func otxSubscribed() Pull {
 			}
 			return Question{Path: "/api/v1/pulses/subscribed", Query: query}
 		},
-		Check: func(body []byte) error { return holds("results")(body, netip.Prefix{}) },
+		Check: lists("results"),
 		Next:  nextURL,
 	}
 }
@@ -87,7 +88,7 @@ func otxExport() Pull {
 				"types": {"IPv4,IPv6,CIDR"}, "limit": {"1000"}, "page": {"1"}, "modified_since": {since.Std().Format("2006-01-02T15:04:05")},
 			}}
 		},
-		Check: func(body []byte) error { return holds("results")(body, netip.Prefix{}) },
+		Check: lists("results"),
 		Next:  nextURL,
 	}
 }
@@ -97,14 +98,14 @@ const otxLookBack = 30 * netcase.Day
 
 // nextURL asks for the page whose address a page gives, on the host that the user
 // named and on no other: only path and query of it are taken.
-func nextURL(_ PullQuery, p *Page) (Question, bool) {
-	var d struct{ Next string }
-	if json.Unmarshal(p.Body, &d) != nil || d.Next == "" {
-		return Question{}, false
+func nextURL(_ PullQuery, p *Page) (Question, bool, error) {
+	var d struct{ Next *string }
+	if err := json.Unmarshal(p.Body, &d); err != nil || d.Next == nil || *d.Next == "" {
+		return Question{}, false, err
 	}
-	u, err := url.Parse(d.Next)
+	u, err := url.Parse(*d.Next)
 	if err != nil {
-		return Question{}, false
+		return Question{}, false, errors.New("what should lead to the next page is no URL")
 	}
-	return Question{Path: u.EscapedPath(), Query: u.Query()}, true
+	return Question{Path: u.EscapedPath(), Query: u.Query()}, true, nil
 }

@@ -69,6 +69,9 @@ type Lookup struct {
 	// Ask is the question: a path below the base, with its query, and what is posted.
 	Ask  func(netip.Prefix) Question
 	Auth func(user string, key Secret) Auth // nil: that of the provider
+	// Next is the question after a page of the answer, and whether there is one; nil: an
+	// answer is one page. Each page spends one question.
+	Next func(about netip.Prefix, body []byte, page int) (Question, bool)
 
 	Normal []int // statuses beside 2xx that come with a documented answer
 	Absent []int // statuses that say that nothing is known
@@ -120,6 +123,9 @@ type Access struct {
 	Base string // instead of Provider.Base: a proxy, an own instance
 	User string
 	Key  Secret
+	// Header carries the key instead of what the provider documents: a gateway of the
+	// user's own. Empty: as documented.
+	Header string
 }
 
 // Service is a provider that can be asked. It may be used by several goroutines.
@@ -158,7 +164,41 @@ func Open(p Provider, client *Client, a Access) (*Service, error) {
 //
 // Errors: *Error. An answer that intelligence cannot read is KindMalformed.
 func (s *Service) Ask(ctx context.Context, l Lookup, about netip.Prefix) (Answer, error) {
-	q := l.Ask(about)
+	return s.ask(ctx, l, about, func() (bool, error) { return true, nil })
+}
+
+// maxAnswerPages bounds what one answer may cost.
+const maxAnswerPages = 5
+
+// ask is Ask, where another page is asked for only if it may be. The pages of an answer are
+// kept one behind the other, as they came.
+func (s *Service) ask(ctx context.Context, l Lookup, about netip.Prefix, another func() (bool, error)) (Answer, error) {
+	a, err := s.askPage(ctx, l, about, l.Ask(about))
+	if err != nil || a.Absent() || l.Next == nil {
+		return a, err
+	}
+	last := a.Body
+	for page := 1; page < maxAnswerPages; page++ {
+		q, more := l.Next(about, last, page)
+		if !more {
+			break
+		}
+		if may, err := another(); err != nil || !may {
+			return a, err
+		}
+		next, err := s.askPage(ctx, l, about, q)
+		if err != nil {
+			return Answer{}, err
+		}
+		last = next.Body
+		a.Body = slices.Concat(bytes.TrimSpace(a.Body), []byte("\n"), last)
+		a.SHA256, a.Redacted = digest(a.Body), a.Redacted || next.Redacted
+	}
+	return a, nil
+}
+
+// askPage asks one question.
+func (s *Service) askPage(ctx context.Context, l Lookup, about netip.Prefix, q Question) (Answer, error) {
 	r, err := s.request(q, l.Auth)
 	if err != nil {
 		return Answer{}, err
@@ -196,6 +236,9 @@ func (s *Service) request(q Question, auth func(string, Secret) Auth) (Request, 
 		auth = s.Auth
 	}
 	r := Request{Provider: s.Name, URL: strings.TrimRight(s.access.Base, "/") + q.Path, Auth: auth(s.access.User, s.access.Key), Header: q.Header}
+	if s.access.Header != "" {
+		r.Auth = header(s.access.Header)(s.access.User, s.access.Key)
+	}
 	if len(q.Query) > 0 {
 		r.URL += "?" + q.Query.Encode()
 	}
@@ -342,7 +385,7 @@ func holds(path string) func([]byte, netip.Prefix) error {
 // said200 is why an answer with status 200 has not what it should: an error inside,
 // or another document.
 func said200(body []byte, missing string) error {
-	for _, path := range []string{"errors", "error", "message", "detail", "exception"} {
+	for _, path := range []string{"errors", "error", "message", "detail", "exception", "title"} {
 		if v, ok := at(body, path); ok && v != nil && v != "" {
 			text := said([]byte(fmt.Sprint(v)))
 			return &trouble{kind: kindOfWords(text), text: fmt.Sprintf("an error with status 200: %q", text)}

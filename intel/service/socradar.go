@@ -46,9 +46,9 @@ func socradar() Provider {
 			First: func(q PullQuery) Question {
 				return Question{Path: "/threat/intelligence/feed_list/" + url.PathEscape(q.Of) + ".json", Query: url.Values{"v": {"2"}}}
 			},
-			Check: func(body []byte) error {
+			Check: func(body []byte, _ int) error {
 				var list []json.RawMessage
-				if json.Unmarshal(body, &list) == nil {
+				if json.Unmarshal(body, &list) == nil && list != nil {
 					return nil
 				}
 				return said200(body, "array")

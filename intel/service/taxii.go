@@ -2,9 +2,8 @@ package service
 
 import (
 	"encoding/json"
-	"net/netip"
+	"errors"
 	"net/url"
-	"strings"
 )
 
 // mediaTAXII must be asked for, and is refused in any other spelling.
@@ -35,20 +34,20 @@ func taxii() Provider {
 				Name: "taxii-collections", Lifetime: day,
 				Doc:   "which collections the API root has",
 				First: func(PullQuery) Question { return Question{Path: "/collections/", Header: acceptTAXII} },
-				Check: func(body []byte) error { return object(body) },
+				Check: envelope("collections"),
 			},
 			{
 				Name: "taxii", Of: "the id of a collection", Lifetime: day,
 				Doc:   "the objects of a collection, added since a time",
 				First: taxiiObjects,
-				Check: func(body []byte) error { return object(body) },
-				Next: func(q PullQuery, p *Page) (Question, bool) {
+				Check: envelope("objects"),
+				Next: func(q PullQuery, p *Page) (Question, bool, error) {
 					var e struct {
 						More bool
 						Next string
 					}
-					if json.Unmarshal(p.Body, &e) != nil || !e.More {
-						return Question{}, false
+					if err := json.Unmarshal(p.Body, &e); err != nil || !e.More {
+						return Question{}, false, err
 					}
 					next := taxiiObjects(q) // with the same filters, as the standard wants
 					switch last := p.AddedLast; {
@@ -57,9 +56,9 @@ func taxii() Provider {
 					case last != "" && last != next.Query.Get("added_after"):
 						next.Query.Set("added_after", last)
 					default:
-						return Question{}, false
+						return Question{}, false, errors.New("the collection has more, and does not say where")
 					}
-					return next, true
+					return next, true, nil
 				},
 			},
 		},
@@ -74,19 +73,24 @@ func taxiiObjects(q PullQuery) Question {
 	return Question{Path: "/collections/" + url.PathEscape(q.Of) + "/objects/", Query: query, Header: acceptTAXII}
 }
 
-// object takes any JSON object that is not an error: an empty page may be {}.
-func object(body []byte) error {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(body, &m); err != nil {
-		return err
+// envelope takes an object with an array under a key, or with neither that nor an error:
+// an empty page may be {}.
+//
+// Source: OASIS TAXII 2.1, 3.6.1 (errors have a title), 3.7 and 5.1.
+func envelope(key string) func([]byte, int) error {
+	return func(body []byte, page int) error {
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal(body, &m); err != nil || m == nil {
+			return errors.New("no envelope of TAXII 2.1")
+		}
+		if _, ok := m[key]; ok {
+			return lists(key)(body, page)
+		}
+		for _, wrong := range []string{"title", "error", "errors", "http_status", "message", "is_success"} {
+			if _, ok := m[wrong]; ok {
+				return said200(body, key)
+			}
+		}
+		return nil
 	}
-	_, titled := m["title"]
-	_, coded := m["http_status"]
-	if titled && coded || strings.Contains(string(m["is_success"]), "false") {
-		return said200(body, "objects")
-	}
-	if _, ok := m["error"]; ok {
-		return holds("objects")(body, netip.Prefix{})
-	}
-	return nil
 }
