@@ -10,19 +10,20 @@ import (
 // Site is what the owner says of the own network. The zero value says nothing:
 // private ranges and the exporter's own side are then taken as own.
 type Site struct {
-	Name       string         `yaml:"name" json:"name,omitempty"`
-	Own        []netip.Prefix `yaml:"own" json:"own,omitempty"`         // own prefixes, public and private
-	Exposed    []netip.Prefix `yaml:"exposed" json:"exposed,omitempty"` // reachable from the Internet on purpose
-	Dark       []netip.Prefix `yaml:"dark" json:"dark,omitempty"`       // own, but in use by nothing
-	Assets     []Asset        `yaml:"assets" json:"assets,omitempty"`
-	Approved   []netip.Prefix `yaml:"approved" json:"approved,omitempty"` // outside sources that may administer
-	Partners   []netip.Prefix `yaml:"partners" json:"partners,omitempty"`
-	Resolvers  []netip.Prefix `yaml:"resolvers" json:"resolvers,omitempty"`
-	Monitoring []netip.Prefix `yaml:"monitoring" json:"monitoring,omitempty"`
-	Facts      SiteFacts      `yaml:"facts" json:"facts,omitzero"`
-	Changes    []Change       `yaml:"changes" json:"changes,omitempty"`       // change windows
-	Statements []Statement    `yaml:"statements" json:"statements,omitempty"` // what an owner said
-	Approvals  []Approval     `yaml:"approvals" json:"approvals,omitempty"`   // the last step of the ladder, taken by a person
+	Name       string            `yaml:"name" json:"name,omitempty"`
+	Own        []netip.Prefix    `yaml:"own" json:"own,omitempty"`         // own prefixes, public and private
+	Exposed    []netip.Prefix    `yaml:"exposed" json:"exposed,omitempty"` // reachable from the Internet on purpose
+	Dark       []netip.Prefix    `yaml:"dark" json:"dark,omitempty"`       // own, but in use by nothing
+	Assets     []Asset           `yaml:"assets" json:"assets,omitempty"`
+	Approved   []netip.Prefix    `yaml:"approved" json:"approved,omitempty"` // outside sources that may administer
+	Partners   []netip.Prefix    `yaml:"partners" json:"partners,omitempty"`
+	Resolvers  []netip.Prefix    `yaml:"resolvers" json:"resolvers,omitempty"`
+	Monitoring []netip.Prefix    `yaml:"monitoring" json:"monitoring,omitempty"`
+	Facts      SiteFacts         `yaml:"facts" json:"facts,omitzero"`
+	Changes    []Change          `yaml:"changes" json:"changes,omitempty"`       // change windows
+	Statements []Statement       `yaml:"statements" json:"statements,omitempty"` // what an owner said
+	Thresholds map[string]string `yaml:"thresholds" json:"thresholds,omitempty"` // of the detectors, by name, where they are not the default
+	Approvals  []Approval        `yaml:"approvals" json:"approvals,omitempty"`   // the last step of the ladder, taken by a person
 }
 
 // Asset is one machine of ours.

@@ -22,7 +22,41 @@ type Collector struct {
 	cut    map[Pair]int64
 	notes  []string
 	kept   map[string]*sample
+	of     []*sample     // by wish; nil: it is for no records
+	open   []countsIn    // by wish; nil: every record is counted
 	only   map[Pair]bool // pairs whose starts are wanted; nil: all that a wish names
+}
+
+// countsIn says in which hours the records of a wish are counted.
+type countsIn struct {
+	some  bool // in those only
+	hours []int64
+}
+
+// Counted says that the records of a wish are counted but for those of some hours: then
+// only of these is the total, and a flow that is not offered is missed only if its
+// record is the first, the last, or one whose Rank is low.
+func (c *Collector) Counted(i int, but []int64) {
+	if c.open == nil {
+		c.open = make([]countsIn, len(c.wants))
+	}
+	c.open[i] = countsIn{true, but}
+}
+
+// AddTotal adds records of a wish that were counted elsewhere.
+func (c *Collector) AddTotal(i int, records int64) { c.of[i].total += records }
+
+// Short tells whether fewer records are kept of a wish than could be.
+func (c *Collector) Short(i int) bool {
+	s := c.of[i]
+	s.settle()
+	s.trim()
+	return int64(len(s.low)) < min(int64(s.limit), s.total)
+}
+
+// counts tells whether a flow of an hour adds to the total of a wish.
+func (c *Collector) counts(i int, hour int64) bool {
+	return c.open == nil || !c.open[i].some || slices.Contains(c.open[i].hours, hour)
 }
 
 // Only restricts the starts to some pairs: the engine knows beforehand that there are
@@ -38,11 +72,15 @@ const busiestOnly = "exact times were kept for the 2,000 busiest pairs only"
 func NewCollector(wants []Want) *Collector {
 	c := &Collector{
 		wants: wants, byPeer: newEndIndex(), byHost: newEndIndex(), starts: map[Pair][]Start{}, cut: map[Pair]int64{}, kept: map[string]*sample{},
+		of: make([]*sample, len(wants)),
 	}
 	for i := range wants {
 		s := &wants[i].Selection
 		if wants[i].Records > 0 {
-			c.kept[wants[i].Tag] = &sample{limit: min(wants[i].Records, MaxRecords), bar: math.MaxUint64}
+			if c.kept[wants[i].Tag] == nil {
+				c.kept[wants[i].Tag] = &sample{limit: min(wants[i].Records, MaxRecords), bar: math.MaxUint64}
+			}
+			c.of[i] = c.kept[wants[i].Tag]
 		}
 		if wants[i].Of != Flows {
 			c.events = append(c.events, i)
@@ -198,8 +236,11 @@ func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 					c.addStart(p, f)
 				}
 			}
-			if s := c.kept[w.Tag]; s != nil {
+			if s := c.of[list[i].want]; s != nil {
 				o := originalOf(f)
+				if !c.counts(list[i].want, k.Hour) {
+					o.Records = 0
+				}
 				s.add(input, &o)
 			}
 		}
@@ -210,7 +251,7 @@ func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 func (c *Collector) AddEvents(input string, b *netcase.Batch) {
 	for _, i := range c.events {
 		w := &c.wants[i]
-		s := c.kept[w.Tag]
+		s := c.of[i]
 		if s == nil {
 			continue
 		}
@@ -367,25 +408,32 @@ type ranked struct {
 	netcase.Record
 }
 
-// rankOf is the hash of a record's place.
-func rankOf(input string, p *netcase.Place) uint64 {
-	var h uint64 = 0xcbf29ce484222325
-	mix := func(x uint64) {
-		hi, lo := bits.Mul64(h^x, 0x9e3779b97f4a7c15)
-		h = hi ^ lo ^ x
-	}
+// Rank is a hash of the places of one input's records: those with low ones make a sample
+// that neither the order of reading nor anybody's wish decides.
+type Rank uint64
+
+// RankIn is the ranking of the records of an input.
+func RankIn(input string) Rank {
+	h := Rank(0xcbf29ce484222325)
 	for i := range len(input) {
-		mix(uint64(input[i]) + 1)
+		h = h.mixed(uint64(input[i]) + 1)
 	}
-	mix(uint64(p.Line) + 0x51)
-	mix(uint64(p.Offset) + 0x7f)
-	mix(uint64(p.Item) + 0x1d)
 	return h
+}
+
+func (h Rank) mixed(x uint64) Rank {
+	hi, lo := bits.Mul64(uint64(h)^x, 0x9e3779b97f4a7c15)
+	return Rank(hi ^ lo ^ x)
+}
+
+// Of is the rank of the record at a place, even over all numbers.
+func (h Rank) Of(p *netcase.Place) uint64 {
+	return uint64(h.mixed(uint64(p.Line) + 0x51).mixed(uint64(p.Offset) + 0x7f).mixed(uint64(p.Item) + 0x1d))
 }
 
 func (s *sample) add(input string, f *original) {
 	s.total += f.Records
-	rank := rankOf(input, &f.Place)
+	rank := RankIn(input).Of(&f.Place)
 	if l := &s.latest; !l.known || f.At > l.event.At || f.At == l.event.At && rank > l.rank {
 		raw := append(l.event.Raw[:0], f.Raw...)
 		l.input, l.event, l.rank, l.known = input, *f, rank, true

@@ -61,3 +61,19 @@ func TestWishesTwin(t *testing.T) {
 		}
 	}
 }
+
+// Ranks must be even, or a sample would be short of records.
+func TestRanksAreEven(t *testing.T) {
+	for _, step := range []int64{1, 97, 113} { // lines alike in length
+		rank, low := RankIn("in-0123456789ab"), 0
+		const n = 1 << 16
+		for i := range int64(n) {
+			if rank.Of(&netcase.Place{Line: i, Offset: i * step}) < 1<<58 { // a 64th
+				low++
+			}
+		}
+		if low < n/64*9/10 || low > n/64*11/10 {
+			t.Errorf("step %d: %d of %d ranks lie in a 64th of all, want about %d", step, low, n, n/64)
+		}
+	}
+}

@@ -36,8 +36,8 @@ func (t *tested) finding(in *Input) netcase.Finding {
 	rules := &in.Config.Cadence
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
 		Statement: text, Numbers: numbers, Selection: f.Selection,
-		Method: fmt.Sprintf("beacon: starts less than %s after another joined; at least %d starts, %d cycles, %s; robust variation of intervals at most %.2f, %.2f from 20, %.2f from 100 intervals, "+
-			"or spectral p <= %g over %d shuffles within each hour of the day with a hill of the autocorrelation, from %d starts", seconds(rules.Retry), rules.Starts, rules.Cycles, spanText(rules.Active), rules.CV[0], rules.CV[1], rules.CV[2], rules.P, surrogates, rules.SpectrumStart),
+		Method: fmt.Sprintf("beacon: starts less than %s after another joined; at least %d starts, %d cycles, %s; robust variation of intervals at most %.2f, %.2f from %d, %.2f from %d intervals, "+
+			"or spectral p <= %g over %d shuffles within each hour of the day with a hill of the autocorrelation, from %d starts", seconds(rules.Retry), rules.Starts, rules.Cycles, spanText(rules.Active), rules.CV[0], rules.CV[1], rules.Intervals[0], rules.CV[2], rules.Intervals[1], rules.P, rules.Surrogates, rules.SpectrumStart),
 	}, t.tag())}
 	return f
 }

@@ -8,35 +8,21 @@ import (
 	"netcase"
 )
 
-// Gates and thresholds of the tests for a cadence.
+// Bounds of the work that one stream takes.
 const (
-	longSilence   = 10           // periods without a start that count as a pause …
-	leastSilence  = netcase.Hour // … if they last as long as this
-	mostBins      = 1 << 13      // of the counts whose spectrum is taken
-	surrogates    = 199          // shuffled series that the spectrum is compared with
-	hopeless      = 10           // of them with a higher peak: p > 0.05 is certain
-	longestBeat   = netcase.Hour // periods beyond are left to the intervals: shuffling within the hour keeps them
-	peaksTried    = 8            // of a spectrum
-	multiples     = 40           // of the period of a peak that are tried as the whole period
-	asHigh        = 0.8          // of the highest hill
-	leastHill     = 2            // of an autocorrelation, in its standard deviations without a period
-	nearLow       = 0.3          // periods: a sleep of 70 % more or less is no shorter
-	nearHigh      = 2.2          // periods: one beat may be missing
-	phaseStarts   = 2000         // that the phase is taken from
-	phaseSlack    = 0.05         // of the period, in which the phase test looks for the clock's own
-	clockR        = 0.6          // length of the mean phase vector from which a fixed clock sets the pace
-	clockP        = 0.01         // …
-	someIntervals = 20           // from which a larger variation is allowed …
-	manyIntervals = 100          // … and a still larger one
-	clockStarts   = 20           // fewer do not tell a scheduler from a sleep
+	mostBins    = 1 << 13 // of the counts whose spectrum is taken
+	hopeless    = 0.05    // a probability above this need not be known
+	peaksTried  = 8       // of a spectrum
+	multiples   = 40      // of the period of a peak that are tried as the whole period
+	phaseStarts = 2000    // that the phase is taken from
 )
 
 // limit is the largest robust variation of so many intervals.
 func (c *CadenceConfig) limit(intervals int) float64 {
 	switch {
-	case intervals >= manyIntervals:
+	case intervals >= c.Intervals[1]:
 		return c.CV[2]
-	case intervals >= someIntervals:
+	case intervals >= c.Intervals[0]:
 		return c.CV[1]
 	}
 	return c.CV[0]
@@ -93,9 +79,9 @@ func cadenceOf(rules *CadenceConfig, all []netcase.Time, seed uint64, spectrum b
 	sorted := slices.Sorted(slices.Values(gaps))
 	c.period = middle(slices.Clone(sorted))
 	c.cv, c.limit = spread(gaps, c.period)/c.period, rules.limit(len(gaps))
-	c.near = nearShare(gaps, c.period)
+	c.near = rules.nearShare(gaps, c.period)
 	c.even = c.cv <= c.limit && c.near >= rules.Near
-	c.active = activeOf(gaps, c.period)
+	c.active = rules.activeOf(gaps, c.period)
 	if !c.long() {
 		return c
 	}
@@ -104,18 +90,18 @@ func cadenceOf(rules *CadenceConfig, all []netcase.Time, seed uint64, spectrum b
 	}
 	if !c.even && c.beats {
 		c.period = c.spectral
-		c.active = activeOf(gaps, c.period)
+		c.active = rules.activeOf(gaps, c.period)
 	}
 	c.byPhase(starts)
 	return c
 }
 
-// nearShare is the share of intervals between nearLow and nearHigh periods. The variation alone
+// nearShare is the share of intervals that are about a period. The variation alone
 // looks at the middle half of the intervals: a few bursts have an even middle now and then.
-func nearShare(gaps []float64, period float64) float64 {
+func (c *CadenceConfig) nearShare(gaps []float64, period float64) float64 {
 	n := 0
 	for _, g := range gaps {
-		n += b2i(g >= nearLow*period && g <= nearHigh*period)
+		n += b2i(g >= c.About[0]*period && g <= c.About[1]*period)
 	}
 	return float64(n) / float64(len(gaps))
 }
@@ -138,8 +124,8 @@ func (c *cadence) found() bool {
 }
 
 // activeOf is the stretch from the first start to the last without pauses.
-func activeOf(gaps []float64, period float64) netcase.Time {
-	pause := max(longSilence*period, float64(leastSilence))
+func (c *CadenceConfig) activeOf(gaps []float64, period float64) netcase.Time {
+	pause := max(c.Pause*period, float64(c.LeastPause))
 	active := 0.0
 	for _, g := range gaps {
 		if g <= pause {
@@ -160,22 +146,22 @@ func (c *cadence) bySpectrum(starts []netcase.Time, sorted []float64, seed uint6
 	centre(counts)
 	f := newFourier(powerOfTwo(len(counts)))
 	whole := float64(f.n) * width
-	from := max(int(math.Ceil(whole/min(length/float64(c.rules.Cycles), float64(longestBeat)))), 1)
+	from := max(int(math.Ceil(whole/min(length/float64(c.rules.Cycles), float64(c.rules.LongestBeat)))), 1)
 	if from > f.n/2 {
 		return
 	}
-	s := spectrumTest{f: f, counts: counts, from: from, blocks: hourBlocks(counts, c.span.Start, width)}
+	s := spectrumTest{f: f, counts: counts, from: from, surrogates: c.rules.Surrogates, blocks: hourBlocks(counts, c.span.Start, width)}
 	power := make([]float64, f.n/2+1)
 	f.powers(counts, nil, make([]float64, f.n), make([]float64, f.n), power, make([]float64, f.n/2+1))
 	acf := selfLikeness(counts)
-	floor := leastHill / math.Sqrt(float64(len(counts)))
-	longest := min(int(min(length/float64(c.rules.Cycles), float64(longestBeat))/width), len(acf)-2)
+	floor := c.rules.Hill / math.Sqrt(float64(len(counts)))
+	longest := min(int(min(length/float64(c.rules.Cycles), float64(c.rules.LongestBeat))/width), len(acf)-2)
 	for _, k := range s.peaks(power) {
-		lag, ok := fundamental(acf, float64(f.n)/float64(k), floor, longest)
+		lag, ok := c.rules.fundamental(acf, float64(f.n)/float64(k), floor, longest)
 		if !ok {
 			continue
 		}
-		period := refine(starts, float64(lag)*width, width, c.rules.Cycles)
+		period := c.rules.refine(starts, float64(lag)*width, width)
 		if c.rules.recurs(starts, period) {
 			c.spectral = period
 			c.p = s.chance(slices.Max(power[from:]), rand.New(rand.NewPCG(seed, uint64(len(starts)))))
@@ -209,6 +195,8 @@ type spectrumTest struct {
 	counts []float64
 	from   int // first frequency that is looked at
 	blocks [][]int
+
+	surrogates int // how many times counts are shuffled
 }
 
 // chance is the share of shuffled counts with a peak as high.
@@ -220,22 +208,22 @@ func (s *spectrumTest) chance(peak float64, random *rand.Rand) float64 {
 	re, im := make([]float64, n), make([]float64, n)
 	a, b := slices.Clone(s.counts), slices.Clone(s.counts)
 	pa, pb := make([]float64, n/2+1), make([]float64, n/2+1)
-	higher, drawn := 0, 0
-	for drawn < surrogates && higher < hopeless {
+	higher, drawn, enough := 0, 0, int(math.Ceil(hopeless*float64(1+s.surrogates)))
+	for drawn < s.surrogates && higher < enough {
 		s.shuffle(a, random)
 		s.shuffle(b, random)
 		s.f.powers(a, b, re, im, pa, pb)
 		for _, p := range [2][]float64{pa, pb} {
-			if drawn < surrogates && higher < hopeless {
+			if drawn < s.surrogates && higher < enough {
 				drawn++
 				higher += b2i(slices.Max(p[s.from:]) >= peak)
 			}
 		}
 	}
-	if higher == hopeless {
+	if higher == enough {
 		return float64(higher) / float64(drawn)
 	}
-	return float64(1+higher) / float64(1+surrogates)
+	return float64(1+higher) / float64(1+s.surrogates)
 }
 
 func (s *spectrumTest) shuffle(x []float64, random *rand.Rand) {
@@ -267,7 +255,7 @@ func (s *spectrumTest) peaks(power []float64) []int {
 // fundamental is the shortest lag that is a multiple of the period of a peak and whose
 // autocorrelation is about as high as that of any other multiple: a clock has as high
 // peaks at every harmonic, but hills only at whole periods.
-func fundamental(acf []float64, period, floor float64, longest int) (int, bool) {
+func (c *CadenceConfig) fundamental(acf []float64, period, floor float64, longest int) (int, bool) {
 	type top struct {
 		lag    int
 		height float64
@@ -282,7 +270,7 @@ func fundamental(acf []float64, period, floor float64, longest int) (int, bool) 
 		}
 	}
 	for _, t := range tops {
-		if t.height >= asHigh*best {
+		if t.height >= c.AsHigh*best {
 			return t.lag, true
 		}
 	}
@@ -314,12 +302,12 @@ func (c *CadenceConfig) recurs(starts []netcase.Time, period float64) bool {
 	for i := range gaps {
 		gaps[i] = float64(starts[i+1] - starts[i])
 	}
-	cycles := float64(activeOf(gaps, period)) / period
+	cycles := float64(c.activeOf(gaps, period)) / period
 	elsewhere := 0.0
 	for _, turn := range elsewhereTurns {
-		elsewhere += float64(followed(starts, turn*period, period)) / float64(len(elsewhereTurns))
+		elsewhere += float64(c.followed(starts, turn*period, period)) / float64(len(elsewhereTurns))
 	}
-	beats := float64(followed(starts, period, period))
+	beats := float64(c.followed(starts, period, period))
 	return beats >= float64(c.Cycles) && beats >= c.Followed*cycles && beats-elsewhere >= c.MoreFollowed*cycles
 }
 
@@ -328,8 +316,8 @@ var elsewhereTurns = [...]float64{0.62, 0.71, 0.79, 0.86, 1.14, 1.21, 1.29, 1.38
 
 // followed is how many starts, half a period apart or more, have another one about a lag
 // later.
-func followed(starts []netcase.Time, lag, period float64) int {
-	slack := phaseSlack * period
+func (c *CadenceConfig) followed(starts []netcase.Time, lag, period float64) int {
+	slack := c.Slack * period
 	n, j, last := 0, 0, math.Inf(-1)
 	for _, s := range starts {
 		low, high := float64(s)+lag-slack, float64(s)+lag+slack
@@ -347,7 +335,7 @@ func followed(starts []netcase.Time, lag, period float64) int {
 }
 
 // refine is the middle of where the differences of starts about a lag lie closest together.
-func refine(starts []netcase.Time, lag, width float64, least int) float64 {
+func (c *CadenceConfig) refine(starts []netcase.Time, lag, width float64) float64 {
 	var all []float64
 	j := 0
 	for i, s := range starts[:min(len(starts), phaseStarts)] {
@@ -360,14 +348,14 @@ func refine(starts []netcase.Time, lag, width float64, least int) float64 {
 	slices.Sort(all)
 	from, best := 0, all[:0]
 	for to := range all {
-		for all[to]-all[from] > phaseSlack*lag {
+		for all[to]-all[from] > c.Slack*lag {
 			from++
 		}
 		if to+1-from > len(best) {
 			best = all[from : to+1]
 		}
 	}
-	if len(best) < least {
+	if len(best) < c.Cycles {
 		return lag
 	}
 	return middle(slices.Clone(best))
@@ -385,7 +373,7 @@ func (c *cadence) byPhase(starts []netcase.Time) {
 		return
 	}
 	step := c.period * c.period / (4 * length) // a quarter turn over the whole stream
-	half := min(int(phaseSlack*c.period/step), phaseStarts)
+	half := min(int(c.rules.Slack*c.period/step), phaseStarts)
 	for k := -half; k <= half; k++ {
 		turn := 2 * math.Pi / (c.period + float64(k)*step)
 		x, y := 0.0, 0.0
@@ -397,11 +385,11 @@ func (c *cadence) byPhase(starts []netcase.Time) {
 	}
 	z := float64(len(starts)) * c.r * c.r
 	c.phaseP = clampP(-math.Expm1(float64(2*half+1) * math.Log1p(-min(math.Exp(-z), 1))))
-	if c.starts < clockStarts {
+	if c.starts < c.rules.ClockStarts {
 		return
 	}
 	c.clock = "sleep"
-	if c.r >= clockR && c.phaseP <= clockP {
+	if c.r >= c.rules.ClockR && c.phaseP <= c.rules.ClockP {
 		c.clock = "scheduler"
 	}
 }

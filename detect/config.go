@@ -25,6 +25,7 @@ type Config struct {
 	Seed           uint64          // of every random draw
 	Auth           AuthConfig
 	Cadence        CadenceConfig
+	Long           LongConfig
 	Rare           RareConfig
 	Upload         UploadConfig
 	Move           MoveConfig
@@ -38,7 +39,7 @@ func DefaultConfig() Config {
 		WalkAlpha:    0.01, WalkDetection: 0.99, WalkScanner: 0.2,
 		SpikeQ: 0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
 		FloodFlows: 1000, FloodRatio: 10,
-		Auth: DefaultAuthConfig(), Cadence: DefaultCadenceConfig(), Rare: DefaultRareConfig(), Upload: DefaultUploadConfig(), Move: DefaultMoveConfig(),
+		Auth: DefaultAuthConfig(), Cadence: DefaultCadenceConfig(), Long: DefaultLongConfig(), Rare: DefaultRareConfig(), Upload: DefaultUploadConfig(), Move: DefaultMoveConfig(),
 	}
 }
 
@@ -51,19 +52,44 @@ type CadenceConfig struct {
 	Active        netcase.Time // from the first start to the last, pauses left out
 	Retry         netcase.Time // a start that follows sooner is a retry of the one before
 	CV            [3]float64   // largest robust coefficients of variation: below 20, below 100, from 100 intervals
+	Intervals     [2]int       // from which the larger variations are allowed
 	Near          float64      // share of the intervals that lie about the period; random arrivals have 0.59
+	About         [2]float64   // periods that are about one: a sleep of 70 % more or less is no shorter, and one beat may be missing
+	Pause         float64      // periods without a start that are a pause …
+	LeastPause    netcase.Time // … if they last as long as this
 	P             float64      // largest probability of the highest peak of the spectrum
+	Surrogates    int          // shuffled series that the spectrum is compared with
+	LongestBeat   netcase.Time // periods beyond are left to the intervals: shuffling within the hour keeps them
+	Hill          float64      // least hill of an autocorrelation, in its standard deviations without a period
+	AsHigh        float64      // share of the highest hill that a shorter period must reach
 	SpectrumStart int          // fewer starts show a peak too easily: 1 % of random streams of twelve
 	Followed      float64      // share of the periods with a start and another a period later
 	MoreFollowed  float64      // … above the share at other lags
+	Slack         float64      // of the period, within which a start is a period later
+	ClockStarts   int          // fewer do not tell a scheduler from a sleep
+	ClockR        float64      // length of the mean phase vector from which a fixed clock sets the pace …
+	ClockP        float64      // … and the largest probability of such a length
 }
 
 // DefaultCadenceConfig is what the method proposes; decision 22 says which are ours.
 func DefaultCadenceConfig() CadenceConfig {
 	return CadenceConfig{
-		Starts: 12, Cycles: 8, Active: 2 * netcase.Hour, Retry: 2 * netcase.Second, CV: [3]float64{0.35, 0.50, 0.70}, Near: 0.8,
-		P: 0.01, SpectrumStart: 20, Followed: 0.4, MoreFollowed: 0.25,
+		Starts: 12, Cycles: 8, Active: 2 * netcase.Hour, Retry: 2 * netcase.Second, CV: [3]float64{0.35, 0.50, 0.70}, Intervals: [2]int{20, 100},
+		Near: 0.8, About: [2]float64{0.3, 2.2}, Pause: 10, LeastPause: netcase.Hour,
+		P: 0.01, Surrogates: 199, LongestBeat: netcase.Hour, Hill: 2, AsHigh: 0.8, SpectrumStart: 20, Followed: 0.4, MoreFollowed: 0.25, Slack: 0.05,
+		ClockStarts: 20, ClockR: 0.6, ClockP: 0.01,
 	}
+}
+
+// LongConfig holds the bands of the lengths of connections: one of the first is told where the
+// other end is rare or listed, one of the second wherever it goes.
+type LongConfig struct {
+	Bands [4]netcase.Time
+}
+
+// DefaultLongConfig is the lengths that RITA 5 grades long connections by.
+func DefaultLongConfig() LongConfig {
+	return LongConfig{Bands: [4]netcase.Time{netcase.Hour, 4 * netcase.Hour, 8 * netcase.Hour, 12 * netcase.Hour}}
 }
 
 // RareConfig holds what makes a destination rare, and what makes it everybody's.

@@ -33,9 +33,6 @@ func longconn() Detector {
 	}
 }
 
-// longBands are the lengths that RITA 5 grades long connections by.
-var longBands = [...]netcase.Time{1 * netcase.Hour, 4 * netcase.Hour, 8 * netcase.Hour, 12 * netcase.Hour}
-
 // Parameters that are not configured.
 const (
 	longPairs    = 200 // whose exact times are asked for
@@ -102,7 +99,7 @@ func longCandidates(in *Input) []*longPair {
 			people.note(&r.Host)
 		}
 		length := r.Last - r.First
-		if length < longBands[0] || r.Resolution.Aggregated() || !inSpan(in, r.Hour) || toMany(r.Peer) || toMany(r.Host) {
+		if length < in.Config.Long.Bands[0] || r.Resolution.Aggregated() || !inSpan(in, r.Hour) || toMany(r.Peer) || toMany(r.Host) {
 			continue
 		}
 		p := cube.PairOf(&r.Key)
@@ -161,7 +158,7 @@ func (l *longPair) measure(in *Input) {
 	l.out, l.in = netcase.Absent, netcase.Absent
 	for _, s := range oneSensor(in.Details.Starts[l.Pair]) {
 		length := s.End - s.At
-		if length < longBands[0] || s.Resolution.Aggregated() || s.Flows > 1 {
+		if length < in.Config.Long.Bands[0] || s.Resolution.Aggregated() || s.Flows > 1 {
 			continue
 		}
 		l.sessions++
@@ -187,18 +184,26 @@ func (l *longPair) cause(in *Input) string {
 }
 
 func (l *longPair) worthTelling(in *Input) bool {
-	return l.exact >= longBands[1] || l.exact >= longBands[0] && (l.listed || l.rarity(in).Rare)
+	return l.exact >= in.Config.Long.Bands[1] || l.exact >= in.Config.Long.Bands[0] && (l.listed || l.rarity(in).Rare)
 }
 
 // band is the largest of the bands that a length reaches.
-func band(length netcase.Time) netcase.Time {
-	best := longBands[0]
-	for _, b := range longBands {
+func (c *LongConfig) band(length netcase.Time) netcase.Time {
+	best := c.Bands[0]
+	for _, b := range c.Bands {
 		if length >= b {
 			best = b
 		}
 	}
 	return best
+}
+
+func (c *LongConfig) text() string {
+	var out []string
+	for _, b := range c.Bands {
+		out = append(out, seconds(b))
+	}
+	return strings.Join(out, ", ")
 }
 
 func (l *longPair) finding(in *Input) netcase.Finding {
@@ -222,9 +227,9 @@ func (l *longPair) finding(in *Input) netcase.Finding {
 	f.Reach[l.reach.Best()] = l.sessions
 	var parts []string
 	if l.sessions > 1 {
-		parts = append(parts, fmt.Sprintf("%s of an hour or more, together %s", count(l.sessions, "connection"), seconds(l.total)))
+		parts = append(parts, fmt.Sprintf("%s of %s or more, together %s", count(l.sessions, "connection"), seconds(in.Config.Long.Bands[0]), seconds(l.total)))
 	}
-	parts = append(parts, fmt.Sprintf("above the band of %s", seconds(band(l.exact))))
+	parts = append(parts, fmt.Sprintf("above the band of %s", seconds(in.Config.Long.band(l.exact))))
 	if l.out != netcase.Absent {
 		parts = append(parts, "our side sent "+mib(l.out))
 	}
@@ -238,7 +243,7 @@ func (l *longPair) finding(in *Input) netcase.Finding {
 	f.Evidence = []netcase.Evidence{in.Cite(netcase.Evidence{
 		Statement: f.Title + "; " + strings.Join(parts, "; "), Selection: f.Selection,
 		Numbers: map[string]float64{"longest_hours": round(float64(l.exact)/float64(netcase.Hour), 2), "total_hours": round(float64(l.total)/float64(netcase.Hour), 2), "connections": float64(l.sessions)},
-		Method:  "longconn: end less start of records of single flows; bands 1, 4, 8, 12 hours",
+		Method:  "longconn: end less start of records of single flows; bands of " + in.Config.Long.text(),
 	}, l.tag())}
 	return f
 }

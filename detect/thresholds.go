@@ -1,7 +1,10 @@
 package detect
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +22,7 @@ type Threshold struct {
 
 // Thresholds lists every parameter of the detectors, by name. What it names stands in c.
 func (c *Config) Thresholds() []Threshold {
-	a, b, u, m := &c.Auth, &c.Cadence, &c.Upload, &c.Move
+	a, b, l, u, m := &c.Auth, &c.Cadence, &c.Long, &c.Upload, &c.Move
 	out := []Threshold{
 		{"scan.hosts", "largest horizontal threshold, distinct hosts", &c.ScanHosts},
 		{"scan.hosts.floor", "smallest horizontal threshold, distinct hosts", &c.ScanHostsFloor},
@@ -37,14 +40,32 @@ func (c *Config) Thresholds() []Threshold {
 		{"beacon.cycles", "periods that its active stretch holds", &b.Cycles},
 		{"beacon.active", "length of that stretch, pauses left out", &b.Active},
 		{"beacon.retry", "a start that follows another sooner repeats it", &b.Retry},
-		{"beacon.cv.few", "largest robust coefficient of variation of the intervals, below 20 of them", &b.CV[0]},
-		{"beacon.cv.some", "largest robust coefficient of variation of the intervals, from 20 of them", &b.CV[1]},
-		{"beacon.cv.many", "largest robust coefficient of variation of the intervals, from 100 of them", &b.CV[2]},
-		{"beacon.near", "smallest share of the intervals between 0.3 and 2.2 medians", &b.Near},
+		{"beacon.cv.few", "largest robust coefficient of variation of few intervals", &b.CV[0]},
+		{"beacon.cv.some", "largest robust coefficient of variation of some intervals", &b.CV[1]},
+		{"beacon.cv.some.from", "intervals that are some", &b.Intervals[0]},
+		{"beacon.cv.many", "largest robust coefficient of variation of many intervals", &b.CV[2]},
+		{"beacon.cv.many.from", "intervals that are many", &b.Intervals[1]},
+		{"beacon.near", "smallest share of the intervals that are about a median", &b.Near},
+		{"beacon.near.least", "medians from which an interval is about one", &b.About[0]},
+		{"beacon.near.most", "medians up to which an interval is about one", &b.About[1]},
+		{"beacon.pause", "periods without a start that are a pause", &b.Pause},
+		{"beacon.pause.least", "length of a pause at least", &b.LeastPause},
 		{"beacon.spectrum.p", "largest probability of the highest peak of the spectrum", &b.P},
 		{"beacon.spectrum.starts", "connections from which the spectrum is taken", &b.SpectrumStart},
+		{"beacon.spectrum.draws", "shuffled series that the spectrum is compared with", &b.Surrogates},
+		{"beacon.spectrum.longest", "longest period that the spectrum may name", &b.LongestBeat},
+		{"beacon.spectrum.hill", "smallest hill of the autocorrelation, in its standard deviations without a period", &b.Hill},
+		{"beacon.spectrum.hill.share", "share of the highest hill that a shorter period reaches", &b.AsHigh},
+		{"beacon.spectrum.slack", "share of the period within which a start is a period later", &b.Slack},
+		{"beacon.clock.starts", "starts, fewer do not tell a scheduler from a sleep", &b.ClockStarts},
+		{"beacon.clock.r", "smallest length of the mean phase vector of a scheduler", &b.ClockR},
+		{"beacon.clock.p", "largest probability of such a length", &b.ClockP},
 		{"beacon.spectrum.followed", "smallest share of the periods in which a start is followed a period later", &b.Followed},
 		{"beacon.spectrum.followed.more", "by how much that share exceeds the one at other lags", &b.MoreFollowed},
+		{"longconn.band.base", "length of a connection with a rare or listed destination that is told", &l.Bands[0]},
+		{"longconn.band.low", "length of a connection with any destination that is told", &l.Bands[1]},
+		{"longconn.band.medium", "length that is graded above it", &l.Bands[2]},
+		{"longconn.band.high", "length that is graded above that", &l.Bands[3]},
 		{"rare.share", "largest share of the own hosts that call a rare destination", &c.Rare.Share},
 		{"rare.hosts", "own hosts that call a rare destination, where the share is less than that", &c.Rare.Hosts},
 		{"rare.estate", "own hosts that call outside, fewer cannot show what is rare", &c.Rare.Estate},
@@ -96,6 +117,7 @@ func (c *Config) Thresholds() []Threshold {
 // proportions are the parameters that are parts of a whole or probabilities.
 var proportions = []string{
 	"scan.walk.alpha", "scan.walk.detection", "scan.walk.scanner", "spike.q", "exfil.q", "exfil.offhours", "beacon.near", "beacon.spectrum.p",
+	"beacon.spectrum.hill.share", "beacon.spectrum.slack", "beacon.clock.r", "beacon.clock.p",
 	"beacon.spectrum.followed", "beacon.spectrum.followed.more", "rare.share", "rare.common", "auth.spray.share", "auth.enumeration.share",
 }
 
@@ -141,6 +163,63 @@ func (c *Config) Set(name, value string) error {
 		return fmt.Errorf("threshold %s: %w", name, err)
 	}
 	return nil
+}
+
+// SetAll changes parameters by their names, the site's own ones for instance, and says all
+// that is wrong with them.
+func (c *Config) SetAll(values map[string]string) error {
+	var wrong []error
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		wrong = append(wrong, c.Set(name, values[name]))
+	}
+	return errors.Join(wrong...)
+}
+
+// mostDraws of a Monte Carlo test: more is a mistake in writing.
+const mostDraws = 100_000
+
+// Check tells which parameters cannot stand beside each other.
+func (c *Config) Check() error {
+	var wrong []error
+	rising := func(names ...string) {
+		all := c.Thresholds()
+		last := math.Inf(-1)
+		for i, name := range names {
+			t := all[slices.IndexFunc(all, func(t Threshold) bool { return t.Name == name })]
+			if v := t.number(); v < last {
+				wrong = append(wrong, fmt.Errorf("threshold %s is %s, which is below %s", name, t.Value(), names[i-1]))
+			} else {
+				last = v
+			}
+		}
+	}
+	rising("longconn.band.base", "longconn.band.low", "longconn.band.medium", "longconn.band.high")
+	rising("scan.hosts.floor", "scan.hosts")
+	rising("beacon.cv.few", "beacon.cv.some", "beacon.cv.many")
+	rising("beacon.cv.some.from", "beacon.cv.many.from")
+	rising("auth.flows.packets.least", "auth.flows.packets.most")
+	if a := c.Cadence.About; a[0] > 1 || a[1] < 1 {
+		wrong = append(wrong, fmt.Errorf("thresholds beacon.near.least %g and beacon.near.most %g do not hold 1, the period itself", a[0], a[1]))
+	}
+	if n := max(c.Draws, c.Cadence.Surrogates); n > mostDraws {
+		wrong = append(wrong, fmt.Errorf("thresholds spike.draws and beacon.spectrum.draws: %d is above %d", n, mostDraws))
+	}
+	return errors.Join(wrong...)
+}
+
+// number is the value as a number; of a length of time, milliseconds.
+func (t Threshold) number() float64 {
+	switch v := t.at.(type) {
+	case *int:
+		return float64(*v)
+	case *int64:
+		return float64(*v)
+	case *float64:
+		return *v
+	case *netcase.Time:
+		return float64(*v)
+	}
+	return 0
 }
 
 func (t Threshold) set(value string) error {

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -101,6 +103,17 @@ func TestThresholdsBite(t *testing.T) {
 		insideDays(o)
 		o.span = netcase.Span{Start: monday + (daysOfOffice-1)*netcase.Day, End: monday + daysOfOffice*netcase.Day}
 	}
+	sleep := func(o *office) {
+		o.calls(sleeping(netcase.Hour, 0.2, 16*netcase.Hour, rand.New(rand.NewPCG(1, 2))), desk7, farEnd, 443)
+	}
+	connection := func(o *office) { o.open(monday+9*netcase.Hour, 2*netcase.Hour, desk7, farEnd, 22) }
+	connectionOfAll := func(o *office) { o.open(monday+9*netcase.Hour, 2*netcase.Hour, desk7, "151.101.2.3", 443) }
+	common := func(o *office) {
+		workday(o, 3)
+		for m := range 12 {
+			o.call(monday+8*netcase.Hour, fmt.Sprintf("10.0.0.%d", 1+m), "151.101.2.3", 443, 900, 900)
+		}
+	}
 	upload := func(o *office) { o.call(lastNight, desk7, farEnd, 443, 30<<20, 90_000) }
 	move := func(o *office) { o.call(lastMorning, "10.0.0.14", "10.0.0.15", 3389, 9_000, 90_000) }
 	for _, x := range []struct {
@@ -113,6 +126,9 @@ func TestThresholdsBite(t *testing.T) {
 		{beacon(), day, clock(30, 5*netcase.Minute), [2]string{"beacon.active", "3h"}},
 		{beacon(), day, clock(30, 5*netcase.Minute), [2]string{"beacon.retry", "10m"}},
 		{beacon(), day, clock(30, 5*netcase.Minute), [2]string{"rare.common", "0.01"}},
+		{beacon(), day, sleep, [2]string{"beacon.near.least", "1"}},
+		{longconn(), day, connection, [2]string{"longconn.band.base", "3h"}},
+		{longconn(), common, connectionOfAll, [2]string{"longconn.band.low", "90m"}},
 		{exfil(), weekOfUploads, upload, [2]string{"exfil.excess", "40"}},
 		{exfil(), weekOfUploads, upload, [2]string{"exfil.q", "1e-300"}},
 		{exfil(), weekOfUploads, upload, [2]string{"exfil.ratio", "1e6"}},

@@ -361,10 +361,10 @@ func (c *Config) effective() map[string]string {
 }
 
 // siteHash is of the site without its approvals: they name the id of the case that was
-// read, which must stay what it was.
+// read, which must stay what it was. Thresholds are settings by themselves, whoever sets them.
 func (c *Config) siteHash() string {
 	site := c.Site
-	site.Approvals = nil
+	site.Approvals, site.Thresholds = nil, nil
 	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", site))
 	return hex.EncodeToString(sum[:])[:16]
 }

@@ -20,6 +20,7 @@ var binetflow = Format{
 		"not what a control decided",
 	Detect: detectBinetflow,
 	Decode: decodeBinetflow,
+	Draws:  true,
 }
 
 // The fields of a row.
@@ -119,7 +120,7 @@ func (r *binetflowReader) row(x *tableRow) error {
 	}
 	f.Continued = strings.Contains(dir, "?")
 	f.Reach = argusReach(state, &f)
-	if r.in.Wanted != nil && !r.in.Wanted(f.Src, f.Dst) {
+	if r.in.passes(x.place(), f.Src, f.Dst) {
 		r.in.Skip("between other ends")
 		return nil
 	}

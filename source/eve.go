@@ -16,6 +16,7 @@ var suricataEVE = Format{
 		"an alert's “allowed” says only that the rule did not drop, and a flow drop is told only where Suricata stands in line",
 	Detect: detectEVE,
 	Decode: decodeEVE,
+	Draws:  true,
 	Split:  func([]byte) *Split { return &Split{Cut: WholeLines} },
 }
 
@@ -349,7 +350,7 @@ func (r *eveReader) flowOf(x *eveFlow) (field, reason string) {
 	if reason != "" {
 		return field, reason
 	}
-	if r.in.Wanted != nil && !r.in.Wanted(src, dst) {
+	if r.in.passes(r.place(), src, dst) {
 		return "", ""
 	}
 	stamp := x.start

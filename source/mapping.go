@@ -369,6 +369,7 @@ func (m *Mapping) format(text []byte) Format {
 		Proves: fmt.Sprintf("%s (mapping sha256 %s)", m.proves(), hex.EncodeToString(sum[:])[:16]),
 		Detect: m.detect,
 		Decode: m.decode,
+		Draws:  true,
 	}
 }
 
@@ -481,7 +482,7 @@ func (r *mappedReader) flow(x *tableRow) error {
 		return r.reject(x, column, bad)
 	}
 	r.reach(x, &f)
-	if w := r.in.Wanted; w != nil && !w(f.Src, f.Dst) && !w(f.Dst, f.Src) {
+	if r.in.passes(x.place(), f.Src, f.Dst) {
 		r.in.Skip("between other ends")
 		return nil
 	}

@@ -44,6 +44,9 @@ type Format struct {
 	// it is read after the inputs that have one, and in.Near says when those were.
 	// nil: never.
 	Undated func(head []byte) bool
+
+	// Draws tells that the decoder asks Input.Drawn before it passes over a flow.
+	Draws bool
 }
 
 // Split is how one stream is decoded in parts. Every part is given to Decode as the
@@ -163,8 +166,12 @@ type Input struct {
 	From netcase.Place
 	// Wanted, where it is set, tells on the second pass whether a flow between two
 	// ends may be asked for. A decoder may ask it as soon as it has the ends, and
-	// pass over the rest of the record; the engine asks again.
+	// pass over the rest of the record; the engine asks again. Which end is which does
+	// not matter.
 	Wanted func(src, dst netcase.Endpoint) bool
+	// Drawn, where it is set, tells beside it whether the record at a place is wanted
+	// whoever it is of. Only decoders of formats that say so ask it.
+	Drawn func(netcase.Place) bool
 	// Near is when the other inputs were, for times without a year, and NearWhy
 	// says so in words ("the other inputs"). Zero: nothing is known.
 	Near    netcase.Span
@@ -179,6 +186,12 @@ type Input struct {
 	// part that has something to say of it says of the end of the stream.
 	Sums map[string]int64
 	End  string
+}
+
+// passes tells on the second pass that nobody asks for a flow between two ends, nor for
+// the record at its place.
+func (in *Input) passes(at netcase.Place, src, dst netcase.Endpoint) bool {
+	return in.Wanted != nil && !in.Wanted(src, dst) && (in.Drawn == nil || !in.Drawn(at))
 }
 
 // Sum adds to a count for Join.

@@ -21,6 +21,7 @@ var zeekConn = Format{
 		"not what a control decided, nor which process or account it was",
 	Detect: func(head []byte) (bool, string) { return detectZeekLog(head, "conn") },
 	Decode: decodeZeek,
+	Draws:  true,
 	Split:  splitZeek,
 	Join:   joinZeek,
 }
@@ -67,6 +68,7 @@ type zeekReader struct {
 	path      []byte
 	columns   int          // of the #fields line; -1: there was none
 	reads     []zeekColumn // those that are read, in their order
+	sides     [2]int32     // the columns of the two ends; 0: not known
 	log       *zeekLog     // the kind of the rows; nil: they are skipped
 	skip      string       // why they are
 	context   []byte
@@ -336,6 +338,7 @@ func (z *zeekReader) header(line []byte) {
 func (z *zeekReader) begin() {
 	z.separator, z.set, z.unset = []byte{'\t'}, []byte{','}, []byte{'-'}
 	z.path, z.columns, z.reads, z.log, z.skip = nil, -1, nil, nil, ""
+	z.sides = [2]int32{}
 	z.context, z.inherited = nil, ""
 }
 
@@ -366,6 +369,12 @@ func (z *zeekReader) fields(value []byte) {
 			z.row.mark(f)
 			if f < zeekReadFields && z.columns < zeekColumnsNoted {
 				z.reads = append(z.reads, zeekColumn{field: f, at: int32(z.columns), joined: joined})
+				switch f {
+				case zeekOrigH:
+					z.sides[0] = int32(z.columns)
+				case zeekRespH:
+					z.sides[1] = int32(z.columns)
+				}
 			}
 		}
 		z.columns++
@@ -430,12 +439,40 @@ func (z *zeekReader) tabbed(line []byte) {
 		z.in.Skip(z.skip)
 		return
 	}
+	if z.glance(line) {
+		z.in.Report.Read++
+		z.in.Report.Accepted++
+		return
+	}
 	if reason := z.incomplete(z.split(line)); reason != "" {
 		z.reject("", reason, line)
 		return
 	}
 	z.isTab = true
 	z.log.read(z, line)
+}
+
+// glanceLength is how much of a line holds the ends of most flows.
+const glanceLength = 128
+
+// glance tells on the second pass by the beginning of a line that nobody asks for its
+// flow. Most lines are passed over: they are not even split.
+func (z *zeekReader) glance(line []byte) bool {
+	if z.in.Wanted == nil || z.log != zeekConnLog || len(z.separator) != 1 || z.sides[0] == 0 || z.sides[1] == 0 {
+		return false
+	}
+	n := noteBytes(line[:min(len(line), glanceLength)], z.separator[0], &z.tabs)
+	var ends [2]netip.Addr
+	for i, at := range z.sides {
+		if int(at) >= n {
+			return false
+		}
+		var ok bool
+		if ends[i], ok = z.address(line[z.tabs[at-1]+1 : z.tabs[at]]); !ok {
+			return false
+		}
+	}
+	return z.in.passes(z.place(), netcase.At(ends[0]), netcase.At(ends[1]))
 }
 
 // split fills the row and tells how many columns the line has.
@@ -598,7 +635,7 @@ func (z *zeekReader) unwanted() bool {
 	}
 	src, ok := z.address(z.row.text[zeekOrigH])
 	dst, known := z.address(z.row.text[zeekRespH])
-	return ok && known && !z.in.Wanted(netcase.At(src), netcase.At(dst))
+	return ok && known && z.in.passes(z.place(), netcase.At(src), netcase.At(dst))
 }
 
 // zeekDoubt is something odd about a record that may still be accepted.
@@ -609,6 +646,11 @@ type zeekDoubt struct {
 
 func (z *zeekReader) doubt(field zeekField, reason string) {
 	z.doubts = append(z.doubts, zeekDoubt{field, reason})
+}
+
+// place is where the record stands.
+func (z *zeekReader) place() netcase.Place {
+	return netcase.Place{Line: z.number(), Offset: z.lines.Offset()}
 }
 
 // origin is where an event comes from, for the second pass.
@@ -623,7 +665,7 @@ func (z *zeekReader) origin(line []byte) (o origin) {
 	if !z.in.Raw {
 		return o
 	}
-	o.place = netcase.Place{Line: z.number(), Offset: z.lines.Offset()}
+	o.place = z.place()
 	start := len(z.raws)
 	z.raws = append(z.raws, line...)
 	o.raw = z.raws[start:len(z.raws):len(z.raws)]

@@ -313,6 +313,40 @@ func (m *answers) pairs(ctx context.Context, q cube.Question) iter.Seq2[cube.Row
 	}
 }
 
+// tally counts by the rows of every input what meets those wishes that may is content
+// with, by their index.
+func (m *answers) tally(ctx context.Context, wants []cube.Want, may func(*cube.Want) bool) (map[int]cube.Count, error) {
+	t := cube.NewTally(wants, may)
+	if t == nil {
+		return nil, nil
+	}
+	d := m.keep.names.reader()
+	var r cube.Row
+	var before packed
+	known, asked := false, false
+	err := visit(ctx, m.parts, func(p *packed) error {
+		if !known || d.comparePeers(p, &before) != 0 {
+			before, known = *p, true
+			asked = t.Asked(d.end(p.peerKind(), p.peerHi, p.peerLo))
+		}
+		if asked {
+			d.unpack(p, &r)
+			t.Add(&r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]cube.Count{}
+	for i := range wants {
+		if c, ok := t.Of(i); ok {
+			out[i] = c
+		}
+	}
+	return out, nil
+}
+
 // busiest are the pairs with the most records, of those whose starts are wished for,
 // where there are more than can be kept; nil where there are not.
 func (m *answers) busiest(ctx context.Context, wants []cube.Want) (map[cube.Pair]bool, error) {

@@ -27,6 +27,7 @@ type fold struct {
 	names  *nameBook
 	keys   []*keyRun // natural keys of accepted flows and events
 	keyed  bool      // they are wanted: another input may deliver the same records
+	drifts bool      // flows began in another hour than the one they are counted in
 }
 
 // newFold is an empty fold.
@@ -70,14 +71,15 @@ func (f *fold) worker() *foldWorker {
 
 type foldWorker struct {
 	*fold
-	table  *table
-	order  *reader
-	logs   *logs
-	limit  int
-	names  *nameBook
-	keys   []uint64
-	sensor string // of the flow before, and its number
-	number uint32
+	table   *table
+	order   *reader
+	logs    *logs
+	limit   int
+	names   *nameBook
+	keys    []uint64
+	sensor  string // of the flow before, and its number
+	number  uint32
+	drifted bool // as of the fold
 
 	ownerships *[1 << ownershipsBits]ownership // nil: the site has neither prefixes nor assets
 }
@@ -173,6 +175,7 @@ func (w *foldWorker) flow(f *netcase.Flow) {
 		hour: int32(min(max(at.Hour(), math.MinInt32), math.MaxInt32)),
 		rest: restOf(f.DstPort, f.Proto, d, f.Reach, f.Resolution) | pk<<peerKindShift | hk<<hostKindShift,
 	}
+	w.drifted = w.drifted || at != f.Start && at.Hour() != f.Start.Hour()
 	w.table.count(&c, f)
 }
 
@@ -255,6 +258,7 @@ func (w *foldWorker) close() error {
 	f := w.fold
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.drifts = f.drifts || w.drifted
 	f.logs.take(w.logs)
 	f.names.join(w.names)
 	f.keep.tables.Put(w.table)

@@ -520,18 +520,63 @@ func (m *Memory) Coverage() netcase.Coverage {
 
 // Details reads the inputs that can hold a wish once more.
 func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, error) {
-	only, err := m.busiest(ctx, wants)
+	counts, err := m.countWishes(ctx, wants)
 	if err != nil {
 		return cube.Details{}, err
+	}
+	all, err := m.details(ctx, wants, counts)
+	if err == nil && short(all, counts) { // many flows of one record, or of ranks that are not as even as they should be
+		all, err = m.details(ctx, wants, nil)
+	}
+	if err != nil {
+		return cube.Details{}, err
+	}
+	return all.Details(), nil
+}
+
+// countWishes counts by rows what meets wishes, where the hour of a row is that of its
+// flows; a wish beyond what was folded is left out.
+func (m *Memory) countWishes(ctx context.Context, wants []cube.Want) (map[int]cube.Count, error) {
+	if slices.ContainsFunc(m.inputs, func(f *folded) bool { return f.fold != nil && f.drifts }) {
+		return nil, nil
+	}
+	end := m.cfg.Span.End
+	return m.tally(ctx, wants, func(w *cube.Want) bool {
+		until := w.Selection.Span.End
+		return !end.Known() || until.Known() && until <= end
+	})
+}
+
+// short tells whether fewer records were found of a wish than there must be.
+func short(c *cube.Collector, counts map[int]cube.Count) bool {
+	for i := range counts {
+		if c.Short(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// details gathers the details; of wishes that rows count only what is needed for a sample.
+func (m *Memory) details(ctx context.Context, wants []cube.Want, counts map[int]cube.Count) (*cube.Collector, error) {
+	only, err := m.busiest(ctx, wants)
+	if err != nil {
+		return nil, err
 	}
 	collector := func() *cube.Collector {
 		c := cube.NewCollector(wants)
 		if only != nil {
 			c.Only(only)
 		}
+		for i := range counts {
+			c.Counted(i, counts[i].Open)
+		}
 		return c
 	}
 	all := collector()
+	for i := range counts {
+		all.AddTotal(i, counts[i].Records)
+	}
 	var again []*folded
 	for _, f := range m.inputs {
 		if f.report.CopyOf == "" && slices.ContainsFunc(f.parts, func(n partNote) bool { return n.mayHold(wants) }) {
@@ -544,23 +589,27 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 		total += f.wantedBytes(wants)
 	}
 	meter := newMeter(m.cfg.Progress, 2, len(again), total)
+	drawing, plain := newWanted(wants, counts), newWanted(wants, nil)
 	err = m.parallel(ctx, len(again), func(i int) {
-		parts[i] = m.collect(ctx, again[i], wants, collector, meter)
+		wanted := plain
+		if again[i].format.Draws {
+			wanted = drawing
+		}
+		parts[i] = m.collect(ctx, again[i], wants, wanted, collector, meter)
 	})
-	if err != nil {
-		return cube.Details{}, err
-	}
 	for _, p := range parts {
-		all.Merge(p)
+		if p != nil {
+			all.Merge(p)
+		}
 	}
-	return all.Details(), nil
+	return all, err
 }
 
 // collect gathers the details of one input.
-func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, collector func() *cube.Collector, meter *meter) *cube.Collector {
+func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, wanted *wanted, collector func() *cube.Collector, meter *meter) *cube.Collector {
 	all := collector()
 	var mu sync.Mutex
-	err := m.second(ctx, f, wants, meter, func() (source.Sink, func() error) {
+	err := m.second(ctx, f, wants, wanted, meter, func() (source.Sink, func() error) {
 		c := collector()
 		take := func(b *netcase.Batch) error {
 			for i := range b.Flows {
@@ -588,18 +637,17 @@ func (m *Memory) collect(ctx context.Context, f *folded, wants []cube.Want, coll
 }
 
 // second reads once more those parts of an input that may hold a wish.
-func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter *meter, sink sinks) (err error) {
+func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, wanted *wanted, meter *meter, sink sinks) (err error) {
 	r, err := f.stream.Open()
 	if err != nil {
 		return err
 	}
 	defer func() { err = cmp.Or(err, r.Close()) }()
-	wanted := newWanted(wants)
 	if f.parts[0].size == wholeStream {
 		ahead := readAhead(&counter{r: r, n: new(int64), meter: meter, name: f.report.Name, plain: true})
 		defer ahead.stop()
 		in := m.input(f, ahead, &netcase.InputReport{}, true)
-		in.Wanted = wanted.within(&f.parts[0])
+		wanted.within(&f.parts[0], f.report.ID).tell(in)
 		return m.wholly(ctx, f, in, sink)
 	}
 	var results []*decoded
@@ -627,7 +675,7 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, meter
 	}
 	err = m.side(ctx, read, last, sink, func(p *part, out source.Sink) *decoded {
 		in := m.partInput(f, true)
-		in.Wanted = wanted.within(&f.parts[p.index])
+		wanted.within(&f.parts[p.index], f.report.ID).tell(in)
 		return &decoded{err: decodePart(ctx, f.format, p, in, out)}
 	}, &results)
 	for _, d := range results {

@@ -43,13 +43,7 @@ func TestSecondPassTwin(t *testing.T) {
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 77))
 		text := hoursOfZeek(r, 2000, 24)
-		stream := source.Stream{Name: "conn.log", Explicit: true, Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
-			return io.NopCloser(strings.NewReader(text)), nil
-		}}
-		m, err := Fold(ctx, Config{Workers: 2, part: 4 << 10}, &netcase.Site{}, source.Found{Streams: []source.Stream{stream}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := foldedText(t, text, 4<<10)
 		if n := len(m.inputs[0].parts); n < 20 {
 			t.Fatalf("%d parts", n)
 		}
@@ -73,6 +67,64 @@ func TestSecondPassTwin(t *testing.T) {
 			t.Fatal(err)
 		}
 		want, _ := oracle.Details(ctx, wants)
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("seed %d: the details differ", seed)
+		}
+	}
+}
+
+// foldedText is the engine over a text, read in parts of some size.
+func foldedText(t *testing.T, text string, part int) *Memory {
+	t.Helper()
+	stream := source.Stream{Name: "conn.log", Explicit: true, Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	}}
+	m, err := Fold(context.Background(), Config{Workers: 2, part: part}, &netcase.Site{}, source.Found{Streams: []source.Stream{stream}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestDrawnSampleTwin asks for samples of so many records that only those of low rank are
+// looked at, and compares with an engine that looks at every flow.
+func TestDrawnSampleTwin(t *testing.T) {
+	ctx := context.Background()
+	at := func(s string) []netcase.Endpoint { return []netcase.Endpoint{netcase.At(netip.MustParseAddr(s))} }
+	minute := func(n int) netcase.Time { return (1760961600 + netcase.Time(n)*60) * 1000 }
+	for seed := range uint64(3) {
+		r := rand.New(rand.NewPCG(seed, 78))
+		text := hoursOfZeek(r, 16000, 24)
+		m := foldedText(t, text, 64<<10)
+		from := 60*r.IntN(3) + r.IntN(60)
+		wants := []cube.Want{
+			{Tag: "all", Records: 1 + r.IntN(6)},
+			{Tag: "one way, some hours", Records: 2, Selection: netcase.Selection{
+				Direction: netcase.Inbound, Span: netcase.Span{Start: minute(from), End: minute(20*60 + r.IntN(60))}}},
+			{Tag: "from within an hour", Records: 1, Selection: netcase.Selection{Span: netcase.Span{Start: minute(from) + 17}}},
+			{Tag: "a host", Records: 1, Selection: netcase.Selection{Hosts: at("10.0.0.2"), Span: netcase.Span{Start: minute(0), End: minute(23*60 + 1)}}},
+			{Tag: "within one hour", Records: 3, Selection: netcase.Selection{Span: netcase.Span{Start: minute(61), End: minute(100)}}},
+			{Tag: "a pair", Starts: true, Records: 3, Selection: netcase.Selection{Peers: at("8.8.1.3"), Hosts: at("10.0.0.1")}},
+			{Tag: "few of a pair", Records: 2, Selection: netcase.Selection{Peers: at("8.8.1.4"), Hosts: at("10.0.0.1")}},
+		}
+		counts, err := m.countWishes(ctx, wants)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := newWanted(wants, counts); len(w.draws) < 3 {
+			t.Fatalf("only %d samples are drawn", len(w.draws))
+		}
+		got, err := m.Details(ctx, wants)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := cube.Of(netcase.Site{}, m.Coverage().Inputs[0].ID, decodedWith(t, text)).Details(ctx, wants)
+		for tag := range want.Records {
+			if !reflect.DeepEqual(got.Records[tag], want.Records[tag]) {
+				t.Errorf("seed %d, %s: %d of %d records, want %d of %d, or others", seed, tag,
+					len(got.Records[tag].Records), got.Records[tag].Total, len(want.Records[tag].Records), want.Records[tag].Total)
+			}
+		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("seed %d: the details differ", seed)
 		}

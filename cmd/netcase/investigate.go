@@ -171,7 +171,7 @@ func (c *investigateCmd) config() (hunt.Config, error) {
 			return cfg, usagef("", "--assume: %v", err)
 		}
 	}
-	if err := setThresholds(&cfg.Detect, c.Set); err != nil {
+	if err := setThresholds(&cfg.Detect, cfg.Site.Thresholds, c.Set); err != nil {
 		return cfg, err
 	}
 	if cfg.Allow, err = prefixes("--allow", c.Allow); err != nil {

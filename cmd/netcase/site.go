@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"netcase"
+	"netcase/detect"
 	"netcase/hunt"
 )
 
@@ -52,8 +53,8 @@ func (c *siteCheckCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.out, "%s: %d own prefixes, %d assets, %d approved sources, %d partners, %d statements\n",
-		c.File, len(s.Own)+len(s.Exposed)+len(s.Dark), len(s.Assets), len(s.Approved), len(s.Partners), len(s.Statements))
+	_, err = fmt.Fprintf(std.out, "%s: %d own prefixes, %d assets, %d approved sources, %d partners, %d statements, %d thresholds\n",
+		c.File, len(s.Own)+len(s.Exposed)+len(s.Dark), len(s.Assets), len(s.Approved), len(s.Partners), len(s.Statements), len(s.Thresholds))
 	return err
 }
 
@@ -93,6 +94,10 @@ func checkSite(name string, s *netcase.Site) error {
 		if c.End < c.Start {
 			wrong = append(wrong, fmt.Sprintf("changes[%d]: it ends before it starts", i))
 		}
+	}
+	thresholds := detect.DefaultConfig()
+	if err := errors.Join(thresholds.SetAll(s.Thresholds), thresholds.Check()); err != nil {
+		wrong = append(wrong, strings.Split(err.Error(), "\n")...)
 	}
 	if len(wrong) == 0 {
 		return nil

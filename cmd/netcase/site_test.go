@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"netcase"
+	"netcase/detect"
 	"netcase/simulate"
 )
 
@@ -81,7 +82,7 @@ func TestSiteSchemaTakesWhatWeRead(t *testing.T) {
 	}
 	good := map[string]string{
 		"simulated": string(files["site.yaml"]),
-		"small":     "own: [10.0.0.0/8]\nassets:\n  - {name: a, addresses: [10.0.0.1], criticality: 4, tags: [cde]}\nfacts: {mfa: \"yes\"}\nchanges:\n  - {start: \"2025-10-20\", end: \"2025-10-21\", reason: r}\n",
+		"small":     "own: [10.0.0.0/8]\nassets:\n  - {name: a, addresses: [10.0.0.1], criticality: 4, tags: [cde]}\nfacts: {mfa: \"yes\"}\nthresholds: {longconn.band.base: 2h, scan.ports: 20, spike.q: 0.005}\nchanges:\n  - {start: \"2025-10-20\", end: \"2025-10-21\", reason: r}\n",
 	}
 	for name, text := range good {
 		if text == "" {
@@ -137,5 +138,40 @@ func TestStorySite(t *testing.T) {
 		if want := fmt.Sprintf("%+v", told.Site); fmt.Sprintf("%+v", got) != want {
 			t.Errorf("%s:\n%+v, want\n%s", name, got, want)
 		}
+	}
+}
+
+// TestSiteThresholds: what the site sets is what the detectors use, what the caller sets comes
+// after it, and what cannot be is refused.
+func TestSiteThresholds(t *testing.T) {
+	config := func(site string, set ...string) (detect.Config, error) {
+		file := filepath.Join(t.TempDir(), "site.yaml")
+		if err := os.WriteFile(file, []byte(site), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := investigateCmd{Site: file, Set: set, Memory: "2GB", Spool: "4GB"}
+		cfg, err := c.config()
+		return cfg.Detect, err
+	}
+	got, err := config("thresholds: {longconn.band.base: 30m, scan.ports: 20, spike.q: 0.005}\n", "scan.ports=21")
+	if err != nil || got.Long.Bands[0] != 30*netcase.Minute || got.ScanPorts != 21 || got.SpikeQ != 0.005 {
+		t.Errorf("%v: %s, %d, %g", err, got.Long.Bands[0], got.ScanPorts, got.SpikeQ)
+	}
+	for site, says := range map[string]string{
+		"thresholds: {scan.doors: 3}\n":              "scan.doors",
+		"thresholds: {spike.q: 2}\n":                 "spike.q",
+		"thresholds: {longconn.band.base: 5}\n":      "length of time",
+		"thresholds: {longconn.band.low: 30m}\n":     "below longconn.band.base",
+		"thresholds: {beacon.near.least: 1.5}\n":     "the period itself",
+		"thresholds: {beacon.cv.many: 0.2}\n":        "below beacon.cv.some",
+		"thresholds: {beacon.spectrum.draws: 1e9}\n": "above 100000",
+		"thresholds: {scan.hosts: 2}\n":              "below scan.hosts.floor",
+	} {
+		if _, err := config(site); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", site, err, says)
+		}
+	}
+	if _, err := config("", "longconn.band.high=1h"); err == nil {
+		t.Error("the caller sets what cannot be")
 	}
 }

@@ -14,7 +14,7 @@ type thresholdsCmd struct {
 
 // Help says how one is changed.
 func (c *thresholdsCmd) Help() string {
-	return "  netcase investigate --set scan.ports=30 --set auth.bucket.fast.leak=30s exports/\n\nWhat is set stands in the case, and the case id follows from it."
+	return "  netcase investigate --set scan.ports=30 --set auth.bucket.fast.leak=30s exports/\n\nThose that always hold for a site stand in its site.yaml, under thresholds.\nWhat is set stands in the case, and the case id follows from it."
 }
 
 // Run lists the thresholds of the detectors with their defaults.
@@ -36,8 +36,12 @@ func (c *thresholdsCmd) Run(std streams) error {
 	return w.Flush()
 }
 
-// setThresholds changes the thresholds that the caller names.
-func setThresholds(cfg *detect.Config, words []string) error {
+// setThresholds changes the thresholds that the site names, and then those that the caller
+// names.
+func setThresholds(cfg *detect.Config, site map[string]string, words []string) error {
+	if err := cfg.SetAll(site); err != nil {
+		return usagef("netcase thresholds lists the names and what they mean", "site.yaml: %v", err)
+	}
 	for _, w := range words {
 		name, value, ok := strings.Cut(w, "=")
 		if !ok {
@@ -46,6 +50,9 @@ func setThresholds(cfg *detect.Config, words []string) error {
 		if err := cfg.Set(strings.TrimSpace(name), value); err != nil {
 			return usagef("netcase thresholds lists the names and what they mean", "--set: %v", err)
 		}
+	}
+	if err := cfg.Check(); err != nil {
+		return usagef("netcase thresholds lists the names and what they mean", "%v", err)
 	}
 	return nil
 }
