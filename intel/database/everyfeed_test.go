@@ -182,4 +182,3 @@ func inUse(t *testing.T, db *DB) int {
 	}
 	return set.Len()
 }
-
