@@ -20,6 +20,7 @@ const (
 	CadenceIneligible  Cadence = "not eligible"          // too few starts, cycles or hours
 	CadenceUnmeasured  Cadence = "not measurable"        // the records stand for intervals
 	CadenceFromOutside Cadence = "begun from outside"    // regular, but the other side knocks
+	CadenceHeld        Cadence = "held open"             // regular, but the records are parts of a connection that stays open
 	CadenceBenign      Cadence = "periodic, known cause" // periodic, and the destination or port explains it
 )
 
@@ -122,6 +123,9 @@ type FloodFacts struct {
 	Outbound bool     `json:"outbound"`
 	Suffers  State    `json:"suffers"` // the service answered markedly less often; Unknown: not recorded
 	Why      string   `json:"why"`
+
+	Dark         Span    `json:"dark,omitzero"`           // the longest stretch in which it was asked and nobody was answered; zero: none beyond chance
+	DarkExpected float64 `json:"dark_expected,omitempty"` // answers in it that were to be expected
 }
 
 // LateralFacts describe connections between our own machines that are new or unusual.

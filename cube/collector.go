@@ -285,7 +285,7 @@ func (c *Collector) AddEvents(input string, b *netcase.Batch) {
 func (c *Collector) addStart(p Pair, f *netcase.Flow) {
 	c.starts[p] = append(c.starts[p], Start{
 		At: f.Start, End: max(f.Start, f.End), OctetsOut: f.OctetsOut, OctetsIn: f.OctetsIn, PacketsOut: f.PacketsOut, PacketsIn: f.PacketsIn, Flows: max(f.Flows, 1),
-		Resolution: f.Resolution, Sensor: f.Sensor,
+		Resolution: f.Resolution, Sensor: f.Sensor, SrcPort: f.SrcPort, Continued: f.Continued,
 	})
 	if n := len(c.starts[p]); n >= 2*MaxStarts {
 		c.trim(p)
@@ -306,7 +306,18 @@ func (c *Collector) trim(p Pair) {
 func compareStarts(a, b Start) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), strings.Compare(a.Sensor, b.Sensor), cmp.Compare(a.OctetsOut, b.OctetsOut),
 		cmp.Compare(a.OctetsIn, b.OctetsIn), cmp.Compare(a.Flows, b.Flows), cmp.Compare(a.Resolution, b.Resolution),
-		cmp.Compare(a.End, b.End), cmp.Compare(a.PacketsOut, b.PacketsOut), cmp.Compare(a.PacketsIn, b.PacketsIn))
+		cmp.Compare(a.End, b.End), cmp.Compare(a.PacketsOut, b.PacketsOut), cmp.Compare(a.PacketsIn, b.PacketsIn),
+		cmp.Compare(a.SrcPort, b.SrcPort), compareBools(a.Continued, b.Continued))
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // Merge takes in what another collector for the same wishes gathered.

@@ -188,6 +188,8 @@ type Start struct {
 	Flows      int64
 	Resolution netcase.Resolution
 	Sensor     string
+	SrcPort    uint16
+	Continued  bool // the record shows a connection that was open before it
 }
 
 // Bounds of the second pass.

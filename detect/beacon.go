@@ -76,8 +76,10 @@ type caller struct {
 	port      uint16
 	proto     uint8
 	direction netcase.Direction
-	name      string // that the host asked for
-	network   bool   // peers are joined by their network, without a name
+	name      string   // that the host asked for
+	network   bool     // peers are joined by their network, without a name
+	aliases   []string // that it asked for, where several lead to the peers
+	nameless  bool     // some peer has no name, or too many
 
 	trailCounts
 	hosts, estate int // own hosts that called it, that called anything
@@ -384,14 +386,11 @@ func (s *search) hand(c *doorTrail, of *destination) {
 		}
 		return
 	}
-	name := ""
-	if n, ok := s.names.get(asked{c.door.host, of.peer}); ok && !n.several {
-		name = n.name
-	}
+	name, aliases := s.namesOf(c.door.host, of.peer)
 	var x *caller
 	if name != "" || of.listed || c.mayCycle(&s.in.Config.Cadence) {
 		x = c.caller(of)
-		x.name = name
+		x.name, x.aliases, x.nameless = name, aliases, name == "" && aliases == nil
 	}
 	if c.mayCycle(&s.in.Config.Cadence) || of.listed {
 		s.outbound.offer(x)
@@ -399,6 +398,18 @@ func (s *search) hand(c *doorTrail, of *destination) {
 	if c.joined = name == "" && of.peer.Addr.IsValid(); name != "" {
 		s.groupNamed(c.door, x)
 	}
+}
+
+// namesOf is the name by which a host called an address, or all of them where there are several.
+func (s *search) namesOf(host, peer netcase.Endpoint) (name string, aliases []string) {
+	n, ok := s.names.get(asked{host, peer})
+	switch {
+	case !ok:
+		return "", nil
+	case !n.several:
+		return n.name, nil
+	}
+	return "", n.all
 }
 
 // caller is the stream of one door.
@@ -415,7 +426,7 @@ func (s *search) groupNamed(d doorOf, x *caller) {
 	if !ok {
 		g = &caller{host: d.host, port: d.port, proto: d.proto, direction: d.direction, name: x.name}
 	}
-	g.take(&x.trailCounts, &destination{x.peers[0], x.hosts, x.estate, x.listed})
+	g.take(&x.trailCounts, &destination{x.peers[0], x.hosts, x.estate, x.listed}, nil)
 	s.named.set(k, g)
 }
 
@@ -460,7 +471,8 @@ func (s *search) joinDoors(doors *doorCounts, of *destination) {
 			}
 			*g = &caller{host: c.door.host, port: c.door.port, proto: c.door.proto, direction: c.door.direction, network: true}
 		}
-		(*g).take(&c.trailCounts, of)
+		_, aliases := s.namesOf(c.door.host, of.peer) // one name joins by it, and not by the network
+		(*g).take(&c.trailCounts, of, aliases)
 	}
 }
 
@@ -470,9 +482,15 @@ func sortDoors(doors *doorCounts) {
 }
 
 // take joins the counts of a stream; of very many addresses the first are followed.
-func (s *caller) take(c *trailCounts, of *destination) {
+func (s *caller) take(c *trailCounts, of *destination, aliases []string) {
 	if len(s.peers) == beaconMembers {
 		return
+	}
+	s.nameless = s.nameless || aliases == nil
+	for _, n := range aliases {
+		if !slices.Contains(s.aliases, n) {
+			s.aliases = append(slices.Clip(s.aliases), n)
+		}
 	}
 	s.peers = append(s.peers, of.peer)
 	s.trailCounts.join(c)
@@ -504,7 +522,8 @@ type asked struct{ host, peer netcase.Endpoint }
 // nameOf is the name that a host asked for before it called an address.
 type nameOf struct {
 	name    string
-	several bool // it asked for several that lead there
+	several bool     // it asked for several that lead there
+	all     []string // they; none where there are too many to keep
 	times   int64
 	last    netcase.Time
 }
@@ -523,7 +542,7 @@ func askedNames(in *Input) *remembered[asked, nameOf] {
 		if !ok {
 			n.name = q.Name
 		}
-		n.several = n.several || !strings.EqualFold(n.name, q.Name)
+		n.note(q.Name)
 		n.times, n.last = n.times+1, q.Time
 		out.set(k, n)
 	}
@@ -542,6 +561,28 @@ func askedNames(in *Input) *remembered[asked, nameOf] {
 		}
 	}
 	return out
+}
+
+// mostAliases is how many names of one address are kept: a service has a few, an edge of a
+// content network thousands.
+const mostAliases = 16
+
+// note adds a name. Once there are several, all of them are kept while they are few.
+func (n *nameOf) note(name string) {
+	if !n.several {
+		if strings.EqualFold(n.name, name) {
+			return
+		}
+		n.several, n.all = true, []string{n.name}
+	}
+	known := slices.ContainsFunc(n.all, func(o string) bool { return strings.EqualFold(o, name) })
+	switch {
+	case n.all == nil || known:
+	case len(n.all) == mostAliases:
+		n.all = nil
+	default:
+		n.all = append(slices.Clip(n.all), name)
+	}
 }
 
 // mostProcesses is how many programs are named as those that open one stream.
@@ -595,6 +636,9 @@ type tested struct {
 	common  bool // so many of our hosts call it that it is a service of all
 	rank    float64
 
+	continued int  // records that continue a connection
+	held      bool // most of them do
+
 	likewise int // other hosts with the same routine
 }
 
@@ -626,7 +670,7 @@ func findBeacons(in *Input) []netcase.Finding {
 func testTrail(in *Input, s *caller) *tested {
 	t := &tested{caller: s, rarity: rarityOf(in, s.hosts, s.estate)}
 	t.common = t.rarity.Estate >= in.Config.Rare.Estate && float64(t.rarity.Hosts) >= in.Config.Rare.Common*float64(t.rarity.Estate)
-	t.cause = causeOf(in, called{s.peers[0], s.name, s.port, s.proto}, routines())
+	t.cause = s.cause(in)
 	if s.aggregated {
 		t.verdict, t.why = netcase.CadenceUnmeasured, beaconAggregated+" of "+count(s.kinds.minutes, "minute")
 		return t
@@ -636,6 +680,7 @@ func testTrail(in *Input, s *caller) *tested {
 		t.verdict, t.why = netcase.CadenceUnmeasured, beaconMissing
 		return t
 	}
+	starts = t.withoutContinuations(starts)
 	t.cadence = cadenceOf(&in.Config.Cadence, t.times, in.Config.Seed^hashOf(s.tag()), true)
 	t.shape(starts)
 	if score, ok := ritaScore(t.times, t.sizes, in.Span); ok {
@@ -650,6 +695,63 @@ func hashOf(text string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(text)) // a hash never fails
 	return h.Sum64()
+}
+
+// cause is the known service that a stream calls; where several names lead to its
+// addresses, the one that all of them belong to.
+func (s *caller) cause(in *Input) string {
+	one := causeOf(in, called{s.peers[0], s.name, s.port, s.proto}, routines())
+	if one != "" || s.name != "" || s.nameless || len(s.aliases) == 0 {
+		return one
+	}
+	for i, name := range s.aliases {
+		c := causeOf(in, called{s.peers[0], name, s.port, s.proto}, routines())
+		if c == "" || i > 0 && c != one {
+			return ""
+		}
+		one = c
+	}
+	return one
+}
+
+// continuations counts the records that continue a connection that an earlier one shows:
+// a sensor that forgets a connection after some silence writes a new record when it speaks
+// again. The same port of ours tells; a record without a beginning alone does not, since a
+// capture may have lost it.
+func continuations(starts []cube.Start) (which []bool, n int) {
+	which = make([]bool, len(starts))
+	seen := map[uint16]bool{}
+	for i := range starts {
+		port := starts[i].SrcPort
+		which[i] = starts[i].Continued && port != 0 && seen[port]
+		n += b2i(which[i])
+		seen[port] = true
+	}
+	return which, n
+}
+
+// withoutContinuations leaves out the records that continue a connection, unless hardly
+// any start remains: then the stream is one of held connections, and all of its records
+// say how often something passes.
+func (t *tested) withoutContinuations(starts []cube.Start) []cube.Start {
+	which, n := continuations(starts)
+	if t.continued = n; n == 0 {
+		return starts
+	}
+	var begun []cube.Start
+	for i := range starts {
+		if !which[i] {
+			begun = append(begun, starts[i])
+		}
+	}
+	if t.held = len(begun) < t.continued; t.held {
+		return starts
+	}
+	t.times = t.times[:0]
+	for i := range begun {
+		t.times = append(t.times, begun[i].At)
+	}
+	return begun
 }
 
 // gather is the starts of a stream by time, each address by the sensor that saw most.
@@ -731,6 +833,9 @@ func (t *tested) decide(starts []cube.Start) {
 	switch {
 	case !t.found():
 		t.verdict = netcase.CadenceNone
+	case t.held && t.direction == netcase.Outbound:
+		t.verdict = netcase.CadenceHeld
+		t.why = fmt.Sprintf("%s of %s continue a connection from the same port that was open before: they are no starts; %s", thousands(int64(t.continued)), count(len(starts), "record"), t.why)
 	case t.direction == netcase.Inbound:
 		t.verdict = netcase.CadenceFromOutside
 		t.why += "; the other side begins, so that this is probing and no call home"
@@ -852,7 +957,7 @@ func (t *tested) weigh() {
 
 // beaconOrder is the order of the verdicts in the report.
 var beaconOrder = []netcase.Cadence{
-	netcase.CadencePeriodic, netcase.CadenceUnmeasured, netcase.CadenceFromOutside, netcase.CadenceBenign, netcase.CadenceNone, netcase.CadenceIneligible,
+	netcase.CadencePeriodic, netcase.CadenceHeld, netcase.CadenceUnmeasured, netcase.CadenceFromOutside, netcase.CadenceBenign, netcase.CadenceNone, netcase.CadenceIneligible,
 }
 
 // chosen is the streams that are told: each address once, those without a cadence only
@@ -879,6 +984,10 @@ func chosen(all []*tested) []*tested {
 			}
 		case netcase.CadenceUnmeasured:
 			if t.direction == netcase.Inbound || t.cause != "" && !t.listed || !t.listed && !t.mayHide() && t.unevenness() > evenLogs {
+				continue
+			}
+		case netcase.CadenceHeld:
+			if t.cause != "" && !t.listed {
 				continue
 			}
 		case netcase.CadenceBenign:

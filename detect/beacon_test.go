@@ -331,3 +331,71 @@ func TestBeaconDoesNotCare(t *testing.T) {
 		t.Errorf("without the cadence: %s", got)
 	}
 }
+
+// TestHeldConnection: a sensor that forgets a connection after some silence writes a new
+// record at every sign of life. Those are no calls.
+func TestHeldConnection(t *testing.T) {
+	const starts = 90
+	for name, c := range map[string]struct {
+		port      func(i int) uint16
+		continued func(i int) bool
+		want      string
+	}{
+		"a call every five minutes":                {func(i int) uint16 { return uint16(50_000 + i) }, func(int) bool { return false }, "periodic"},
+		"one connection, a sign of life as often":  {func(int) uint16 { return 50_000 }, func(i int) bool { return i > 0 }, "held open"},
+		"the same, its beginning is not in it":     {func(int) uint16 { return 50_000 }, func(int) bool { return true }, "held open"},
+		"calls whose handshake the capture lost":   {func(i int) uint16 { return uint16(50_000 + i) }, func(int) bool { return true }, "periodic"},
+		"calls from one port, each with its start": {func(int) uint16 { return 50_000 }, func(int) bool { return false }, "periodic"},
+		"calls, and now and then a part of one":    {func(i int) uint16 { return uint16(50_000 + i/5*5) }, func(i int) bool { return i%5 == 4 }, "periodic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o office
+			workday(&o, 1)
+			for i := range starts {
+				o.call(monday+8*netcase.Hour+netcase.Time(i)*5*netcase.Minute+netcase.Time(i*37%100), desk7, farEnd, 8883, 31, 31)
+				f := &o.batch.Flows[len(o.batch.Flows)-1]
+				f.SrcPort, f.Continued = c.port(i), c.continued(i)
+			}
+			found := o.find(t, beacon())
+			if got := cadences(found); got != c.want {
+				t.Fatalf("%s, want %s", got, c.want)
+			}
+			if c.want == "held open" && !strings.Contains(found[0].Title, "held open for 445.0 minutes, a record every 5.0 minutes") {
+				t.Errorf("title %q", found[0].Title)
+			}
+		})
+	}
+}
+
+// TestCauseOfSeveralNames: names that lead to one address are a known service where all of
+// them belong to it.
+func TestCauseOfSeveralNames(t *testing.T) {
+	many := func() (out []string) {
+		for i := range mostAliases + 1 {
+			out = append(out, fmt.Sprintf("n%d.eset.com", i))
+		}
+		return out
+	}()
+	for name, c := range map[string]struct {
+		names []string
+		want  string
+	}{
+		"two of one service":            {[]string{"pico.eset.com", "update.eset.com"}, "periodic, known cause"},
+		"one of another":                {[]string{"pico.eset.com", "example.net"}, "periodic"},
+		"two services":                  {[]string{"pico.eset.com", "fe2.update.microsoft.com"}, "periodic"},
+		"an edge with too many to keep": {many, "periodic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o office
+			workday(&o, 1)
+			for i := range 60 {
+				at := monday + 8*netcase.Hour + netcase.Time(i)*8*netcase.Minute
+				o.call(at, desk7, farEnd, 80, 300, 900)
+				o.batch.Queries = append(o.batch.Queries, netcase.Query{Time: at, Host: end(desk7), Peer: end(farEnd), Name: c.names[i%len(c.names)], Type: "http", Sensor: "zeek"})
+			}
+			if got := cadences(o.find(t, beacon())); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}

@@ -154,7 +154,10 @@ func (s *slowSearch) endPeer() {
 		}
 		if n, ok := s.names.get(asked{d.host, s.peer}); ok && !n.several {
 			x.name = n.name
+		} else if ok {
+			x.aliases = n.all
 		}
+		x.nameless = x.name == "" && x.aliases == nil
 		if c.mayCycle(&s.in.Config.Cadence) || listed {
 			s.outbound.offer(x)
 		}
@@ -205,6 +208,12 @@ func (s *slowSearch) group(d doorOf, x *caller) {
 func slowTake(s, x *caller) {
 	if len(s.peers) == beaconMembers {
 		return
+	}
+	s.nameless = s.nameless || x.name != "" || x.aliases == nil // a name joins by itself, and is not one of several
+	for _, n := range x.aliases {
+		if !slices.Contains(s.aliases, n) {
+			s.aliases = append(s.aliases, n)
+		}
 	}
 	s.peers = append(s.peers, x.peers[0])
 	s.trailCounts.join(&x.trailCounts)

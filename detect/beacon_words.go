@@ -92,6 +92,8 @@ func (t *tested) title(in *Input) string {
 		return fmt.Sprintf("%s: a connection every %s, %s", who, seconds(netcase.Time(t.period)), t.often())
 	case netcase.CadenceBenign:
 		return fmt.Sprintf("%s: a connection every %s, %s; %s", who, seconds(netcase.Time(t.period)), t.often(), t.cause)
+	case netcase.CadenceHeld:
+		return fmt.Sprintf("%s: held open for %s, a record every %s", who, seconds(t.cadence.span.End-t.cadence.span.Start), seconds(netcase.Time(t.period)))
 	case netcase.CadenceFromOutside:
 		return fmt.Sprintf("%s: regular probing from outside, every %s, %s", who, seconds(netcase.Time(t.period)), t.often())
 	case netcase.CadenceUnmeasured:
@@ -161,6 +163,8 @@ func (t *tested) limits() (out []string) {
 		out = append(out, t.why+": raw records are needed, one for each connection with its start; the query “Cadence of connections that our side began” asks for them")
 	case netcase.CadencePeriodic:
 		out = append(out, "a cadence says that a program calls, not what for: agents, updates and monitoring call by the clock as well")
+	case netcase.CadenceHeld:
+		out = append(out, "the sensor forgets a connection after some silence and writes a new record when it speaks again: what recurs is a sign of life, not a call")
 	case netcase.CadenceBenign:
 		out = append(out, "the cause is a label: a known port, name or address can be borrowed")
 	}

@@ -56,6 +56,7 @@ func routines() []routine {
 		{cause: "push messages (Windows)", names: []string{"wns.windows.com", "notify.windows.com"}},
 		{cause: "polling a mailbox", proto: netcase.TCP, ports: []uint16{110, 143, 993, 995}},
 		{cause: "a mailbox or chat in the cloud", names: []string{"outlook.office365.com", "outlook.office.com", "teams.microsoft.com", "imap.gmail.com", "slack.com"}},
+		{cause: "a cloud drive that keeps in step", names: drives()},
 		{cause: "keep-alive of a tunnel (VPN, SD-WAN)", proto: netcase.UDP, ports: []uint16{500, 4500, 1194, 51820, 12346}},
 		{cause: "monitoring", proto: netcase.TCP, ports: []uint16{10050, 10051, 5666, 9100, 6556}},
 		{cause: "monitoring", proto: netcase.UDP, ports: []uint16{161, 162}},
@@ -73,13 +74,18 @@ func prefixes(texts ...string) (out []netip.Prefix) {
 // backups are services that take uploads as a matter of course, by name.
 func backups() []routine {
 	return []routine{
-		{cause: "a cloud drive", names: []string{"sharepoint.com", "onedrive.live.com", "storage.live.com", "drive.google.com", "dropbox.com", "dropboxapi.com", "box.com", "icloud-content.com", "icloud.com"}},
+		{cause: "a cloud drive", names: drives()},
 		{cause: "cloud storage", names: []string{"blob.core.windows.net", "file.core.windows.net", "dfs.core.windows.net", "amazonaws.com", "storage.googleapis.com", "r2.cloudflarestorage.com", "wasabisys.com", "backblazeb2.com"}},
 		{cause: "a backup service", names: []string{"backup.windowsazure.com", "backblaze.com", "carbonite.com", "crashplan.com", "code42.com", "acronis.com", "veeam.com", "druva.com"}},
 		{cause: "a conference", names: []string{"zoom.us", "teams.microsoft.com", "webex.com", "meet.google.com"}},
 		{cause: "mail in the cloud", names: []string{"outlook.office365.com", "outlook.office.com", "mail.google.com", "smtp.office365.com"}},
 		{cause: "source code hosting", names: []string{"github.com", "gitlab.com", "bitbucket.org", "dev.azure.com"}},
 	}
+}
+
+// drives are the names of cloud drives: their clients poll, and send.
+func drives() []string {
+	return []string{"sharepoint.com", "onedrive.live.com", "storage.live.com", "drive.google.com", "dropbox.com", "dropboxapi.com", "box.com", "icloud-content.com", "icloud.com"}
 }
 
 // called is a destination as a table of routines is asked about it.

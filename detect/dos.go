@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"netcase"
@@ -57,6 +58,7 @@ const (
 	suffersBelow    = 0.5  // of the answered flows that were to be expected
 	bearsFrom       = 0.8  // …
 	leastAnswers    = 20   // expected answers that a comparison needs
+	darkMinutes     = 5    // in a row without an answer are an outage: service level agreements count downtime so
 	floodChance     = 0.01 // over all services and hours, after Bonferroni
 )
 
@@ -78,6 +80,9 @@ type load struct {
 	packets, octets int64 // Absent where no record says
 	sources, single int64 // distinct; those with one unanswered flow
 	top             int64 // flows of the busiest source
+
+	asked, open uint64 // minutes in which flows began; in which one began that was, or may have been, answered
+	blurred     bool   // some records stand for more than a minute
 }
 
 // loads streams the hours of services; all services of one machine and hour come
@@ -132,6 +137,11 @@ func (h *hourOfLoads) add(r *cube.Row, from netcase.Endpoint) {
 	h.flows += r.Flows
 	h.of.flows += r.Flows
 	h.of.reach[r.Reach] += r.Flows
+	h.of.asked |= r.Minutes
+	if !r.Reach.Failed() {
+		h.of.open |= r.Minutes
+	}
+	h.of.blurred = h.of.blurred || r.Resolution.Aggregated()
 	h.solved = h.solved || r.Reach >= netcase.ReachBidirectional
 	h.of.packets, h.of.octets = addSize(h.of.packets, r.PacketsOut), addSize(h.of.octets, r.OctetsOut)
 }
@@ -213,6 +223,9 @@ type flood struct {
 	kind     string // flood, or description where there is no history
 	suffers  netcase.State
 	why      string
+
+	dark         netcase.Span // the longest stretch of whole minutes in which it was asked and answered nobody
+	darkExpected float64      // answers in it that were to be expected
 }
 
 // findFloods reads the hours of the busiest services and judges them.
@@ -260,6 +273,7 @@ func (l *load) join(o *load) {
 	l.flows, l.reach = l.flows+o.flows, l.reach.Plus(o.reach)
 	l.packets, l.octets = addSize(l.packets, o.packets), addSize(l.octets, o.octets)
 	l.top += o.top
+	l.asked, l.open, l.blurred = l.asked|o.asked, l.open|o.open, l.blurred || o.blurred // of an hour; bins of several have no minutes
 	if o.sources > l.sources {
 		l.sources, l.single = o.sources, o.single
 	}
@@ -361,11 +375,48 @@ func (f *flood) weighAnswers(excluded []bool) {
 		f.suffers, f.why = netcase.Unknown, "it was seldom asked before, so that answers cannot be compared: "+numbers
 	case got <= suffersBelow*expected:
 		f.suffers, f.why = netcase.True, numbers
+		f.findDark(base)
 	case got >= bearsFrom*expected:
 		f.suffers, f.why = netcase.False, numbers
 	default:
 		f.suffers, f.why = netcase.Unknown, "a little less than usual: "+numbers
 	}
+}
+
+// findDark looks for an outage: minutes in a row in which the service was asked and nobody
+// was answered, where by its usual rate that would hardly happen. An hour that the load
+// did not fill, or in which a few got through, hides it in the sum.
+func (f *flood) findDark(answers *baseline) {
+	if f.grid.hours != 1 {
+		return
+	}
+	const perHour = 60
+	run, expected, chance := 0, 0.0, 0.0
+	for i := f.from; i < f.to; i++ {
+		h, e := &f.hours[i], answers.at(i)
+		for m := range perHour {
+			bit := uint64(1) << m
+			if h.blurred || f.grid.missing[i] || e.tier == tierNone || h.asked&bit == 0 || h.open&bit != 0 {
+				run, expected, chance = 0, 0, 0
+				continue
+			}
+			run, expected, chance = run+1, expected+e.mu/perHour, chance+nbNone(e.mu/perHour, e.phi)
+			if run < darkMinutes || expected <= f.darkExpected || chance > math.Log(floodChance/float64(perHour*(f.to-f.from))) {
+				continue
+			}
+			end := f.grid.start(i) + netcase.Time(m+1)*netcase.Minute
+			f.dark, f.darkExpected = netcase.Span{Start: end - netcase.Time(run)*netcase.Minute, End: end}, expected
+		}
+	}
+}
+
+// nbNone is the logarithm of the probability of none, from a negative binomial with this
+// mean and variance over mean.
+func nbNone(mu, phi float64) float64 {
+	if phi-1 < 1e-9 {
+		return -mu
+	}
+	return -mu / (phi - 1) * math.Log(phi)
 }
 
 func (f *flood) flows() (n int64) {
@@ -409,6 +460,7 @@ func (f *flood) finding(in *Input) netcase.Finding {
 		Host: f.service.host, Port: f.service.port.port, Proto: f.service.port.proto, Window: f.grid.span(f.from, f.to),
 		Sources: t.sources, Flows: t.flows, Packets: t.packets, Octets: t.octets, Expected: round(f.expected, 3),
 		Spoofed: t.madeUp() && f.service.dir == netcase.Inbound, Outbound: f.service.dir == netcase.Outbound, Suffers: f.suffers, Why: f.why,
+		Dark: f.dark, DarkExpected: round(f.darkExpected, 1),
 	}
 	if f.expected > 0 {
 		facts.Ratio = float64(t.flows) / f.expected
@@ -456,7 +508,12 @@ func (f *flood) title(in *Input, facts *netcase.FloodFacts) string {
 func (f *flood) answers() string {
 	switch f.suffers {
 	case netcase.True:
-		return "it answered markedly less often than before: " + f.why
+		text := "it answered markedly less often than before: " + f.why
+		if f.dark.Start.Known() {
+			text += fmt.Sprintf("; for %s from %s UTC it was asked and answered nobody, where %s answers were to be expected",
+				count(int(f.dark.Length().Minutes()), "minute"), f.dark.Start.Short(), amount(f.darkExpected))
+		}
+		return text
 	case netcase.False:
 		return "it went on answering: " + f.why
 	}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -88,6 +89,87 @@ func TestDos(t *testing.T) {
 				if f.Flood.Spoofed != c.spoofed || f.Flood.Suffers != c.suffers || f.Flood.Ratio < 10 {
 					t.Errorf("%+v", f.Flood)
 				}
+			}
+		})
+	}
+}
+
+// An outage that lasts a part of the hour: the sum of the hour does not show it.
+func TestDosOutage(t *testing.T) {
+	from := noon + (floodHours-2)*netcase.Hour
+	clients := func(s *scene) { // one a quarter of a minute, on every day
+		for h := range floodHours {
+			for c := range 240 {
+				s.flow(noon+netcase.Time(h)*netcase.Hour+netcase.Time(c)*15*netcase.Second, fmt.Sprintf("93.184.%d.%d", c/50, 1+c%50), host(1), 443, netcase.ReachBidirectional)
+			}
+		}
+	}
+	load := func(s *scene, r func(i int) netcase.Reach) { // forty minutes
+		for i := range 4000 {
+			s.flow(from+netcase.Time(i%2400)*netcase.Second, scattered(i), host(1), 443, r(i))
+		}
+	}
+	silent := func(int) netcase.Reach { return netcase.ReachNoReply }
+	hush := func(s *scene, minutes ...int) { // the clients of these minutes get no answer
+		for i := range s.flows {
+			f := &s.flows[i]
+			if m := int((f.Start - from) / netcase.Minute); f.Start >= from && slices.Contains(minutes, m) {
+				f.Reach = netcase.ReachNoReply
+			}
+		}
+	}
+	upTo := func(n int) (out []int) {
+		for m := range n {
+			out = append(out, m)
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name  string
+		build func(*scene)
+		dark  int // minutes
+	}{
+		{"nobody is answered for as long as it lasts", func(s *scene) { load(s, silent); hush(s, upTo(40)...) }, 40},
+		{"one gets through in the middle", func(s *scene) {
+			load(s, silent)
+			hush(s, upTo(40)...)
+			s.flow(from+20*netcase.Minute, "93.184.0.1", host(1), 443, netcase.ReachBidirectional)
+		}, 20},
+		{"look-alike: it answers one in seven", func(s *scene) {
+			load(s, func(i int) netcase.Reach {
+				if i%7 == 0 && i < 700 {
+					return netcase.ReachBidirectional
+				}
+				return netcase.ReachNoReply
+			})
+			hush(s, upTo(40)...)
+			for m := range 40 {
+				s.flow(from+netcase.Time(m)*netcase.Minute, "93.184.0.1", host(1), 443, netcase.ReachBidirectional)
+			}
+		}, 0},
+		{"look-alike: nothing is recorded for half an hour", func(s *scene) {
+			load(s, silent)
+			hush(s, upTo(60)...)
+			s.flows = slices.DeleteFunc(s.flows, func(f netcase.Flow) bool {
+				m := (f.Start - from) / netcase.Minute
+				return f.Start >= from && f.Start < from+netcase.Hour && m%4 == 3
+			})
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var s scene
+			clients(&s)
+			c.build(&s)
+			found := s.run(t, dos())
+			if len(found) != 1 || found[0].Flood.Suffers != netcase.True {
+				t.Fatalf("%v", found)
+			}
+			f := found[0].Flood
+			if got := int(f.Dark.Length().Minutes()); got != c.dark {
+				t.Errorf("%d minutes without an answer, want %d", got, c.dark)
+			}
+			if c.dark > 0 && math.Abs(f.DarkExpected-4*float64(c.dark)) > 1 {
+				t.Errorf("%g answers expected in %d minutes, want four a minute", f.DarkExpected, c.dark)
 			}
 		})
 	}

@@ -338,8 +338,8 @@ func binsOf(g, wide *grid, from, to int) (int, int) {
 }
 
 // compareUpload is the run of bins that holds the largest excess over the past of a
-// series, with the probability of its fullest bin; nil: nothing stands out. Without
-// history the whole span is described, if it is large.
+// series, with the probability of its fullest bin; nil: nothing stands out. What lies
+// before any history is described, if it is large.
 func compareUpload(in *Input, g *grid, x []float64) *upload {
 	b := newBaseline(g, x, nil)
 	peaks, day := usualPeaks(b, in.Config.Upload.Days)
@@ -379,10 +379,42 @@ func compareUpload(in *Input, g *grid, x []float64) *upload {
 	if best != nil || g.from >= g.bins() {
 		return best
 	}
-	if b.at(g.bins()-1).tier == tierNone && sum(x[g.from:]) >= in.Config.Upload.Described {
-		return &upload{from: g.from, to: g.bins(), described: true, p: 1}
+	return describeUpload(in, g, b, x)
+}
+
+// describeUpload is what left before anything can be called usual, if it is large. In a
+// recording of a day or two it is also what the later hours are compared with, so that they
+// do not show it; in a longer one the days behind it clear it, where the same hours of
+// theirs bear half as much or more.
+func describeUpload(in *Input, g *grid, b *baseline, x []float64) *upload {
+	to := g.from
+	for to < g.bins() && b.at(to).tier == tierNone {
+		to++
 	}
-	return nil
+	first := sum(x[g.from:to])
+	if first < in.Config.Upload.Described {
+		return nil
+	}
+	if b.at(g.bins()-1).tier > tierMean && first < in.Config.Upload.Ratio*sameHoursLater(g, x, to) {
+		return nil
+	}
+	return &upload{from: g.from, to: to, described: true, p: 1}
+}
+
+// sameHoursLater is what the later bins bear on average at the hours of the day of those
+// from the start of the span up to one.
+func sameHoursLater(g *grid, x []float64, to int) (expected float64) {
+	day := int(max(24/g.hours, 1))
+	for i := g.from; i < to; i++ {
+		n, all := 0.0, 0.0
+		for j := i + day; j < g.bins(); j += day {
+			if j >= to && !g.missing[j] {
+				n, all = n+1, all+x[j]
+			}
+		}
+		expected += all / max(n, 1)
+	}
+	return expected
 }
 
 // usualPeaks is, for each day of bins, the median of the fullest bins of the days before, or

@@ -97,6 +97,33 @@ func TestExfilWithoutHistory(t *testing.T) {
 	}
 }
 
+// TestExfilOfADay: in a recording of a day an upload from its first hours on is what its own
+// later hours are compared with.
+func TestExfilOfADay(t *testing.T) {
+	for name, c := range map[string]struct {
+		hours, days int
+		each        int64
+		want        string
+	}{
+		"look-alike: every night of a week": {-2, 6, 1 << 30, ""},
+		"all day long":                      {20, 1, 100 << 20, "description"},
+		"too little":                        {20, 1, 5 << 20, ""},
+		"look-alike: every day such":        {24, 6, 100 << 20, ""},
+		"in the first hours of a week":      {4, 6, 100 << 20, "description"},
+	} {
+		var o office
+		for h := range c.days * 24 {
+			o.call(monday+netcase.Time(h)*netcase.Hour, "10.0.0.4", "151.101.2.3", 443, 900, 900)
+			if h < c.hours || c.hours == 24 || h%24 < -c.hours {
+				o.call(monday+netcase.Time(h)*netcase.Hour, desk7, farEnd, 443, c.each, 90_000)
+			}
+		}
+		if got := cadences(o.find(t, exfil())); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestExfilDoesNotCare(t *testing.T) {
 	build := func(bend func(*office)) string {
 		var o office

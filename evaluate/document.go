@@ -2,8 +2,11 @@ package evaluate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"netcase/judge"
 )
 
 // Document is the report as Markdown.
@@ -90,6 +93,7 @@ var shownRatios = []struct{ key, text string }{
 	{"scan.precision", "scan: flagged sources that are scanners, stories alone"},
 	{"scan.of-flood", "floods of which sources are called scanners (fewer is better)"},
 	{"login.flows.recall", "guessing seen in flows alone, no login log: found as a finding"},
+	{"beacon.false.real.rare", "beacon: of those on the real benign traffic, rare destinations (one machine a capture cannot show what is rare: none by construction)"},
 	{"beacon.recall.jittery", "beacon: found, jitter of 70 and 90 %"},
 	{"cadence.unmeasured", "streams through an aggregator of which is said that their cadence cannot be measured"},
 	{"upload.recall", "upload: found"},
@@ -102,6 +106,8 @@ var shownRatios = []struct{ key, text string }{
 	{"persistence.precision", "persistence: odd findings that are on the right machine"},
 	{"process.precision", "process: findings with a weight that are on the right machine"},
 	{"spike.recall", "spike: found"},
+	{"spike.recall.history", "spike: found where twelve hours or more of records lie before it"},
+	{"spike.short.described", "spike: where fewer do, described and not called one, as it should be"},
 	{"spike.outage", "a sensor's silence and what follows it called a spike (fewer is better)"},
 	{"judgement.top1.office", "judgement right, stories alone"},
 	{"judgement.top1.beside", "judgement right, beside real traffic"},
@@ -190,6 +196,35 @@ func (r *Report) ablationTable(w writer) {
 		w("| %s | %d | %d | %d | %d |\n", a.Item, a.Stood, a.Lost, a.Mended, a.Changed)
 	}
 	w("\n")
+	if never := r.neverWeighed(); len(never) > 0 {
+		w("%s%s.\n\n", neverWeighed, strings.Join(never, ", "))
+	}
+}
+
+const neverWeighed = "Without weight in all of these, so that only unit tests show what they do: "
+
+// neverWeighed are the items of the weights that weighed in no group or claim of a story.
+func (r *Report) neverWeighed() (out []string) {
+	w, err := judge.DefaultWeights()
+	if err != nil {
+		return nil
+	}
+	for _, item := range everyItem(w) {
+		if !slices.ContainsFunc(r.Ablation, func(a Ablation) bool { return a.Item == item }) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// everyItem lists the items of the weights, each once.
+func everyItem(w *judge.Weights) []string {
+	out := slices.Collect(maps.Keys(w.Activity.Items))
+	for _, c := range w.Claims {
+		out = slices.AppendSeq(out, maps.Keys(c.Items))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (r *Report) realTable(w writer) {

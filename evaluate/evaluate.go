@@ -100,12 +100,11 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if r.Real, err = measureReal(ctx, cfg); err != nil {
 		return nil, err
 	}
-	benign, periodic, err := measureGrounds(ctx, cfg, grounds)
+	benign, err := measureGrounds(ctx, cfg, grounds, r.Ratios)
 	if err != nil {
 		return nil, err
 	}
 	r.Real = append(r.Real, benign...)
-	r.Ratios["beacon.false.real"] = periodic
 	r.Peers = peerTable(r.Ratios)
 	r.Goals = goals(r)
 	return r, nil

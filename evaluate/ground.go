@@ -22,11 +22,13 @@ type ground struct {
 	name  string
 	doc   string
 	files []string               // below the folder of data
+	named []string               // the logs of the same capture that hold names
 	keep  func(line []byte) bool // which lines are benign by their labels; nil: all
 	own   netip.Prefix
 	hosts []netip.Addr // ours, as the traffic names them
 
 	paths []string // where it stands, once it was opened
+	names []string // where the logs with names stand
 	span  netcase.Span
 	temp  string
 }
@@ -48,11 +50,16 @@ func grounds() []ground {
 		{
 			name: "stratosphere-008", doc: "the flows labelled benign of a Windows host, Zeek, a day and more",
 			files: []string{"stratosphere-testing/008-zeek-mixed/data/conn.log.labeled.gz"}, keep: benign("\tBenign\t"),
-			own: netip.MustParsePrefix("147.32.81.0/24"), hosts: addrs("147.32.81.167"),
+			named: []string{"stratosphere-testing/008-zeek-mixed/data/ssl.log.labeled", "stratosphere-testing/008-zeek-mixed/data/http.log.labeled"},
+			own:   netip.MustParsePrefix("147.32.81.0/24"), hosts: addrs("147.32.81.167"),
 		},
 		{
 			name: "stratosphere-011", doc: "the flows labelled benign of another Windows host, Zeek",
 			files: []string{"stratosphere-testing/011-zeek-mixed/data/conn.log.labeled.gz"}, keep: benign("\tBenign\t"),
+			named: []string{
+				"stratosphere-testing/011-zeek-mixed/data/ssl.log.labeled", "stratosphere-testing/011-zeek-mixed/data/http.log.labeled",
+				"stratosphere-testing/011-zeek-mixed/data/dns.log.labeled",
+			},
 			own: netip.MustParsePrefix("147.32.83.0/24"), hosts: addrs("147.32.83.165"),
 		},
 		{
@@ -109,18 +116,12 @@ func (g *ground) open(cfg Config) error {
 	if cfg.Data == "" {
 		return fmt.Errorf("no folder of data was given")
 	}
-	for _, f := range g.files {
-		path := filepath.Join(cfg.Data, filepath.FromSlash(f))
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("%s is not there", f)
-		}
-		if g.keep != nil {
-			var err error
-			if path, err = g.filtered(cfg, path); err != nil {
-				return err
-			}
-		}
-		g.paths = append(g.paths, path)
+	var err error
+	if g.paths, err = g.benign(cfg, g.files); err != nil {
+		return err
+	}
+	if g.names, err = g.benign(cfg, g.named); err != nil {
+		return err
 	}
 	e, err := readEvents(context.Background(), g.paths...)
 	if err != nil {
@@ -131,6 +132,23 @@ func (g *ground) open(cfg Config) error {
 		return fmt.Errorf("it has no events")
 	}
 	return nil
+}
+
+// benign is where the benign lines of some files stand.
+func (g *ground) benign(cfg Config, files []string) (out []string, err error) {
+	for _, f := range files {
+		path := filepath.Join(cfg.Data, filepath.FromSlash(f))
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("%s is not there", f)
+		}
+		if g.keep != nil {
+			if path, err = g.filtered(cfg, path); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, path)
+	}
+	return out, nil
 }
 
 // filtered is a temporary file with the lines that are benign.
@@ -146,10 +164,12 @@ func (g *ground) filtered(cfg Config, path string) (string, error) {
 			return "", fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if g.temp, err = os.MkdirTemp(cfg.Temp, "netcase-ground-"); err != nil {
-		return "", err
+	if g.temp == "" {
+		if g.temp, err = os.MkdirTemp(cfg.Temp, "netcase-ground-"); err != nil {
+			return "", err
+		}
 	}
-	name := filepath.Join(g.temp, "conn.log")
+	name := filepath.Join(g.temp, strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".gz"), ".labeled"))
 	out, err := os.Create(name)
 	if err != nil {
 		return "", err

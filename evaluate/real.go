@@ -86,35 +86,56 @@ func measureReal(ctx context.Context, cfg Config) ([]RealResult, error) {
 }
 
 // measureGrounds runs the real benign traffic by itself: nothing of it is harm.
-func measureGrounds(ctx context.Context, cfg Config, list []ground) (out []RealResult, periodic Ratio, err error) {
+func measureGrounds(ctx context.Context, cfg Config, list []ground, ratios map[string]Ratio) (out []RealResult, err error) {
 	for i := range list {
 		g := &list[i]
-		h := cfg.Hunt
-		h.Workers, h.Temp, h.Paths, h.Site = 1, cfg.Temp, g.paths, netcase.Site{Own: []netip.Prefix{g.own}}
-		c, err := hunt.Run(ctx, h)
-		if err != nil {
-			return nil, Ratio{}, fmt.Errorf("%s: %w", g.name, err)
-		}
 		days, err := callingDays(ctx, g)
 		if err != nil {
-			return nil, Ratio{}, fmt.Errorf("%s: %w", g.name, err)
+			return nil, fmt.Errorf("%s: %w", g.name, err)
 		}
-		periodic = periodic.plus(Ratio{periodicPairs(c), days})
-		r := innocent(c)
-		r.Set, r.Asked = g.name+", by itself", "benign ("+g.doc+"): no claim of harm is likely"
-		out = append(out, r)
+		ask := func(how string, of, paths []string) error {
+			h := cfg.Hunt
+			h.Workers, h.Temp, h.Paths, h.Site = 1, cfg.Temp, paths, netcase.Site{Own: []netip.Prefix{g.own}}
+			c, err := hunt.Run(ctx, h)
+			if err != nil {
+				return fmt.Errorf("%s%s: %w", g.name, how, err)
+			}
+			all, rare := periodicPairs(c)
+			for _, key := range of {
+				ratios[key] = ratios[key].plus(Ratio{all, days})
+			}
+			ratios["beacon.false.real.rare"] = ratios["beacon.false.real.rare"].plus(Ratio{rare, days})
+			r := innocent(c)
+			r.Set, r.Asked = g.name+how, "benign ("+g.doc+"): no claim of harm is likely"
+			out = append(out, r)
+			return nil
+		}
+		keys := []string{"beacon.false.real"}
+		if len(g.names) == 0 { // the capture has no other logs
+			keys = append(keys, "beacon.false.real.named")
+		}
+		if err := ask(", by itself", keys, g.paths); err != nil {
+			return nil, err
+		}
+		if len(g.names) == 0 {
+			continue
+		}
+		if err := ask(", with the logs of names of the same capture", []string{"beacon.false.real.named"}, append(slices.Clone(g.paths), g.names...)); err != nil {
+			return nil, err
+		}
 	}
-	return out, periodic, nil
+	return out, nil
 }
 
-// periodicPairs counts what is called periodic without a known cause.
-func periodicPairs(c *netcase.Case) (n int) {
+// periodicPairs counts what is called periodic without a known cause, and what of it leads
+// to rare places.
+func periodicPairs(c *netcase.Case) (all, rare int) {
 	for i := range c.Findings {
 		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic {
-			n++
+			all, rare = all+1, rare+int(one(b.Rarity.Rare))
 		}
 	}
-	return n
+	return all, rare
 }
 
 // callingDays counts pairs of a machine of ours and a day on which it called out.
@@ -145,11 +166,9 @@ func innocent(c *netcase.Case) RealResult {
 		}
 	}
 	r := answered("", len(said) == 0, "none", strings.Join(said, ", "))
-	periodic, rare, uploads := periodicPairs(c), 0, 0
+	uploads := 0
+	periodic, rare := periodicPairs(c)
 	for i := range c.Findings {
-		if b := c.Findings[i].Beacon; b != nil && b.Verdict == netcase.CadencePeriodic {
-			rare += int(one(b.Rarity.Rare))
-		}
 		uploads += int(one(c.Findings[i].Upload != nil))
 	}
 	r.Result += fmt.Sprintf("; severity %s; %d pairs called periodic, %d of them to rare places; %d uploads", c.Severity, periodic, rare, uploads)

@@ -155,6 +155,8 @@ func periodicCall(d *draft, s *scene) answer {
 		switch {
 		case b.Verdict == netcase.CadenceUnmeasured:
 			keep(open("the records stand for intervals, so that no cadence can be measured: " + b.Why))
+		case b.Verdict == netcase.CadenceHeld:
+			keep(open("the connection stays open, so that there are no starts whose cadence could be asked for: " + b.Why))
 		case !tellsCall(b):
 			keep(no(cmp.Or(b.Why, string(b.Verdict)), ev...))
 		case b.Rarity.Rare:

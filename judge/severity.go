@@ -65,7 +65,7 @@ func decideRow(f facts, o outcome) row {
 	case f.claim != "" && f.crit >= 3:
 		return row{"2", netcase.High, fmt.Sprintf("%s stands at %s or more on a host of criticality %d", f.claim, trimmed(highClaim), f.crit)}
 	case f.outage:
-		return row{"2", netcase.High, "a load beyond ten times the expected left the service next to no answers"}
+		return row{"2", netcase.High, "a load beyond ten times the expected, under which the service answered nobody for minutes or next to nobody at all"}
 	case f.login:
 		return row{"3", netcase.High, "a login from an outside source that nobody approved"}
 	case f.guessing && o.admin && f.crit >= 3 && !f.guarded:
@@ -293,13 +293,14 @@ func (d *draft) machine(e netcase.Endpoint) bool {
 // Source: set by experts; one in ten is what a visitor takes for "down".
 const leftAnswered = 0.1
 
-// outage tells whether a load made a service suffer until next to nothing was answered.
+// outage tells whether a load made a service suffer until nobody was answered for minutes,
+// or next to nothing over the whole of it.
 func (d *draft) outage(c *cluster, state map[string]netcase.State) bool {
 	if c.class != classFlood || state["A09"] != netcase.True {
 		return false
 	}
 	f := &d.findings[c.findings[0]]
-	return float64(f.Reach.Answered()+f.Reach.Open()) <= leftAnswered*f.Flood.Expected
+	return f.Flood.Dark.Start.Known() || float64(f.Reach.Answered()+f.Reach.Open()) <= leftAnswered*f.Flood.Expected
 }
 
 // vouched tells whether the owner spoke of the source.

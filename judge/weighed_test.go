@@ -16,6 +16,12 @@ func (o outward) load(answered, silent int64, suffers netcase.State, expected fl
 			Ratio: float64(answered+silent) / expected, Suffers: suffers, Why: "answers"}}
 }
 
+// dark is a load under which nobody was answered for ten minutes.
+func dark(f netcase.Finding) netcase.Finding {
+	f.Flood.Dark, f.Flood.DarkExpected = netcase.Span{Start: f.Span.Start, End: f.Span.Start + 10*netcase.Minute}, 27
+	return f
+}
+
 // TestLoads: what most get no answer from is a flood, a crowd that is served is none; only
 // a load that leaves next to nothing is grave.
 func TestLoads(t *testing.T) {
@@ -32,6 +38,7 @@ func TestLoads(t *testing.T) {
 		{"nine times", o.load(200, 1240, netcase.False, 160), false, netcase.Low},
 		{"it suffers", o.load(60, 9000, netcase.True, 160), true, netcase.Low},
 		{"it is down", o.load(10, 9000, netcase.True, 160), true, netcase.High},
+		{"it is down for a part of the hour", dark(o.load(60, 9000, netcase.True, 160)), true, netcase.High},
 	} {
 		got := o.judged(t, c.f)
 		if len(got.Groups) != 1 || (got.Groups[0].Lead().ID == "DOS") != c.lead || got.Severity.High != c.severity {

@@ -197,7 +197,7 @@ func (l *lab) processLogs(put putFile) {
 	}
 	for i, c := range calls {
 		rows = append(rows, beat(c.at, l.nameOf(c.src), "Microsoft-Windows-Sysmon/Operational", "Microsoft-Windows-Sysmon", "3", len(acts)+i, map[string]string{
-			"UtcTime": sysmonTime(c.at), "ProcessId": idOf(l.machineAt(c.src), c.image, c.commandLine()), "Image": c.image, "User": `OFFICE\user`, "Protocol": "tcp", "Initiated": "true",
+			"UtcTime": sysmonTime(c.at), "ProcessId": idOf(l.machineAt(c.src), c.image, c.commandLine()), "Image": c.image, "User": `OFFICE\user`, "Protocol": transportName(c.proto), "Initiated": "true",
 			"SourceIp": c.src.String(), "SourcePort": count(int64(c.sport)), "DestinationIp": c.dst.String(), "DestinationPort": count(int64(c.dport)),
 		}))
 	}
@@ -239,6 +239,14 @@ func idOf(m *machine, image, line string) string {
 	h := fnv.New32a()
 	_, _ = fmt.Fprint(h, m.name, image, line) // a hash never fails
 	return count(int64(1000 + 4*(h.Sum32()%8000)))
+}
+
+// transportName is a transport as Sysmon spells it.
+func transportName(proto uint8) string {
+	if proto == netcase.UDP {
+		return "udp"
+	}
+	return "tcp"
 }
 
 func sysmonTime(at netcase.Time) string { return at.Std().Format("2006-01-02 15:04:05.000") }
