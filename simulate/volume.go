@@ -153,6 +153,13 @@ func (v *volume) next(i int) volumeFlow {
 	} else {
 		f = v.another()
 	}
+	f = v.measured(i, f)
+	v.latest[i%volumeLatest] = f
+	return f
+}
+
+// measured gives the i-th flow its time and sizes.
+func (v *volume) measured(i int, f volumeFlow) volumeFlow {
 	f.at, f.sport = v.start+netcase.Time(float64(i)*v.step), v.ephemeral()
 	f.out, f.in, f.millis = size{}, size{}, 0
 	if !f.denied {
@@ -164,15 +171,19 @@ func (v *volume) next(i int) volumeFlow {
 		p := int64(1 + v.IntN(40))
 		f.in = size{p, p*40 + int64(v.IntN(30_000))}
 	}
-	v.latest[i%volumeLatest] = f
 	return f
 }
 
-// another is a flow between ends of its own: who is refused asked for anything, who is
-// let in asked for what the server has.
+// another is a flow between ends of its own.
 func (v *volume) another() volumeFlow {
 	client := v.outside.Uint64()
-	f := volumeFlow{host: int(v.inside.Uint64()), inbound: v.chance(.7), v6: v.chance(volumeIPv6) && v.ipv6, proto: netcase.TCP}
+	return v.between(client, int(v.inside.Uint64()))
+}
+
+// between is a flow of an outside address and a host: who is refused asked for anything,
+// who is let in asked for what the server has.
+func (v *volume) between(client uint64, host int) volumeFlow {
+	f := volumeFlow{host: host, inbound: v.chance(.7), v6: v.chance(volumeIPv6) && v.ipv6, proto: netcase.TCP}
 	f.denied = f.inbound && v.chance(volumeDenied)
 	f.answered = !f.denied && v.chance(.8)
 	f.outside = v.address(client, f.v6)

@@ -11,18 +11,20 @@ import (
 )
 
 // Shapes of a volume. The ordinary one is a week of many outside addresses; the
-// others are the worst that an estate is sent, one new key a row.
+// others are the worst that an estate is sent, next to one new key a row.
 const (
 	ShapeOrdinary = "ordinary"
 	ShapeSpoofed  = "spoofed"  // a flood in ten minutes, every source address another one
+	ShapeWide     = "wide"     // a week of a million outside addresses, all alike
 	ShapeScan     = "scan"     // one source asks every port of as many hosts as the rows reach, in a day
+	wideOutside   = 1_000_000  // addresses
 	scanPorts     = 65_535     // of each host
 	spoofedStep   = 10         // minutes that the flood takes
 	spoofedPrime  = 2654435761 // odd, so that multiplying by it reorders the 32-bit numbers
 )
 
 // VolumeShapes lists the shapes that VolumeOf writes.
-func VolumeShapes() []string { return []string{ShapeOrdinary, ShapeSpoofed, ShapeScan} }
+func VolumeShapes() []string { return []string{ShapeOrdinary, ShapeWide, ShapeSpoofed, ShapeScan} }
 
 // VolumeOf writes rows of one format and shape, as Volume does.
 //
@@ -35,6 +37,8 @@ func VolumeOf(w io.Writer, format, shape string, rows int, seed uint64) error {
 		switch shape {
 		case ShapeOrdinary:
 			return f.write(w, rows, seed, (*volume).next)
+		case ShapeWide:
+			return f.write(w, rows, seed, (*volume).wide)
 		case ShapeSpoofed:
 			step := float64(spoofedStep*netcase.Minute) / float64(max(rows, 1))
 			return f.write(w, rows, seed, func(v *volume, i int) volumeFlow { return v.spoofed(i, step) })
@@ -45,6 +49,11 @@ func VolumeOf(w io.Writer, format, shape string, rows int, seed uint64) error {
 		return fmt.Errorf("volume shape %q: want one of %s", shape, strings.Join(VolumeShapes(), ", "))
 	}
 	return fmt.Errorf("volume format %q: want one of %s", format, strings.Join(VolumeFormats(), ", "))
+}
+
+// wide is the i-th flow of a week in which no outside address stands out.
+func (v *volume) wide(i int) volumeFlow {
+	return v.measured(i, v.between(v.Uint64N(wideOutside), v.IntN(volumeInside)))
 }
 
 // spoofed is the i-th packet of a flood against one web server: a source that no

@@ -223,6 +223,23 @@ func TestVolumeShapes(t *testing.T) {
 			t.Errorf("%s: %d sources, %d pairs; want %+v", shape, len(sources), len(pairs), want)
 		}
 	}
+	var b bytes.Buffer
+	if err := VolumeOf(&b, "zeek", ShapeWide, rows, 3); err != nil {
+		t.Fatal(err)
+	}
+	outside := map[string]bool{}
+	for line := range strings.Lines(b.String()) {
+		if c := strings.Split(line, "\t"); line[0] != '#' {
+			for _, end := range []string{c[2], c[4]} {
+				if !strings.HasPrefix(end, "10.40.") {
+					outside[end] = true
+				}
+			}
+		}
+	}
+	if n := len(outside); n < rows*9/10 || n > rows {
+		t.Errorf("wide: %d outside addresses in %d flows, want about 67,600", n, rows)
+	}
 	if err := VolumeOf(io.Discard, "zeek", "round", 1, 1); err == nil {
 		t.Error("a shape that is not known was written")
 	}

@@ -82,6 +82,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "whole" {
 		exit(wholeOnly(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "detect" {
+		exit(detectOnly(os.Args[2:]))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := &bench{ctx: ctx}
@@ -125,7 +128,7 @@ func (b *bench) all(work string) (err error) {
 	}
 	fmt.Printf("%s, %d processors, %s rows a format, median of %d runs taken in turn\n\n", runtime.Version(), runtime.NumCPU(), thousands(b.rows), b.repeat)
 	t := newTable(os.Stdout)
-	for _, group := range []func() ([]match, error){b.folds, b.compressed, b.whole, b.worst, b.text, b.captures} {
+	for _, group := range []func() ([]match, error){b.folds, b.compressed, b.whole, b.detectors, b.worst, b.text, b.captures} {
 		matches, err := group()
 		if err != nil {
 			return err

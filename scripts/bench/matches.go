@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"netcase/hunt"
 	"netcase/simulate"
 )
 
@@ -159,6 +160,24 @@ func (b *bench) whole() (out []match, err error) {
 		}})
 	}
 	return out, nil
+}
+
+// detectors: all of them over a million outside addresses, reading and second reading
+// included, against the reading alone, under the memory that a run takes by default.
+func (b *bench) detectors() ([]match, error) {
+	if !b.wants("detectors") {
+		return nil, nil
+	}
+	wide, size, err := b.input("wide.log", volume("zeek", simulate.ShapeWide, b.rows))
+	if err != nil {
+		return nil, err
+	}
+	workers := runtime.NumCPU()
+	peer := b.fold(workers, hunt.DefaultMemory, wide)
+	peer.name = "reading"
+	ours := side{name: "reading and detectors", args: []string{b.self, "detect", "-workers", strconv.Itoa(workers), wide}}
+	return []match{{name: "detectors, 1 M peers", threads: workers, rows: b.rows, bytes: size, aim: 2, ceiling: hunt.DefaultMemory,
+		peer: peer, ours: ours}}, nil
 }
 
 // ceiling is what the worst inputs have to be folded in.
