@@ -256,6 +256,28 @@ type Answerer interface {
 	Names() map[netip.Addr]string
 }
 
+// RowVisitor is an Answerer that shows its rows without copying them: a row is valid
+// until the next one, and only to be read. visit returns false to end.
+type RowVisitor interface {
+	EachRow(ctx context.Context, q Question, visit func(*Row) bool) error
+}
+
+// EachRow visits the answer to a question, without copies where the engine can.
+func EachRow(ctx context.Context, a Answerer, q Question, visit func(*Row) bool) error {
+	if v, ok := a.(RowVisitor); ok {
+		return v.EachRow(ctx, q, visit)
+	}
+	for r, err := range a.Rows(ctx, q) {
+		if err != nil {
+			return err
+		}
+		if !visit(&r) {
+			break
+		}
+	}
+	return nil
+}
+
 // compareKeys orders by peer first.
 func compareKeys(a, b *Key) int {
 	return cmp.Or(

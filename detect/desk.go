@@ -170,21 +170,17 @@ func (d *desk) read(askers []*query) {
 		}
 	}()
 	p := d.pages.Get().(*page)
-	for r, err := range d.answerer.Rows(d.ctx, unionOf(askers)) {
-		if err != nil {
-			end(err)
-			return
-		}
-		if p.rows = append(p.rows, r); len(p.rows) == pageRows {
-			if askers = handOut(p, askers); len(askers) == 0 {
-				end(nil)
-				return
-			}
+	err := cube.EachRow(d.ctx, d.answerer, unionOf(askers), func(r *cube.Row) bool {
+		if p.rows = append(p.rows, *r); len(p.rows) == pageRows {
+			askers = handOut(p, askers)
 			p = d.pages.Get().(*page)
 		}
+		return len(askers) > 0
+	})
+	if err == nil {
+		handOut(p, askers)
 	}
-	handOut(p, askers)
-	end(nil)
+	end(err)
 }
 
 // handOut gives a page to all askers and returns those that may want more.

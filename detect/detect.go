@@ -124,14 +124,8 @@ func (in *Input) EachRow(i int) iter.Seq[*cube.Row] {
 
 // ownReading answers a question that nobody shares.
 func (in *Input) ownReading(q cube.Question, yield func(*cube.Row) bool) {
-	for r, err := range in.answerer.Rows(in.ctx, q) {
-		if err != nil {
-			in.err = err
-			return
-		}
-		if !yield(&r) {
-			return
-		}
+	if err := cube.EachRow(in.ctx, in.answerer, q, yield); err != nil {
+		in.err = err
 	}
 }
 

@@ -96,13 +96,11 @@ type scanner struct {
 
 // scanGroups finds the scanners and joins those that did the same.
 func scanGroups(in *Input) []*scanGroup {
-	estate, walk := lookAround(in)
-	outside := thresholdsOf(in.Config, estate)
-	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts, estate: estate}
-	found := newGrouping(walk)
-	in.together(
-		func(in *Input) { fromOutside(in, found, outside, inside) },
-		func(in *Input) {
+	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts}
+	found, estate := newGrouping(), 0
+	in.together( // both read rows by host
+		func(in *Input) { estate, found.walk = lookAround(in) },
+		func(in *Input) { // which own hosts are looked for does not matter outside
 			for s := range contacts(in.EachRow(1), cube.Hosts) {
 				if c, ok := s.classify(in, inside); ok {
 					found.add(c)
@@ -110,6 +108,9 @@ func scanGroups(in *Input) []*scanGroup {
 			}
 		},
 	)
+	inside.estate = estate
+	outside := thresholdsOf(in.Config, estate)
+	fromOutside(in, found, outside, inside)
 	return found.groups(outside, inside)
 }
 
@@ -382,7 +383,9 @@ type scanGroup struct {
 	cluster *cluster // of class distributed
 
 	count   int
-	busiest []scanner // at most netcase.MaxSources once settled, most flows first
+	busiest []scanner       // at most netcase.MaxSources once settled, most flows first
+	least   netcase.Profile // the last of those that were kept
+	full    bool            // there are as many as are kept
 	flows   int64
 	reach   netcase.Tally
 	span    netcase.Span
@@ -409,10 +412,14 @@ func (g *scanGroup) add(s *scanner) {
 		g.horizon = s.horizon
 	}
 	for _, h := range s.hosts {
-		g.hosts[h] = true
+		if !g.hosts[h] {
+			g.hosts[h] = true
+		}
 	}
 	for _, c := range p.Ports {
-		g.doors[portKey{c.Port, c.Proto}] = true
+		if k := (portKey{c.Port, c.Proto}); !g.doors[k] {
+			g.doors[k] = true
+		}
 	}
 	s.hosts = nil
 	switch s.verdict {
@@ -422,6 +429,9 @@ func (g *scanGroup) add(s *scanner) {
 		}
 	case cleared:
 		g.cleared++
+	}
+	if g.full && mostFlowsFirst(*p, g.least) > 0 {
+		return
 	}
 	if g.busiest = append(g.busiest, *s); len(g.busiest) >= 4*netcase.MaxSources {
 		g.settle()
@@ -434,6 +444,7 @@ func (g *scanGroup) settle() {
 	if len(g.busiest) > netcase.MaxSources {
 		clear(g.busiest[netcase.MaxSources:])
 		g.busiest = g.busiest[:netcase.MaxSources]
+		g.least, g.full = g.busiest[netcase.MaxSources-1].profile, true
 	}
 }
 
@@ -455,8 +466,8 @@ type groupKey struct {
 	ports string // the sorted numbers, two bytes each; empty where they are not told apart
 }
 
-func newGrouping(walk *learned) *grouping {
-	return &grouping{walk: walk, exact: map[groupKey]*scanGroup{}, coarse: map[groupKey]*scanGroup{}}
+func newGrouping() *grouping {
+	return &grouping{exact: map[groupKey]*scanGroup{}, coarse: map[groupKey]*scanGroup{}}
 }
 
 func (x *grouping) add(s scanner) {

@@ -52,13 +52,22 @@ func (m *answers) families() (out []string) {
 
 // Rows answers a question with rows.
 func (m *answers) Rows(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
+	return func(yield func(cube.Row, error) bool) {
+		if err := m.EachRow(ctx, q, func(r *cube.Row) bool { return yield(*r, nil) }); err != nil {
+			yield(cube.Row{}, err)
+		}
+	}
+}
+
+// EachRow answers a question with rows of which each is valid until the next one.
+func (m *answers) EachRow(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
 	switch q.Kind {
 	case cube.Hosts:
-		return m.sorted(ctx, &m.byHost, (*reader).hostsFirst, q)
+		return m.sorted(ctx, &m.byHost, (*reader).hostsFirst, q, visit)
 	case cube.Pairs:
-		return m.pairs(ctx, q)
+		return m.pairs(ctx, q, visit)
 	}
-	return m.unpacked(ctx, q, m.chunks(ctx, m.rows, q))
+	return m.unpacked(ctx, q, visit)
 }
 
 // asked tells whether a block may hold a row of the question.
@@ -180,26 +189,24 @@ func decode(ctx context.Context, c *cursor, full chan<- chunk, free <-chan []pac
 	}
 }
 
-// unpacked streams the rows of chunks that are asked for.
-func (m *answers) unpacked(_ context.Context, q cube.Question, in iter.Seq[chunk]) iter.Seq2[cube.Row, error] {
-	return func(yield func(cube.Row, error) bool) {
-		d, p := m.keep.names.reader(), sieveOf(&q)
-		var r cube.Row
-		for c := range in {
-			for i := range c.rows {
-				if !p.admits(&c.rows[i]) {
-					continue
-				}
-				if d.unpack(&c.rows[i], &r); !yield(r, nil) {
-					return
-				}
+// unpacked visits the rows that are asked for, by peer.
+func (m *answers) unpacked(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
+	d, p := m.keep.names.reader(), sieveOf(&q)
+	var r cube.Row
+	for c := range m.chunks(ctx, m.rows, q) {
+		for i := range c.rows {
+			if !p.admits(&c.rows[i]) {
+				continue
 			}
-			if c.err != nil {
-				yield(cube.Row{}, c.err)
-				return
+			if d.unpack(&c.rows[i], &r); !visit(&r) {
+				return nil
 			}
 		}
+		if c.err != nil {
+			return c.err
+		}
 	}
+	return nil
 }
 
 // ordered is the rows sorted another way; the work is done when it is first asked for.
@@ -251,69 +258,60 @@ func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader) order
 	return err
 }
 
-// sorted answers with rows in another order.
-func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader) ordering, q cube.Question) iter.Seq2[cube.Row, error] {
-	return func(yield func(cube.Row, error) bool) {
-		d, wants := m.keep.names.reader(), sieveOf(&q)
-		var r cube.Row
-		err := m.each(ctx, held, by, func(p *packed) bool {
-			if !wants.admits(p) {
-				return true
-			}
-			d.unpack(p, &r)
-			return yield(r, nil)
-		})
-		if err != nil {
-			yield(cube.Row{}, err)
+// sorted visits rows in another order.
+func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader) ordering, q cube.Question, visit func(*cube.Row) bool) error {
+	d, wants := m.keep.names.reader(), sieveOf(&q)
+	var r cube.Row
+	return m.each(ctx, held, by, func(p *packed) bool {
+		if !wants.admits(p) {
+			return true
 		}
-	}
+		d.unpack(p, &r)
+		return visit(&r)
+	})
 }
 
-// pairs answers with the rows of each pair and reach joined over hours, resolutions
-// and sensors, as cube.MergePairs does.
-func (m *answers) pairs(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
-	return func(yield func(cube.Row, error) bool) {
-		d := m.keep.names.reader()
-		var group []cube.Row
-		var first packed
-		going := true
-		flush := func() bool {
-			if len(group) == 0 {
-				return true
-			}
-			cube.Sort(group, cube.Peers)
-			for _, r := range cube.MergePairs(group) {
-				if !yield(r, nil) {
-					return false
-				}
-			}
-			group = group[:0]
+// pairs visits the rows of each pair and reach joined over hours, resolutions and
+// sensors, as cube.MergePairs does.
+func (m *answers) pairs(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
+	d := m.keep.names.reader()
+	var group []cube.Row
+	var first packed
+	going := true
+	flush := func() bool {
+		if len(group) == 0 {
 			return true
 		}
-		err := m.each(ctx, &m.byPair, (*reader).pairsFirst, func(p *packed) bool {
-			if len(group) > 0 && !p.sameGroup(&first) {
-				if going = flush(); !going {
-					return false
-				}
+		cube.Sort(group, cube.Peers)
+		merged := cube.MergePairs(group)
+		for i := range merged {
+			if !visit(&merged[i]) {
+				return false
 			}
-			var r cube.Row
-			d.unpack(p, &r)
-			if q.Asks(&r.Key) {
-				if len(group) == 0 {
-					first = *p
-				}
-				group = append(group, r)
-			}
-			return true
-		})
-		if err != nil {
-			yield(cube.Row{}, err)
-			return
 		}
-		if going {
-			flush()
-		}
+		group = group[:0]
+		return true
 	}
+	err := m.each(ctx, &m.byPair, (*reader).pairsFirst, func(p *packed) bool {
+		if len(group) > 0 && !p.sameGroup(&first) {
+			if going = flush(); !going {
+				return false
+			}
+		}
+		var r cube.Row
+		d.unpack(p, &r)
+		if q.Asks(&r.Key) {
+			if len(group) == 0 {
+				first = *p
+			}
+			group = append(group, r)
+		}
+		return true
+	})
+	if err == nil && going {
+		flush()
+	}
+	return err
 }
 
 // tally counts by the rows of every input what meets those wishes that may is content
