@@ -99,7 +99,7 @@ func CaseID(in Input) string {
 		lines = append(lines, fmt.Sprintf("setting %q %q", k, in.Settings[k]))
 	}
 	lines = append(lines, fmt.Sprintf("span %d %d", in.Span.Start, in.Span.End))
-	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV3)), "version "+netcase.Version)
+	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV4)), "version "+netcase.Version)
 	for _, l := range lines {
 		_, _ = fmt.Fprintln(h, l) // a hash never fails
 	}
