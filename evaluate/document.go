@@ -2,8 +2,11 @@ package evaluate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"netcase/judge"
 )
 
 // Document is the report as Markdown.
@@ -195,6 +198,35 @@ func (r *Report) ablationTable(w writer) {
 		w("| %s | %d | %d | %d | %d |\n", a.Item, a.Stood, a.Lost, a.Mended, a.Changed)
 	}
 	w("\n")
+	if never := r.neverWeighed(); len(never) > 0 {
+		w("%s%s.\n\n", neverWeighed, strings.Join(never, ", "))
+	}
+}
+
+const neverWeighed = "Without weight in all of these, so that only unit tests show what they do: "
+
+// neverWeighed are the items of the weights that weighed in no group or claim of a story.
+func (r *Report) neverWeighed() (out []string) {
+	w, err := judge.DefaultWeights()
+	if err != nil {
+		return nil
+	}
+	for _, item := range everyItem(w) {
+		if !slices.ContainsFunc(r.Ablation, func(a Ablation) bool { return a.Item == item }) {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// everyItem lists the items of the weights, each once.
+func everyItem(w *judge.Weights) []string {
+	out := slices.Collect(maps.Keys(w.Activity.Items))
+	for _, c := range w.Claims {
+		out = slices.AppendSeq(out, maps.Keys(c.Items))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (r *Report) realTable(w writer) {

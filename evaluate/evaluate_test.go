@@ -4,8 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"netcase/judge"
 )
 
 // TestWilson: intervals by hand and by the rule of three.
@@ -111,5 +116,31 @@ func TestGrounds(t *testing.T) {
 		if g.Start >= list[i].span.End || last <= list[i].span.Start {
 			t.Errorf("%s: %s, the story from %s", list[i].name, list[i].span, g.Start)
 		}
+	}
+}
+
+// TestDocumentNamesEveryItem: the document that was written tells of each item of the weights
+// how often it held, or that it did not.
+func TestDocumentNamesEveryItem(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "evaluation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## Without one item of evidence")
+	table, _, _ := strings.Cut(section, "\n## ")
+	table, rest, _ := strings.Cut(table, neverWeighed)
+	without := strings.Split(strings.TrimSuffix(strings.TrimSpace(rest), "."), ", ")
+	w, err := judge.DefaultWeights()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range everyItem(w) {
+		if held, never := strings.Contains(table, "\n| "+item+" | "), slices.Contains(without, item); held == never {
+			t.Errorf("%s: in the table %v, named as never weighed %v", item, held, never)
+		}
+	}
+	empty := &Report{}
+	if got := empty.neverWeighed(); !slices.Equal(got, everyItem(w)) {
+		t.Errorf("a report without stories: %v", got)
 	}
 }

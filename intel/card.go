@@ -50,11 +50,41 @@ func (s *Set) Card(q CardQuery) netcase.Card {
 		}
 		told = append(told, in)
 	}
+	card.Listings = once(card.Listings)
 	groups(card.Listings, s.families())
 	sum(&card)
 	benign(&card)
 	places(&card, told, &q)
 	return card
+}
+
+// once leaves out what a provider says a second time: several look-ups of one service print
+// the same score of its own. The one that was learned first stays, in its place.
+func once(ls []netcase.Listing) []netcase.Listing {
+	type statement struct {
+		provider, origin, score string
+		claim                   netcase.ClaimType
+		prefix                  netip.Prefix
+		port                    uint16
+	}
+	of := func(in *netcase.Indicator) statement {
+		return statement{in.Provider, in.Origin, in.ScoreText, in.Claim, in.Prefix, in.Port}
+	}
+	first := map[statement]int{}
+	for i := range ls {
+		in := &ls[i].Indicator
+		if j, ok := first[of(in)]; !ok || in.Learned < ls[j].Indicator.Learned {
+			first[of(in)] = i
+		}
+	}
+	out := ls[:0]
+	for i := range ls {
+		in := &ls[i].Indicator
+		if in.Score <= 0 || in.Provider != socradar || in.Origin != socradar || first[of(in)] == i {
+			out = append(out, ls[i])
+		}
+	}
+	return out
 }
 
 // knownAt tells whether a claim had been made, and had reached us, by an instant.

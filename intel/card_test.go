@@ -247,6 +247,30 @@ func TestSOCRadarScoreOnce(t *testing.T) {
 	}
 }
 
+// TestSOCRadarSaysItOnce: two look-ups with the same score are one row, on two scales they
+// are two.
+func TestSOCRadarSaysItOnce(t *testing.T) {
+	files := []File{
+		textFile("socradar/62.4.5.6.json", `{"details":{"score":[43.0],"name":"62.4.5.6","ioc_signal_strength":"Strong"},"categorization":{},"history":{"indicator_history":[]}}`),
+		textFile("socradar-reputation/62.4.5.6.json", `{"data":{"value":"62.4.5.6","score":43,"finding_sources":[]}}`),
+		textFile("socradar-analysis/62.4.5.6.json", `{"data":{"value":"62.4.5.6","score":430,"findings":[],"score_details":{},"is_advance_investigation":false}}`),
+	}
+	files[0].Given, files[1].Given = at(t, "2025-10-20T05:00:00Z"), at(t, "2025-10-20T04:00:00Z")
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}} {
+		var ordered []File
+		for _, i := range order {
+			ordered = append(ordered, files[i])
+		}
+		var got []string
+		for _, l := range load(t, ordered).Card(seen(t, "62.4.5.6", netcase.Inbound, 22)).Listings {
+			got = append(got, l.Indicator.Feed+" "+l.Indicator.ScoreText)
+		}
+		if text := strings.Join(got, ", "); text != "socradar-analysis/62.4.5.6.json 430/1000, socradar-reputation/62.4.5.6.json 43/100" {
+			t.Error(text)
+		}
+	}
+}
+
 // TestDecayIsChosen: by MISP's model for one source a claim is believed for 120 days, and the
 // claims of others run out as before.
 func TestDecayIsChosen(t *testing.T) {

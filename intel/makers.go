@@ -3,6 +3,7 @@ package intel
 import (
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -175,15 +176,21 @@ type identity struct {
 	claim            netcase.ClaimType
 	reliability      string
 	service          string
-	country          string // where the path says that all its addresses are; empty: it does not
-	known            bool   // a maker or a collection was recognised
+	country          string  // where the path says that all its addresses are; empty: it does not
+	known            bool    // a maker or a collection was recognised
+	score            float64 // AbuseIPDB's confidence of all its addresses, where the name states it; 0: it does not
 }
 
 // identify tells who made a list from its path and its header comments. The
 // path is looked at from the file outwards; comments decide only where the path
 // says nothing.
 func identify(name string, comments []string) (id identity) {
-	defer func() { id.country = countryInPath(name) }()
+	defer func() {
+		id.country = countryInPath(name)
+		if id.origin == "AbuseIPDB" {
+			id.score = confidenceInName(base(name))
+		}
+	}()
 	id, found := identifyPath(name)
 	if found {
 		return id
@@ -194,6 +201,21 @@ func identify(name string, comments []string) (id identity) {
 		}
 	}
 	return id
+}
+
+// confidence is how lists of AbuseIPDB's state it in their name: "abuseipdb-s100-30d".
+//
+// Source: github.com/borestad/blocklist-abuseipdb, whose lists are of a confidence of about 100.
+var confidence = regexp.MustCompile(`(?:^|[-_.])s(100|[1-9][0-9])(?:[-_.]|$)`)
+
+// confidenceInName is the confidence that the name of a list states; 0: none.
+func confidenceInName(name string) float64 {
+	m := confidence.FindStringSubmatch(name)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1]) // two or three digits
+	return float64(n)
 }
 
 // countryInPath is the country that a list is of, in a folder of lists by country:

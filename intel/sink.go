@@ -259,6 +259,9 @@ func (s *sink) wordsOf(c *claim) words {
 	if w.reliability == "" {
 		w.reliability = s.rated[w.origin]
 	}
+	if s.id.score > 0 && w.score == 0 && w.scoreText == "" && w.origin == s.id.origin {
+		w.score, w.scoreText = s.id.score, confidenceText(s.id.score)
+	}
 	if w.geo == (netcase.Geo{}) {
 		w.geo.Country = s.id.country
 	}

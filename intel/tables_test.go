@@ -1,6 +1,7 @@
 package intel
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,6 +179,22 @@ func TestPattern(t *testing.T) {
 	deep := strings.Repeat("(", 100_000)
 	if _, err := parsePattern(deep[:60_000]); err == nil {
 		t.Error("a deep pattern was read")
+	}
+}
+
+func TestConfidenceInName(t *testing.T) {
+	for name, want := range map[string]float64{
+		"abuseipdb-s100-2025-10-20.ipv4": 100, "malicious-ip/abuseipdb-s100-120d-aa.txt": 100, "borestad_s75.txt": 75,
+		"abuseipdb-2025-10-20.txt": 0, "abuseipdb-s3-copy.txt": 0, "abuseipdb-s1000.txt": 0, "greensnow-s100.txt": 0, "abuseipdb-stats100.txt": 0,
+	} {
+		if got := identify(name, nil).score; got != want {
+			t.Errorf("%s: %g, want %g", name, got, want)
+		}
+	}
+	for _, i := range load(t, []File{textFile("abuseipdb-s100-2025-10-20.ipv4", "62.4.5.6\n")}).Match(netip.MustParseAddr("62.4.5.6")) {
+		if i.Score != 100 || i.ScoreText != "confidence 100 %" {
+			t.Errorf("%+v", i)
+		}
 	}
 }
 

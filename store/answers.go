@@ -254,11 +254,14 @@ func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader) order
 // sorted answers with rows in another order.
 func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader) ordering, q cube.Question) iter.Seq2[cube.Row, error] {
 	return func(yield func(cube.Row, error) bool) {
-		d := m.keep.names.reader()
+		d, wants := m.keep.names.reader(), sieveOf(&q)
 		var r cube.Row
 		err := m.each(ctx, held, by, func(p *packed) bool {
+			if !wants.admits(p) {
+				return true
+			}
 			d.unpack(p, &r)
-			return !q.Asks(&r.Key) || yield(r, nil)
+			return yield(r, nil)
 		})
 		if err != nil {
 			yield(cube.Row{}, err)

@@ -24,6 +24,7 @@ type margin struct {
 	keep  *keeper
 	by    ordering
 	table *table
+	brief briefTable // of cells that fit there
 	runs  []*run
 }
 
@@ -33,11 +34,15 @@ func (m *answers) newMargin(by ordering) *margin {
 
 // count adds a row under the part of its cell that the margin keeps.
 func (g *margin) count(c *cell, flows int64, failed bool) error {
+	if a, b, ok := briefOf(c); ok {
+		if g.brief.add(a, b, flows, failed); g.brief.count < g.keep.tableRows() {
+			return nil
+		}
+		return g.seal()
+	}
 	p, made := g.table.find(c)
 	if made {
-		p.octetsOut, p.octetsIn, p.packetsOut, p.packetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
-		p.first = int64(c.hour) * int64(netcase.Hour)
-		p.last = p.first
+		p.unmeasured()
 	}
 	p.flows += flows
 	if failed {
@@ -49,14 +54,26 @@ func (g *margin) count(c *cell, flows int64, failed bool) error {
 	return g.seal()
 }
 
+// unmeasured makes a new row one of a margin, which counts flows and nothing else.
+func (p *packed) unmeasured() {
+	p.octetsOut, p.octetsIn, p.packetsOut, p.packetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
+	p.first = int64(p.hour) * int64(netcase.Hour)
+	p.last = p.first
+}
+
 func (g *margin) seal() error {
-	if len(g.table.rows) == 0 {
-		return nil
+	for _, rows := range [][]packed{g.brief.rows(), g.table.rows} {
+		if len(rows) == 0 {
+			continue
+		}
+		r, err := g.keep.sealed(rows, g.by)
+		g.runs = append(g.runs, r)
+		if err != nil {
+			return err
+		}
 	}
-	r, err := g.keep.sealed(g.table.rows, g.by)
-	g.runs = append(g.runs, r)
 	g.table.reset()
-	return err
+	return nil
 }
 
 func (g *margin) release() {

@@ -105,6 +105,9 @@ func (c *investigateCmd) Run(ctx context.Context, std streams, services configur
 			return err
 		}
 	}
+	if asking != nil {
+		tellUnasked(std.err, k.Coverage.Lookups)
+	}
 	if err := c.print(std, k, out); err != nil {
 		return err
 	}

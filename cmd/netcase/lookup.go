@@ -148,7 +148,10 @@ func (c *lookupCmd) ask(ctx context.Context, std streams, services configuredSer
 		plan = plan[:maxAsked]
 	}
 	said, err := asking.Ask(ctx, plan)
-	tellUnasked(std.err, &said)
+	for _, e := range said.Errors {
+		tellError(std.err, e)
+	}
+	tellUnasked(std.err, said.Reports())
 	return said, err
 }
 

@@ -323,12 +323,9 @@ func answersFolder() (string, error) {
 	return filepath.Join(dir, "services"), nil
 }
 
-// tellUnasked says on stderr what was not asked and why, and what went wrong.
-func tellUnasked(w io.Writer, r *service.Result) {
-	for _, e := range r.Errors {
-		tellError(w, e)
-	}
-	for _, l := range r.Reports() {
+// tellUnasked says on stderr what was not asked and why.
+func tellUnasked(w io.Writer, reports []netcase.LookupReport) {
+	for _, l := range reports {
 		for _, u := range l.Unasked {
 			fmt.Fprintf(w, "netcase: %s: %d not asked: %s\n", l.Service, u.Count, plainLines(u.Why))
 		}

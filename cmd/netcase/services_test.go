@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -10,13 +11,17 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/zalando/go-keyring"
 
+	"netcase"
+	"netcase/intel/service"
 	"netcase/simulate"
 )
 
@@ -70,7 +75,9 @@ func ownHome(t *testing.T) string {
 func TestLookupAsksServices(t *testing.T) {
 	home := ownHome(t)
 	url, asked := abuse(t)
-	t.Setenv("NETCASE_ABUSEIPDB_URL", url)
+	for _, p := range service.Providers() { // nobody outside this machine is asked
+		t.Setenv(strings.TrimSuffix(p.Variable(), "KEY")+"URL", url)
+	}
 	t.Setenv("NETCASE_ABUSEIPDB_KEY", cliKey)
 	code, out, _ := at(t, "lookup", "--lookup", "abuseipdb", "--json", "62.4.5.6")
 	var card struct {
@@ -125,6 +132,141 @@ func TestInvestigateAsksServices(t *testing.T) {
 		t.Errorf("the report does not tell who was asked: %v", err)
 	}
 	holdsNoKey(t, home)
+}
+
+// market is AbuseIPDB and Kaspersky; the latter's quota is two questions, and it tells by 403.
+type market struct {
+	url   string
+	mu    sync.Mutex
+	asked map[string][]string // by path, the addresses in the order in which they came
+}
+
+func newMarket(t *testing.T) *market {
+	m := &market{asked: map[string][]string{}}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		address := cmp.Or(q.Get("ipAddress"), q.Get("request"))
+		m.mu.Lock()
+		m.asked[r.URL.Path] = append(m.asked[r.URL.Path], address)
+		n := len(m.asked[r.URL.Path])
+		m.mu.Unlock()
+		switch {
+		case r.URL.Path == "/check":
+			_, _ = fmt.Fprintf(w, `{"data":{"ipAddress":%q,"isWhitelisted":null,"abuseConfidenceScore":90,"countryCode":"NL","isTor":false,"totalReports":40,"numDistinctUsers":12,"lastReportedAt":"2026-06-01T00:00:00+00:00","reports":[]}}`, address)
+		case r.URL.Path == "/search/ip" && n <= 2:
+			_, _ = fmt.Fprintf(w, `{"Zone":"Grey","IpGeneralInfo":{"Status":"known","Ip":%q}}`, address)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(s.Close)
+	m.url = s.URL
+	return m
+}
+
+// took are the addresses that were asked for under a path since the last call.
+func (m *market) took(path string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := m.asked[path]
+	delete(m.asked, path)
+	return out
+}
+
+// TestPlanIsSpentInOrder: budgets are spent where the plan begins, the case says what was
+// not asked and why, the next day goes on where this one stopped, and a rerun asks nobody
+// and gives the same bytes.
+func TestPlanIsSpentInOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("several investigations")
+	}
+	m := newMarket(t)
+	t.Setenv("NETCASE_ABUSEIPDB_URL", m.url)
+	t.Setenv("NETCASE_OPENTIP_URL", m.url)
+	t.Setenv("NETCASE_ABUSEIPDB_KEY", cliKey)
+	t.Setenv("NETCASE_OPENTIP_KEY", cliKey)
+	telemetry := t.TempDir()
+	if _, err := simulate.Write(telemetry, "seed", 3); err != nil {
+		t.Fatal(err)
+	}
+	investigate := func(out string, args ...string) string {
+		t.Helper()
+		code, _, stderr := at(t, append([]string{"investigate", "--out", out, filepath.Join(telemetry, "telemetry")}, args...)...)
+		if code != 0 && code != exitUnsound {
+			t.Fatalf("%d: %s", code, stderr)
+		}
+		return stderr
+	}
+	home := ownHome(t)
+	three := []string{"--lookup", "abuseipdb,opentip", "--budget", "abuseipdb/check=3", "--budget", "abuseipdb/check-block=0"}
+	stderr := investigate("first", three...)
+	asked := m.took("/check")
+	if got := m.took("/search/ip"); len(asked) != 3 || !slices.Equal(got, asked) { // the third says that the quota is spent
+		t.Errorf("asked %v, and Kaspersky %v", asked, got)
+	}
+	first := caseBytes(t, "first")
+	unasked := unaskedOf(t, first)
+	rest := unasked["abuseipdb: the budget of 3 questions a day is spent"]
+	if len(rest.Addresses) < 3 || rest.Count < 3 {
+		t.Fatalf("the case does not say what was not asked: %+v", unasked)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("abuseipdb: %d not asked: the budget of 3 questions a day is spent", rest.Count),
+		fmt.Sprintf("opentip: %d not asked: the service says that the quota is spent, until", rest.Count+1),
+	} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("it does not say %q: %s", want, stderr)
+		}
+	}
+
+	for _, args := range [][]string{three, nil} {
+		investigate("first", args...)
+		if n := len(m.took("/check")) + len(m.took("/search/ip")); n != 0 || !bytes.Equal(caseBytes(t, "first"), first) {
+			t.Errorf("a rerun with %v asked %d questions, or gave other bytes", args, n)
+		}
+	}
+
+	spent := filepath.Join(home, "netcase", "services", "spent") // the day goes by
+	days, err := os.ReadDir(spent)
+	if err != nil || len(days) == 0 {
+		t.Fatalf("%v %v", days, err)
+	}
+	for _, d := range days {
+		if err := os.Rename(filepath.Join(spent, d.Name()), filepath.Join(spent, "2001-"+d.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	investigate("second", three[0], "abuseipdb", three[2], three[3], three[4], three[5])
+	for i, got := range m.took("/check") {
+		if i >= 3 || got != rest.Addresses[i].String() {
+			t.Errorf("question %d of the next day is about %s; left were %v", i+1, got, rest.Addresses)
+		}
+	}
+}
+
+// unaskedOf is what a case says was not asked, by service and reason.
+func unaskedOf(t *testing.T, text []byte) map[string]netcase.Unasked {
+	t.Helper()
+	var c netcase.Case
+	if err := json.Unmarshal(text, &c); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]netcase.Unasked{}
+	for _, l := range c.Coverage.Lookups {
+		for _, u := range l.Unasked {
+			out[l.Service+": "+u.Why] = u
+		}
+	}
+	return out
+}
+
+func caseBytes(t *testing.T, dir string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "case.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func holdsNoKey(t *testing.T, dir string) {
