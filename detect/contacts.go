@@ -95,13 +95,12 @@ func (s *source) begin(from netcase.Endpoint, d netcase.Direction) {
 
 // add counts a row and notes its minutes.
 func (s *source) add(r *cube.Row, target netcase.Endpoint) {
-	s.profiler.add(r, target)
+	host, port := s.profiler.add(r, target), portKey{r.Port, r.Proto}
 	if r.Resolution.Aggregated() {
 		s.coarsest = max(s.coarsest, time.Duration(r.Resolution)*time.Minute)
 	} else if r.Resolution == netcase.ResolutionUnknown {
 		s.coarsest = max(s.coarsest, time.Hour)
 	}
-	host, port := s.profiler.hosts[target], portKey{r.Port, r.Proto}
 	if a := (attempt{r.First, r.Reach}); host == len(s.firsts) {
 		s.firsts = append(s.firsts, a)
 	} else {

@@ -10,17 +10,24 @@ import (
 	"netcase/cube"
 )
 
-// profiler builds the profile of one source from its rows, in any order. It
-// keeps a bit a host and port, so that a source that tries every port of every
-// host still fits.
+// profiler builds the profile of one source from its rows, of which those of one hour,
+// target and port follow one another, as in the orders by peer and by host. It keeps a bit
+// a host and port, so that a source that tries every port of every host still fits.
 type profiler struct {
 	p     netcase.Profile
 	hosts map[netcase.Endpoint]int // index in the bit sets
 	names []netcase.Endpoint
 	ports map[portKey]*portTally
 	hours map[int64]bool
-	busy  map[busyKey]int64
-	rawly bool // some rows can tell sessions
+	// What the row before was of.
+	target int
+	door   *portTally
+	hour   int64
+
+	busy  busyKey // the hour, target and port at hand
+	flows int64   // … and their flows
+	most  int64   // flows of the busiest before
+	rawly bool    // some rows can tell sessions
 
 	spare []*portTally // of the source before, to be used again
 }
@@ -36,6 +43,7 @@ type portTally struct {
 	answered bitset             // hosts that answered
 	failed   bitset             // hosts with an attempt that is known to have failed
 	hours    map[int64]struct{} // with an answer
+	hour     int64              // the last of them
 }
 
 type busyKey struct {
@@ -66,7 +74,7 @@ func (b bitset) count() (n int) {
 func newProfiler(source netcase.Endpoint, d netcase.Direction) *profiler {
 	return &profiler{
 		p:     netcase.Profile{Peer: source, Direction: d, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent},
-		hosts: map[netcase.Endpoint]int{}, ports: map[portKey]*portTally{}, hours: map[int64]bool{}, busy: map[busyKey]int64{},
+		hosts: map[netcase.Endpoint]int{}, ports: map[portKey]*portTally{}, hours: map[int64]bool{},
 	}
 }
 
@@ -76,7 +84,7 @@ const mostSpare = 256
 
 // begin empties the profiler for another source.
 func (b *profiler) begin(source netcase.Endpoint, d netcase.Direction) {
-	if len(b.names) > mostSpare || len(b.ports) > mostSpare || len(b.busy) > mostSpare || len(b.hours) > mostSpare {
+	if len(b.names) > mostSpare || len(b.ports) > mostSpare || len(b.hours) > mostSpare {
 		*b = *newProfiler(source, d)
 		return
 	}
@@ -89,9 +97,9 @@ func (b *profiler) begin(source netcase.Endpoint, d netcase.Direction) {
 	clear(b.hosts)
 	clear(b.ports)
 	clear(b.hours)
-	clear(b.busy)
 	b.p = netcase.Profile{Peer: source, Direction: d, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent}
 	b.names, b.rawly = b.names[:0], false
+	b.busy, b.flows, b.most, b.door = busyKey{}, 0, 0, nil
 }
 
 // tally begins the count of one port.
@@ -105,18 +113,14 @@ func (b *profiler) tally(k portKey) *portTally {
 	return t
 }
 
-// add counts a row; target is the other end.
-func (b *profiler) add(r *cube.Row, target netcase.Endpoint) {
-	i, ok := b.hosts[target]
-	if !ok {
-		i = len(b.names)
-		b.hosts[target] = i
-		b.names = append(b.names, target)
-	}
-	k := portKey{r.Port, r.Proto}
-	t := b.ports[k]
-	if t == nil {
-		t = b.tally(k)
+// add counts a row; target is the other end. It returns the number of the target.
+func (b *profiler) add(r *cube.Row, target netcase.Endpoint) int {
+	i, t := b.number(target), b.door
+	if k := (portKey{r.Port, r.Proto}); t == nil || t.Port != k.port || t.Proto != k.proto {
+		if t = b.ports[k]; t == nil {
+			t = b.tally(k)
+		}
+		b.door = t
 	}
 	t.Flows += r.Flows
 	t.Records += r.Records
@@ -127,9 +131,11 @@ func (b *profiler) add(r *cube.Row, target netcase.Endpoint) {
 		if t.hours == nil {
 			t.hours = map[int64]struct{}{}
 		}
-		t.hours[r.Hour] = struct{}{}
+		if r.Hour != t.hour || len(t.hours) == 0 {
+			t.hour, t.hours[r.Hour] = r.Hour, struct{}{}
+		}
 		if r.Resolution == netcase.ResolutionRaw || r.Resolution == netcase.ResolutionSampled {
-			b.busy[busyKey{target, k, r.Hour}] += r.Flows
+			b.busier(busyKey{target, portKey{r.Port, r.Proto}, r.Hour}, r.Flows)
 		}
 	}
 	if r.Reach.Failed() {
@@ -139,6 +145,30 @@ func (b *profiler) add(r *cube.Row, target netcase.Endpoint) {
 		b.rawly = true
 	}
 	b.sum(r)
+	return i
+}
+
+// number is the place of a target in the bit sets.
+func (b *profiler) number(target netcase.Endpoint) int {
+	if b.target < len(b.names) && b.names[b.target] == target {
+		return b.target
+	}
+	i, ok := b.hosts[target]
+	if !ok {
+		i = len(b.names)
+		b.hosts[target] = i
+		b.names = append(b.names, target)
+	}
+	b.target = i
+	return i
+}
+
+// busier counts flows of an hour, target and port.
+func (b *profiler) busier(k busyKey, flows int64) {
+	if b.busy != k {
+		b.busy, b.flows, b.most = k, 0, max(b.most, b.flows)
+	}
+	b.flows += flows
 }
 
 func (b *profiler) sum(r *cube.Row) {
@@ -153,7 +183,9 @@ func (b *profiler) sum(r *cube.Row) {
 	p.Aggregated = p.Aggregated || r.Resolution.Aggregated() || r.Resolution == netcase.ResolutionUnknown
 	p.OctetsOut = addSize(p.OctetsOut, r.OctetsOut)
 	p.OctetsIn = addSize(p.OctetsIn, r.OctetsIn)
-	b.hours[r.Hour] = true
+	if r.Hour != b.hour || len(b.hours) == 0 {
+		b.hour, b.hours[r.Hour] = r.Hour, true
+	}
 }
 
 // addSize adds sizes of which either may be absent.
@@ -178,7 +210,7 @@ func (b *profiler) profile() netcase.Profile {
 	if b.rawly {
 		p.BusiestHour = 0
 	}
-	for _, n := range b.busy {
+	if n := max(b.most, b.flows); n > 0 {
 		p.BusiestHour = max(p.BusiestHour, n)
 	}
 	return p

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -197,21 +198,28 @@ func peersOf(c *netcase.Case) map[string]bool {
 func TestD1EveryPackedAddress(t *testing.T) {
 	const in = "11.201.7.1|3|0|0|0|0|0 11.201.7.2|1|0|0|0|0|0 11.201.7.3|2|0|0|0|0|0"
 	const out = "11.202.7.1|1|1|10|8|1000|9000 11.202.7.2|1|1|10|8|1000|9000 11.202.7.3|4|4|40|30|4000|36000"
-	exports := map[string][]byte{
-		"nsg": table(t, nsgHeader, []row{
+	tables := map[string][]row{
+		"nsg": {
 			denied(nsgRow(14, row{"SrcPublicIPs_s": in})).with(row{"DeniedInFlows_d": "6"}),
 			nsgRow(14, row{"FlowDirection_s": "O", "DestIP_s": "", "SrcIP_s": "10.0.0.5", "DestPublicIPs_s": out, "DestPort_d": "443",
 				"AllowedInFlows_d": "0", "AllowedOutFlows_d": "6", "OutboundPackets_d": "60", "InboundPackets_d": "46", "OutboundBytes_d": "6000", "InboundBytes_d": "54000"}),
-		}),
-		"nta": table(t, ntaHeader, []row{
+		},
+		"nta": {
 			ntaRow(14, row{"SrcPublicIps": in, "DestIp": "10.0.0.5", "FlowStatus": "Denied", "DeniedInFlows": "6"}),
 			ntaRow(14, row{"FlowDirection": "Outbound", "SrcIp": "10.0.0.5", "DestPublicIps": out, "DestPort": "443", "AllowedOutFlows": "6",
 				"PacketsSrcToDest": "60", "PacketsDestToSrc": "46", "BytesSrcToDest": "6000", "BytesDestToSrc": "54000"}),
-		}),
+		},
 	}
-	for name, export := range exports {
+	listed := []string{"11.201.7.2", "11.201.7.3", "11.202.7.3"}
+	for name, header := range map[string]string{"nsg": nsgHeader, "nta": ntaHeader} {
 		t.Run(name, func(t *testing.T) {
-			c := judged(t, export, listOf("11.201.7.2", "11.201.7.3", "11.202.7.3"))
+			if got := matchedSessions(tables[name], listed...); len(got) != 0 {
+				t.Errorf("the parsers see %q", got)
+			}
+			if got := matchedSessions(tables[name], "11.201.7.1", "11.202.7.1"); len(got) != 2 {
+				t.Errorf("of each row the parsers see the first address: %q", got)
+			}
+			c := judged(t, table(t, header, tables[name]), listOf(listed...))
 			expectSighting(t, c, "11.201.7.2", netcase.Inbound, 1, netcase.OutcomeDenied)
 			expectSighting(t, c, "11.201.7.3", netcase.Inbound, 2, netcase.OutcomeDenied)
 			s := expectSighting(t, c, "11.202.7.3", netcase.Outbound, 4, netcase.OutcomeOutbound)
@@ -236,7 +244,14 @@ func TestD2DeprecatedColumn(t *testing.T) {
 			"PublicIPs_s": "11.201.7.1|3|0|0|0|0|0 11.201.7.3|2|0|0|0|0|0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := judged(t, table(t, nsgHeader, []row{nsgRow(14, cells).with(row{"AllowedInFlows_d": "5"})}), listOf("11.201.7.3"))
+			rows := []row{nsgRow(14, cells).with(row{"AllowedInFlows_d": "5"})}
+			if got := matchedFlows(rows, false, "11.201.7.3"); len(got) != 0 {
+				t.Errorf("the rule matches %q", got)
+			}
+			if got := matchedFlows(rows, false, "11.201.7.1"); (len(got) == 1) != (name != "today") {
+				t.Errorf("the first address of the deprecated column: the rule matches %q", got)
+			}
+			c := judged(t, table(t, nsgHeader, rows), listOf("11.201.7.3"))
 			expectSighting(t, c, "11.201.7.3", netcase.Inbound, 2, netcase.OutcomeUndecided)
 			if n := c.Coverage.Flows(); n != 5 {
 				t.Errorf("%d flows, the row stands for 5", n)
@@ -248,12 +263,18 @@ func TestD2DeprecatedColumn(t *testing.T) {
 // TestD3IPv6Indicator: a test for private addresses that only knows IPv4 answers
 // nothing for IPv6, and a filter on that answer drops every IPv6 indicator.
 func TestD3IPv6Indicator(t *testing.T) {
-	flows := table(t, nsgHeader, []row{
+	rows := []row{
 		denied(nsgRow(14, row{"SrcIP_s": "2c10:bad::77", "DestIP_s": "fd00::5"})),
 		denied(nsgRow(14, row{"SrcPublicIPs_s": "2c10:bad::1|1|0|0|0|0|0 2c10:bad::78|1|0|0|0|0|0", "DestIP_s": "fd00::5"})).with(row{"DeniedInFlows_d": "2"}),
 		denied(nsgRow(15, row{"SrcIP_s": "::ffff:11.201.7.9"})),
-	})
-	c := judged(t, flows, listOf("2C10:0BAD:0000::0077", "2c10:bad::78", "::ffff:11.201.7.9"))
+	}
+	for _, r := range rows {
+		allowed := r.with(row{"FlowStatus_s": "A"}) // the rule asks for allowed flows: let it have them
+		if got := matchedFlows([]row{allowed}, false, "2c10:bad::77", "2c10:bad::78", "::ffff:11.201.7.9"); len(got) != 0 {
+			t.Errorf("the rule matches %q", got)
+		}
+	}
+	c := judged(t, table(t, nsgHeader, rows), listOf("2C10:0BAD:0000::0077", "2c10:bad::78", "::ffff:11.201.7.9"))
 	for _, a := range []string{"2c10:bad::77", "2c10:bad::78", "11.201.7.9"} {
 		expectSighting(t, c, a, netcase.Inbound, 1, netcase.OutcomeDenied)
 	}
@@ -262,11 +283,15 @@ func TestD3IPv6Indicator(t *testing.T) {
 // TestD4CIDRIndicator: a comparison of strings never meets a range, though feeds
 // send ranges.
 func TestD4CIDRIndicator(t *testing.T) {
-	flows := table(t, nsgHeader, []row{
+	rows := []row{
 		denied(nsgRow(14, row{"SrcPublicIPs_s": "11.201.6.255|1|0|0|0|0|0 11.201.7.200|2|0|0|0|0|0 11.201.8.0|1|0|0|0|0|0"})).with(row{"DeniedInFlows_d": "4"}),
 		denied(nsgRow(14, row{"SrcIP_s": "2c10:bad:7:8::9", "DestIP_s": "fd00::5"})),
-	})
-	c := judged(t, flows, listOf("11.201.7.0/24", "2c10:bad::/32"))
+	}
+	inside := nsgRow(14, row{"SrcIP_s": "11.201.7.200"})
+	if got := append(matchedSessions(append(rows, inside), "11.201.7.0/24", "2c10:bad::/32"), matchedFlows([]row{inside}, false, "11.201.7.0/24")...); len(got) != 0 {
+		t.Errorf("equal text matches %q", got)
+	}
+	c := judged(t, table(t, nsgHeader, rows), listOf("11.201.7.0/24", "2c10:bad::/32"))
 	expectSighting(t, c, "11.201.7.200", netcase.Inbound, 2, netcase.OutcomeDenied)
 	expectSighting(t, c, "2c10:bad:7:8::9", netcase.Inbound, 1, netcase.OutcomeDenied)
 	for _, a := range []string{"11.201.6.255", "11.201.8.0"} {
@@ -291,6 +316,9 @@ func TestD6EarlierAllowedFlow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			first, last := nsgRow(9, x.earlier).with(row{"SrcIP_s": a}), denied(nsgRow(17, row{"SrcIP_s": a}))
 			for _, rows := range [][]row{{first, last}, {last, first}} {
+				if before, after := matchedFlows(rows, true, a), matchedFlows(rows, false, a); len(before) != 0 || len(after) != 1 {
+					t.Errorf("the last flow first: %q; the status first: %q", before, after)
+				}
 				c := judged(t, table(t, nsgHeader, rows), listOf(a))
 				s := expectSighting(t, c, a, netcase.Inbound, 2, x.want)
 				if s != nil && (s.Profile.Reach[netcase.ReachDenied] != 1 || s.Profile.Reach.Total() != 2) {
@@ -339,6 +367,9 @@ func TestD10Scans(t *testing.T) {
 					r["DestIP_s"], r["VM_s"] = fmt.Sprintf(x.target, i+1), fmt.Sprintf("rg-web/vm%d", i+1)
 				}
 				rows = append(rows, r)
+			}
+			if got := portScans(t, rows); len(got) != 0 {
+				t.Errorf("the rule flags %q", got)
 			}
 			found := scansOf(judged(t, table(t, nsgHeader, rows), nil), x.direction)
 			if len(found) != 1 {
@@ -408,6 +439,9 @@ func TestD12VictimIsTheDestination(t *testing.T) {
 	for i := range 30 {
 		rows = append(rows, ntaRow(16, row{"FlowType": "IntraVNet", "FlowStatus": "Denied", "SrcIp": "10.0.9.9", "SrcVm": "rg-web/intruder",
 			"DestIp": fmt.Sprintf("10.0.1.%d", i+1), "DestVm": fmt.Sprintf("rg-web/vm%d", i+1), "DestPort": "445", "DeniedInFlows": "1"}))
+	}
+	if victim, parked := rows[0]["SrcVm"], parkedAddresses(packed); victim == "rg-web/victim" || !slices.Contains(parked, "1234567") || !slices.Contains(parked, "87654321") {
+		t.Errorf("the parser calls the destination %q and takes for addresses %q", victim, parked) // its DstHostname is SrcVm
 	}
 	c := judged(t, table(t, ntaHeader, rows), listOf("11.201.7.77", "11.201.7.78", "11.201.7.79"))
 	for a, name := range map[string]string{"10.0.0.5": "rg-web/victim", "10.0.9.9": "rg-web/intruder", "10.0.1.30": "rg-web/vm30"} {

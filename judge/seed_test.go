@@ -311,3 +311,31 @@ func TestHostileNames(t *testing.T) {
 		t.Error("a plain name is not in any query")
 	}
 }
+
+// Where lists place an address is shown and is no evidence: another place moves nothing.
+func TestPlacesAreNoEvidence(t *testing.T) {
+	placed := func(countries ...string) *netcase.Case {
+		in := incident().input(netcase.ReachUnknown)
+		for i := range in.Findings {
+			if f := in.Findings[i].Sighting; f != nil {
+				for j := range f.Sightings {
+					card := &f.Sightings[j].Card
+					card.Conflict = len(countries) > 1
+					for _, c := range countries {
+						card.Geo = append(card.Geo, netcase.GeoAnswer{Provider: "x", Geo: netcase.Geo{Country: c, City: "Ranchi", ASN: 149583}})
+					}
+				}
+			}
+		}
+		return judged(t, in)
+	}
+	nowhere, here, both := placed(), placed("IN"), placed("DE", "PL")
+	for _, c := range []*netcase.Case{here, both} {
+		if verdictOf(c) != verdictOf(nowhere) || summaryText(c) != summaryText(nowhere) || len(c.Evidence) != len(nowhere.Evidence) {
+			t.Errorf("a place moves the judgement:\n%s\n%s", verdictOf(nowhere), verdictOf(c))
+		}
+		if c.Cards[0].Conflict != (c == both) || len(c.Cards[0].Geo) == 0 {
+			t.Errorf("the places are not shown: %+v", c.Cards[0])
+		}
+	}
+}
