@@ -363,8 +363,20 @@ func (c *comparison) finding(in *Input) netcase.Finding {
 	evidence = in.Cite(evidence, c.tag)
 	return netcase.Finding{
 		Kind: "clocks differ", Title: title, Span: c.span, Selection: evidence.Selection, Evidence: []netcase.Evidence{evidence},
-		Limits: []string{"times are shown as recorded: which clock is right, these records do not say", "an order of events across these two sensors is not proved within that difference"},
+		Limits: []string{
+			"times are shown as recorded: which clock is right, these records do not say",
+			"an order of events across these two sensors is not proved within that difference",
+			"one account is made of two sensors hour by hour: " + countedTwice(by),
+		},
 	}
+}
+
+// countedTwice says what two clocks that differ do to sums.
+func countedTwice(by netcase.Time) string {
+	if by >= netcase.Hour {
+		return "what both saw is counted once for each"
+	}
+	return "what both saw within " + seconds(by) + " of a full hour may be counted once for each"
 }
 
 // seconds is a length of time in the unit that people would say.

@@ -67,6 +67,9 @@ func TestClock(t *testing.T) {
 			if len(found) != 1 || !strings.Contains(found[0].Title, c.want) {
 				t.Fatalf("%+v, want %q", found, c.want)
 			}
+			if !strings.Contains(strings.Join(found[0].Limits, "\n"), "counted once for each") {
+				t.Errorf("the limits do not say what the clocks do to sums: %q", found[0].Limits)
+			}
 			if got := found[0].Evidence[0].Numbers["seconds"]; math.Abs(got-c.secs) > 1 {
 				t.Errorf("%v seconds, want %v", got, c.secs)
 			}

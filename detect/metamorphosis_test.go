@@ -80,7 +80,7 @@ func attacks() map[string]func() plot {
 		"dos": func() plot {
 			s := &scene{}
 			webServer(s, floodHours)
-			flooded(s, 4000, scattered, host(1), netcase.ReachNoReply)
+			flooded(s, 1500, scattered, host(1), netcase.ReachNoReply)
 			return ofScene(s)
 		},
 		"exposure": func() plot {

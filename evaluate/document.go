@@ -203,7 +203,7 @@ func (r *Report) ablationTable(w writer) {
 	}
 }
 
-const neverWeighed = "Without weight in all of these, so that only unit tests show what they do: "
+const neverWeighed = "Without weight in all of these, so that only tests beside them show what they do: "
 
 // neverWeighed are the items of the weights that weighed in no group or claim of a story.
 func (r *Report) neverWeighed() (out []string) {

@@ -44,6 +44,15 @@ func parseTarget(text string) (target, bool) {
 	return parseHostPort(text)
 }
 
+// Named are the addresses and networks that a line names, written as lists and people write
+// them: defanged, with a port, as a range, before a comma or a comment. It is false where
+// the line does not begin with one.
+func Named(line string) ([]netip.Prefix, bool) {
+	word, _, _ := splitListLine([]byte(line))
+	t, ok := parseTarget(word)
+	return t.prefixes, ok
+}
+
 func single(a netip.Addr, port uint16) (target, bool) {
 	a = a.Unmap().WithZone("")
 	return target{prefixes: []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}, port: port}, true

@@ -18,6 +18,7 @@ import (
 func placeAtlas() Format {
 	return Format{
 		Name:   "mmdb",
+		Places: true,
 		Doc:    "A database of places or networks in MaxMind's format (.mmdb): GeoLite2, GeoIP2, DB-IP, IPinfo, IP2Location and others.",
 		Fuzz:   "FuzzAtlas",
 		Detect: func(h *head) bool { return h.binary },

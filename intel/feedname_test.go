@@ -30,11 +30,13 @@ func TestReaches(t *testing.T) {
 		textFile("a.txt", "62.1.1.1\n62.1.1.2\n62.1.1.2\n"),
 		textFile("b.txt", "62.1.1.0/24\n2a02::1\n"),
 		textFile("c-hosting.txt", "62.1.1.2\n70.0.0.0/16\n"),
+		textFile("geo/d.csv", "62.0.0.0,62.255.255.255,NL\n70.0.0.0,70.0.255.255,US\n"), // holds all of them, and accuses nobody
+		textFile("e-datacenter.txt", "70.0.0.0/15\n"),
 	}, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Reach{{Prefixes: 2, Covered: 2, Shared: 2}, {Prefixes: 2, Covered: 256}, {Prefixes: 2, Shared: 1}}
+	want := []Reach{{Prefixes: 2, Covered: 2, Shared: 2}, {Prefixes: 2, Covered: 256}, {Prefixes: 2, Shared: 1}, {Prefixes: 1}, {Prefixes: 2}}
 	for i, got := range set.Reaches() {
 		if got != want[i] {
 			t.Errorf("%s: %+v, want %+v", set.Feeds()[i].Name, got, want[i])

@@ -13,6 +13,8 @@ type Format struct {
 	Doc  string // what it is and who writes it, one sentence
 	Fuzz string // the fuzz test that covers its parser
 
+	Places bool // it tells where ranges are, and lists nobody
+
 	// Detect tells from the beginning of a file, and from nothing else, whether
 	// it is of this format.
 	Detect func(h *head) bool

@@ -11,7 +11,7 @@ import (
 // country, or with a network number and its name; and geofeeds.
 func placeRanges() Format {
 	return Format{
-		Name: "place-ranges",
+		Name: "place-ranges", Places: true,
 		Doc:  "Where ranges are: first and last address with a country or an AS number and name, or a geofeed (RFC 8805).",
 		Fuzz: "FuzzCSV",
 		Detect: func(h *head) bool {

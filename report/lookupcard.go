@@ -58,7 +58,7 @@ func LookupCard(card netcase.Card, seen netcase.Span, s Style) string {
 // known, else for either, since who is named for phishing is not thereby a scanner.
 func (t *terminalWriter) result(card *netcase.Card) {
 	if len(card.Bearings) == 0 {
-		t.row("Abusive", resultText(card.P, card.Voices, len(card.Origins)), sgrBold)
+		t.row("Abusive", resultText(card.P, card.Voices, len(card.Origins), weighs(card, nil)), sgrBold)
 		return
 	}
 	for i, b := range card.Bearings {
@@ -70,13 +70,26 @@ func (t *terminalWriter) result(card *netcase.Card) {
 		if b.P == 0 {
 			code = sgrDim
 		}
-		t.row(first(i, "Abusive"), who+resultText(b.P, b.Voices, len(card.Origins)), code)
+		t.row(first(i, "Abusive"), who+resultText(b.P, b.Voices, len(card.Origins), weighs(card, b.Weights)), code)
 	}
 }
 
-func resultText(p float64, voices, origins int) string {
-	if p == 0 {
+// weighs tells whether any listing moves the result; nil weights: those of the card.
+func weighs(card *netcase.Card, weights map[string]float64) bool {
+	return slices.ContainsFunc(card.Listings, func(l netcase.Listing) bool {
+		if weights != nil {
+			return weights[l.Indicator.ID] != 0
+		}
+		return l.Weight != 0
+	})
+}
+
+func resultText(p float64, voices, origins int, weighs bool) string {
+	switch {
+	case p == 0:
 		return "nothing that is listed bears on such traffic"
+	case !weighs:
+		return fmt.Sprintf("probability %s, as of any address: what is listed weighs nothing here", chart.Chance(p))
 	}
 	return fmt.Sprintf("probability %s; %s", chart.Chance(p), chart.VoicesText(voices, origins))
 }

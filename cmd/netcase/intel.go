@@ -219,7 +219,10 @@ func (c *intelUpdateCmd) Run(ctx context.Context, std streams, own configuredFee
 			fmt.Fprintf(std.err, "%s: released from quarantine\n", plainLines(name))
 		}
 	}
-	said := feedLines{std: std, json: c.JSON, quiet: c.Quiet, of: len(feeds)}
+	said := feedLines{std: std, json: c.JSON, quiet: c.Quiet, of: len(feeds), keys: map[string]string{}}
+	for _, f := range feeds {
+		said.keys[f.Name] = feedKeyVariable(f.Key)
+	}
 	u := database.Update{DB: db, Client: client, Keys: feedKeys(std.err, feeds, services), Now: now, Workers: c.Workers, Accept: c.Accept, Done: said.tell}
 	u.Run(ctx, feeds)
 	if ctx.Err() != nil {
@@ -249,8 +252,9 @@ type feedLines struct {
 	std         streams
 	json, quiet bool
 	of, done    int
-	bad         int   // failed or in quarantine
-	failure     error // of the output
+	keys        map[string]string // where the key of a feed is looked for
+	bad         int               // failed or in quarantine
+	failure     error             // of the output
 }
 
 // feedLine is what --json prints.
@@ -268,6 +272,10 @@ func (l *feedLines) tell(r database.Result) {
 	line := feedLine{Feed: r.Feed, State: r.State, SHA256: r.Snapshot.SHA256, Usable: r.Snapshot.Report.Usable, Refused: r.Snapshot.Report.Refused, Why: r.Snapshot.Quarantine}
 	if r.Err != nil {
 		line.Why = r.Err.Error()
+	}
+	if r.State == database.NoKey {
+		line.Why = "it gives nothing without a key; put one into " + l.keys[r.Feed]
+		l.bad++
 	}
 	if r.State == database.Failed || r.State == database.Quarantined || r.State == database.NoList {
 		l.bad++

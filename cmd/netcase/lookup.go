@@ -23,7 +23,7 @@ import (
 )
 
 type lookupCmd struct {
-	What    []string `arg:"" help:"Addresses, prefixes, or files with one a line; - for standard input."`
+	What    []string `arg:"" help:"Addresses, prefixes, or files with one a line, as lists and people write them (192.0.2[.]1, 192.0.2.1:443); - for standard input."`
 	Intel   []string `help:"Lists, STIX, MISP or provider exports, with @DATE for when they were learned (repeatable)." placeholder:"PATH[@DATE]" sep:"none"`
 	IntelDB string   `name:"intel-db" help:"Folder of the intelligence database, or none (default: the user's own, where there is one)." default:"auto" placeholder:"DIR"`
 	serviceFlags
@@ -350,6 +350,9 @@ func eachAddress(what string, stdin io.Reader, do func(line int, text string, a 
 	if what != "-" {
 		f, err := os.Open(what)
 		if err != nil {
+			if _, named := intel.Named(what); named { // 192.0.2[.]1
+				return eachNamed(1, what, do)
+			}
 			return usagef("lookup takes addresses, prefixes, and files with one a line", "%q is neither an address nor a file that can be read", what)
 		}
 		defer func() { _ = f.Close() }() // read only
@@ -357,23 +360,44 @@ func eachAddress(what string, stdin io.Reader, do func(line int, text string, a 
 	}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
-		text := strings.TrimSpace(lines.Text())
+		text := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
 		if text == "" || strings.HasPrefix(text, "#") {
 			continue
 		}
-		a, err := netip.ParseAddr(text)
-		if err := do(n, text, a, err == nil); err != nil {
+		if err := eachNamed(n, text, do); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
 }
 
+// eachNamed calls do for every address that a line names, and once with false where it names
+// none, or a network that is too wide.
+func eachNamed(n int, text string, do func(line int, text string, a netip.Addr, ok bool) error) error {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return do(n, text, a, true)
+	}
+	prefixes, ok := intel.Named(text)
+	if !ok || slices.ContainsFunc(prefixes, tooWide) {
+		return do(n, text, netip.Addr{}, false)
+	}
+	for _, p := range prefixes {
+		for a := p.Addr(); p.Contains(a); a = a.Next() {
+			if err := do(n, text, a, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func tooWide(p netip.Prefix) bool { return p.Addr().BitLen()-p.Bits() > maxPrefixBits }
+
 // maxPrefixBits is how many address bits of a prefix are looked up one by one.
 const maxPrefixBits = 12
 
 func eachOf(p netip.Prefix, text string, do func(int, string, netip.Addr, bool) error) error {
-	if p.Addr().BitLen()-p.Bits() > maxPrefixBits {
+	if tooWide(p) {
 		return usagef("write the addresses to a file and look that up", "%s has too many addresses to look up one by one", p)
 	}
 	for a := p.Addr(); p.Contains(a); a = a.Next() {

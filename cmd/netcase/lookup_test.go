@@ -13,6 +13,41 @@ import (
 	"netcase"
 )
 
+// TestAddressesAsPeopleWriteThem: a file may hold what was copied from a ticket.
+func TestAddressesAsPeopleWriteThem(t *testing.T) {
+	home := ownHome(t)
+	for name, text := range map[string]string{
+		"greensnow.txt": "62.4.5.6\n",
+		"asked.txt":     "\ufeff62[.]4[.]5[.]1\n62.4.5.2:443\n62.4.5.3, from the proxy\n62.4.5.4 # seen twice\nhxxp://62.4.5.5/x\n[2a02::1]:22\n62.4.5.8/31\n62.4.5.10-62.4.5.11\n::ffff:62.4.5.12\n\n# none\n",
+		"wrong.txt":     "62.4.5\n10.0.0.0/8\nexample.org\n",
+	} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := func(args ...string) (int, string) {
+		code, out, _ := at(t, append([]string{"lookup", "--intel", "greensnow.txt", "--json"}, args...)...)
+		var got []string
+		for d := json.NewDecoder(strings.NewReader(out)); d.More(); {
+			var card netcase.Card
+			if err := d.Decode(&card); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, card.Address.String())
+		}
+		return code, strings.Join(got, " ")
+	}
+	if code, got := asked("asked.txt"); code != 0 || got != "62.4.5.1 62.4.5.2 62.4.5.3 62.4.5.4 62.4.5.5 2a02::1 62.4.5.8 62.4.5.9 62.4.5.10 62.4.5.11 62.4.5.12" {
+		t.Errorf("%d: %s", code, got)
+	}
+	if code, got := asked("62[.]4[.]5[.]6"); code != 0 || got != "62.4.5.6" {
+		t.Errorf("%d: %s", code, got)
+	}
+	if code, got := asked("wrong.txt"); code != exitUnsound || got != "" {
+		t.Errorf("%d: %s", code, got)
+	}
+}
+
 // TestCardsAndLinesHitAlike: the addresses whose card holds an adverse claim are those whose
 // lines are copied, in the same order.
 func TestCardsAndLinesHitAlike(t *testing.T) {

@@ -12,14 +12,12 @@ import (
 // writeJSON writes a value as JSON for machines that people may look at: what would
 // steer a terminal is escaped.
 func writeJSON(w io.Writer, v any, indent string) error {
-	text, err := json.MarshalIndent(v, "", indent)
+	text, err := json.Marshal(v)
+	if indent != "" {
+		text, err = json.MarshalIndent(v, "", indent)
+	}
 	if err != nil {
 		return err
-	}
-	if indent == "" {
-		if text, err = json.Marshal(v); err != nil {
-			return err
-		}
 	}
 	_, err = w.Write(append(casebook.Printable(text), '\n'))
 	return err

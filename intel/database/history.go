@@ -2,7 +2,11 @@ package database
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"runtime"
+	"slices"
+	"sync"
 
 	"netcase"
 	"netcase/intel"
@@ -27,29 +31,47 @@ type Appearance struct {
 }
 
 // History is what every feed that ever listed an address said of it, by feed, oldest
-// snapshot first. Every snapshot is read, one at a time.
+// snapshot first. Every snapshot is read, a few feeds side by side; what only tells where
+// ranges are lists nobody.
 func (db *DB) History(ctx context.Context, a netip.Addr) ([]History, error) {
 	all, err := db.Snapshots(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	out := []History{}
+	places := map[string]bool{}
+	for _, f := range intel.Formats() {
+		places[f.Name] = f.Places
+	}
+	all = slices.DeleteFunc(all, func(s Snapshot) bool { return places[s.Report.Format] })
+	var feeds [][]Snapshot
 	for i := 0; i < len(all); {
 		end := i + 1
 		for end < len(all) && all[end].Feed == all[i].Feed {
 			end++
 		}
-		h, err := db.told(ctx, all[i:end], a)
-		if err != nil {
-			return nil, err
-		}
-		if h.First.Known() {
-			out = append(out, h)
-		}
+		feeds = append(feeds, all[i:end])
 		i = end
 	}
-	return out, nil
+	told, errs := make([]History, len(feeds)), make([]error, len(feeds))
+	turn := make(chan struct{}, min(runtime.GOMAXPROCS(0), mostRead))
+	var wg sync.WaitGroup
+	for i := range feeds {
+		turn <- struct{}{}
+		wg.Go(func() {
+			told[i], errs[i] = db.told(ctx, feeds[i], a)
+			<-turn
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(told, func(h History) bool { return !h.First.Known() }), nil
 }
+
+// mostRead is how many feeds are read side by side: each takes the memory of its largest
+// snapshot.
+const mostRead = 4
 
 // told is what the snapshots of one feed said.
 func (db *DB) told(ctx context.Context, all []Snapshot, a netip.Addr) (History, error) {

@@ -9,6 +9,21 @@ import (
 	"testing"
 )
 
+// TestHistoryIsOfListings: a table of where ranges are lists nobody.
+func TestHistoryIsOfListings(t *testing.T) {
+	db := fresh(t)
+	d := doc("geo/country-ipv4", "2026-08-01", "62.0.0.0,62.0.255.255,NL\n62.1.0.0,62.1.255.255,DE\n62.2.0.0,62.2.255.255,FR\n")
+	d.Name = "geo/country-ipv4.csv"
+	if out := keep(t, db, d); out.Snapshot.Report.Format != "place-ranges" {
+		t.Fatalf("%+v", out.Snapshot.Report)
+	}
+	keep(t, db, doc("greensnow", "2026-08-01", list(20)))
+	h, err := db.History(t.Context(), netip.MustParseAddr("62.0.0.7"))
+	if err != nil || len(h) != 1 || h[0].Feed != "greensnow" {
+		t.Errorf("%+v %v", h, err)
+	}
+}
+
 func TestHistory(t *testing.T) {
 	db := fresh(t)
 	a := netip.MustParseAddr("62.1.1.1")

@@ -20,7 +20,7 @@ type Info struct {
 	Error      string       `json:"error,omitempty"`      // why that gave nothing
 	Quarantine string       `json:"quarantine,omitempty"` // why a newer snapshot is not used
 	Prefixes   int          `json:"prefixes"`             // distinct ones in use
-	Shared     int          `json:"shared"`               // of those, listed by another feed too
+	Shared     int          `json:"shared"`               // of those, another feed says the like
 }
 
 // List is how things stand with every feed, by name. It reads what is in use, to

@@ -459,10 +459,23 @@ func (t *turn) quotas(account string) []Quota {
 	var out []Quota
 	for _, q := range t.s.Quotas {
 		if q.Account == account {
+			if q.Days == 1 {
+				above, err := t.a.Ledger.Spent(account+limitSuffix, Day(t.a.Now()))
+				if err == nil { // one that cannot be read is told where the questions are counted
+					q.Questions += above.Asked
+				}
+			}
 			out = append(out, q)
 		}
 	}
 	return out
+}
+
+// named tells whether the user named the budget of an account.
+func (t *turn) named(account string) bool {
+	_, one := t.a.Budgets[account]
+	_, all := t.a.Budgets[t.s.Name]
+	return one || all
 }
 
 // Reports are what the case tells of the look-ups.

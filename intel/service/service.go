@@ -79,6 +79,8 @@ type Lookup struct {
 
 	// Check tells whether an answer is one: services send errors with status 200.
 	Check func(body []byte, asked netip.Prefix) error
+	// Left is how many questions the answer itself says are left; nil: answers do not.
+	Left func(body []byte) (int, bool)
 }
 
 // Question is what is sent.
@@ -218,6 +220,11 @@ func (s *Service) askPage(ctx context.Context, l Lookup, about netip.Prefix, q Q
 	}
 	if err := l.understood(ctx, &a, about); err != nil {
 		return Answer{}, s.refuse(r, resp, err)
+	}
+	if l.Left != nil {
+		if n, ok := l.Left(a.Body); ok {
+			s.remember(l.Account, told{remaining: n}, true)
+		}
 	}
 	return a, nil
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 )
@@ -34,7 +35,7 @@ func socradar() Provider {
 				},
 			},
 			{
-				Name: "socradar-analysis", Account: "socradar", Format: "socradar-analysis", Lifetime: day, Takes: anyAddress, Absent: []int{404}, Auth: inQuery, Check: checkAnalysis,
+				Name: "socradar-analysis", Account: "socradar", Format: "socradar-analysis", Lifetime: day, Takes: anyAddress, Absent: []int{404}, Auth: inQuery, Check: checkAnalysis, Left: creditLeft,
 				Ask: func(p netip.Prefix) Question {
 					return Question{Path: "/threat/analysis", Query: url.Values{"entity": {p.Addr().String()}}}
 				},
@@ -84,6 +85,13 @@ func enveloped(path string) func([]byte, netip.Prefix) error {
 		}
 		return holds(path)(body, about)
 	}
+}
+
+// creditLeft is what the older interface says of the credits beside an answer.
+func creditLeft(body []byte) (int, bool) {
+	v, _ := at(body, "data.remaining_credit")
+	n, ok := v.(float64)
+	return int(max(n, 0)), ok && n < math.MaxInt32
 }
 
 func checkAnalysis(body []byte, about netip.Prefix) error {

@@ -36,6 +36,11 @@ func toldIn(h http.Header) (t told, ok bool) {
 // hear keeps what a service says of an account; what says nothing is no word.
 func (s *Service) hear(account string, h http.Header) {
 	t, ok := toldIn(h)
+	s.remember(account, t, ok)
+}
+
+// remember keeps the last word on an account; not ok: there is none.
+func (s *Service) remember(account string, t told, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.word, account)
@@ -62,6 +67,9 @@ func (t *turn) follow(account, today string) error {
 	if !ok {
 		return nil
 	}
+	if err := t.takeUp(account, today, w.limit); err != nil {
+		return err
+	}
 	daily := t.daily(account)
 	short := w.limit > 0 && daily > 0 && w.limit < daily
 	if w.remaining == 0 && (!short || w.reset.Known()) {
@@ -82,6 +90,20 @@ func (t *turn) follow(account, today string) error {
 	}
 	return t.a.Ledger.Spend(account, today, left-w.remaining)
 }
+
+// takeUp lets a budget grow to what the service says that the account may ask: the user has a
+// contract. A budget that the user named stays, and so does one that is not of a day.
+func (t *turn) takeUp(account, today string, limit int) error {
+	documented := t.daily(account)
+	if t.named(account) || documented == 0 || limit <= documented {
+		return nil
+	}
+	return t.a.Ledger.Spend(account+limitSuffix, today, limit-documented)
+}
+
+// limitSuffix is of the account in whose place a ledger counts by how much the service's
+// limit of a day is above the documented one.
+const limitSuffix = " above"
 
 // daily is how many questions a day an account may ask; 0: its quota is of another time.
 func (t *turn) daily(account string) int {
