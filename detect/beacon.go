@@ -22,7 +22,7 @@ func beacon() Detector {
 	return Detector{
 		Name: "beacon",
 		Doc:  "connections from one of our hosts to one destination by the clock, those begun from outside and those that no record can measure told apart",
-		Method: "from inside to outside, raw times, 12 starts, 8 cycles, 2 hours; robust variation of the intervals at most 0.35, 0.50, 0.70 below 20, below 100 and from 100 intervals, " +
+		Method: "from inside to outside, raw times; by default 12 starts, 8 cycles, 2 hours; robust variation of the intervals at most 0.35, 0.50, 0.70 below 20, below 100 and from 100 intervals, " +
 			"or a peak of the spectrum that 199 shuffles within each hour of the day do not reach (p at most 0.01), on a hill of the autocorrelation; " +
 			"a Rayleigh test tells a fixed clock from a sleep; known causes label, never delete",
 		Ask: func(Config) Questions {

@@ -15,7 +15,7 @@ func longconn() Detector {
 	return Detector{
 		Name:   "longconn",
 		Doc:    "connections with the outside that stayed open for hours",
-		Method: "from start to end of raw records; bands of 1, 4, 8 and 12 hours (RITA 5); from one hour where the other end is rare or listed, else from four; known causes label, never delete",
+		Method: "from start to end of raw records; bands, by default those of RITA 5: 1, 4, 8 and 12 hours; from the first where the other end is rare or listed, else from the second; known causes label, never delete",
 		Ask: func(Config) Questions {
 			return Questions{Rows: []cube.Question{{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Outbound, netcase.Inbound}}}}
 		},

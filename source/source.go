@@ -6,6 +6,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -487,6 +488,9 @@ func Recognise(formats []Format, head []byte) (Format, error) {
 		if ok, _ := f.Detect(head); ok {
 			return f, nil
 		}
+	}
+	if listsAddresses(head) {
+		return Format{}, errors.New("a list of addresses, not telemetry: give it with --intel FILE")
 	}
 	const shown = 60 // enough to see what it is
 	return Format{}, fmt.Errorf("no telemetry format recognises it; it begins %q", Printable(string(head[:min(len(head), shown)])))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -183,7 +184,11 @@ func spending(a *service.Asking, p *service.Provider) (budget, spent string, err
 		if err != nil {
 			return "", "", err
 		}
-		budget += fmt.Sprintf("%s%d in %d d", separator(budget), q.Questions, q.Days)
+		what := ""
+		if _, one, of := strings.Cut(q.Account, "/"); of {
+			what = one + " " // quotas of one endpoint
+		}
+		budget += fmt.Sprintf("%s%s%d in %d d", separator(budget), what, q.Questions, q.Days)
 		spent += fmt.Sprintf("%s%d", separator(spent), s.Asked)
 		if s.Until > a.Now() {
 			spent += " (closed until " + s.Until.Short() + ")"

@@ -336,6 +336,9 @@ func printSummary(w io.Writer, k *netcase.Case, dir string) error {
 	return writeJSON(w, s, "  ")
 }
 
+// mostReasons is how many reasons a terminal shows at once.
+const mostReasons = 20
+
 // outcome is the exit code that the case asks for, with the reasons on stderr.
 func outcome(w io.Writer, k *netcase.Case, fail *netcase.Level, quiet bool) error {
 	if fail != nil && k.Severity.Low >= *fail {
@@ -347,7 +350,11 @@ func outcome(w io.Writer, k *netcase.Case, fail *netcase.Level, quiet bool) erro
 	}
 	if !quiet {
 		fmt.Fprintln(w, "netcase: it could not look properly:")
-		for _, reason := range why {
+		for i, reason := range why {
+			if i == mostReasons {
+				fmt.Fprintf(w, "  … and %d more: the report names each under “Appendix: inputs”\n", len(why)-i)
+				break
+			}
 			fmt.Fprintln(w, "  "+reason)
 		}
 	}
