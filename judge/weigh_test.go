@@ -46,6 +46,8 @@ func TestWeighActivity(t *testing.T) {
 		{"J1 incident", []string{"A01", "A02", "A03"}, map[string]float64{"BG": .847, "BFA": .107, "BSC": .032, "REC": .013}},
 		{"J2 all denied", []string{"A01", "A02", "A03", "A05"}, map[string]float64{"BG": .941}},
 		{"J4 research scanner", []string{"A01", "A02", "A04"}, map[string]float64{"BSC": .983}},
+		{"J1 within a recorded change", []string{"A01", "A02", "A03", "A10"}, map[string]float64{"BG": .615, "BFA": .195}},
+		{"one unlisted visitor within a recorded change", []string{"A01", "A10"}, map[string]float64{"MIS": .562, "BG": .177}},
 		{"no evidence: the priors", nil, map[string]float64{"BG": .5, "REC": .06, "BFA": .2, "DOS": .02, "BSC": .12, "MIS": .1}},
 	} {
 		got := weigh(w, holding(c.items...))
