@@ -106,7 +106,7 @@ var shownRatios = []struct{ key, text string }{
 	{"persistence.precision", "persistence: odd findings that are on the right machine"},
 	{"process.precision", "process: findings with a weight that are on the right machine"},
 	{"spike.recall", "spike: found"},
-	{"spike.recall.history", "spike: found where twelve hours or more of records lie before it"},
+	{"spike.recall.history", "spike: found where the recording begins twelve hours or more before it (hours without a record are missing, and no history)"},
 	{"spike.short.described", "spike: where fewer do, described and not called one, as it should be"},
 	{"spike.outage", "a sensor's silence and what follows it called a spike (fewer is better)"},
 	{"judgement.top1.office", "judgement right, stories alone"},
