@@ -46,6 +46,8 @@ func TestWeighActivity(t *testing.T) {
 		{"J1 incident", []string{"A01", "A02", "A03"}, map[string]float64{"BG": .847, "BFA": .107, "BSC": .032, "REC": .013}},
 		{"J2 all denied", []string{"A01", "A02", "A03", "A05"}, map[string]float64{"BG": .941}},
 		{"J4 research scanner", []string{"A01", "A02", "A04"}, map[string]float64{"BSC": .983}},
+		{"J1 within a recorded change", []string{"A01", "A02", "A03", "A10"}, map[string]float64{"BG": .615, "BFA": .195}},
+		{"one unlisted visitor within a recorded change", []string{"A01", "A10"}, map[string]float64{"MIS": .562, "BG": .177}},
 		{"no evidence: the priors", nil, map[string]float64{"BG": .5, "REC": .06, "BFA": .2, "DOS": .02, "BSC": .12, "MIS": .1}},
 	} {
 		got := weigh(w, holding(c.items...))
@@ -123,10 +125,10 @@ func TestWord(t *testing.T) {
 
 func TestParseWeights(t *testing.T) {
 	w := mustWeights(t)
-	if !strings.HasPrefix(w.String(), "weights v3 sha256:") || len(w.String()) < 70 {
+	if !strings.HasPrefix(w.String(), "weights v4 sha256:") || len(w.String()) < 70 {
 		t.Errorf("weights are named %q", w.String())
 	}
-	good := string(weightsV3)
+	good := string(weightsV4)
 	for name, bad := range map[string]string{
 		"not JSON":             "{",
 		"priors off one":       strings.Replace(good, `"BG": 0.50`, `"BG": 0.40`, 1),
