@@ -169,10 +169,11 @@ type ProcessFacts struct {
 
 // SocketFacts join a process to the socket that is its own.
 type SocketFacts struct {
-	Program  string   `json:"program"`           // path in lower case without its drive; the file name where no path is recorded
-	Unusual  string   `json:"unusual,omitempty"` // the rule that the process breaks; empty: none
-	Chain    []string `json:"chain"`             // the records that lead to the socket, in order
-	Programs int      `json:"programs"`          // different programs of the host that called outside, this one included
+	Program  string   `json:"program"`            // path in lower case without its drive; the file name where no path is recorded
+	Unusual  string   `json:"unusual,omitempty"`  // the rule that the process breaks; empty: none
+	Chain    []string `json:"chain"`              // the records that lead to the socket, in order
+	Programs int      `json:"programs"`           // different programs of the host that called outside, this one included
+	Archives []string `json:"archives,omitempty"` // that were packed on the host within a day before and that the command line of the program names, as it does
 }
 
 // PersistenceFacts describe something that would survive a restart: a service, a task,

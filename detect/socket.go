@@ -85,6 +85,7 @@ type suspect struct {
 	decibans  float64 // that no other finding carries
 	technique []string
 	chain     []step
+	archives  []string // that its command line names
 }
 
 // hostSockets is what the records of one host said so far.
@@ -93,6 +94,7 @@ type hostSockets struct {
 	programs map[string]*suspect // by path
 	running  map[uint32]running  // by process id
 	callers  map[string]bool     // programs that called outside
+	packed   map[string]step     // by path: archives that were packed
 }
 
 // running is the process that has an id.
@@ -133,7 +135,7 @@ func (r *socketReader) see(p *netcase.Process) {
 		if len(r.hosts) >= mostSocketHosts {
 			return
 		}
-		h = &hostSockets{services: map[string]*suspect{}, programs: map[string]*suspect{}, running: map[uint32]running{}, callers: map[string]bool{}}
+		h = &hostSockets{services: map[string]*suspect{}, programs: map[string]*suspect{}, running: map[uint32]running{}, callers: map[string]bool{}, packed: map[string]step{}}
 		r.hosts[name] = h
 	}
 	v := viewOf(r.in, p)
@@ -223,6 +225,10 @@ func (h *hostSockets) seeStart(v *processView, rules []processRule) {
 	if s != nil {
 		own := *s
 		own.chain = append(slices.Clone(s.chain), step{v.p.Time, v.p.Host.Key(), fmt.Sprintf("%s was started%s", shortened(program), byID(v.p.ID))})
+		var packing []step
+		if own.archives, packing = h.given(v); len(packing) > 0 {
+			own.chain = append(packing, own.chain...)
+		}
 		s = &own
 		if !shared(program) {
 			put(h.programs, program, s)
@@ -231,6 +237,44 @@ func (h *hostSockets) seeStart(v *processView, rules []processRule) {
 	if v.p.ID != 0 {
 		put(h.running, v.p.ID, running{v.image, s})
 	}
+}
+
+// packedFor is how long an archive is known as packed.
+const packedFor = netcase.Day
+
+// given is the archives, packed on the host before, that the command line of a program
+// names, with the record of the first of them; those that this program packs are noted.
+func (h *hostSockets) given(v *processView) (names []string, from []step) {
+	archives := archivesOf(v.image, v.p.CommandLine)
+	for _, a := range archives {
+		put(h.packed, windowsPath(a), step{v.p.Time, v.p.Host.Key(), fmt.Sprintf("%s packed %s", v.image, shortened(a))})
+	}
+	if len(archives) > 0 || len(h.packed) == 0 {
+		return nil, nil
+	}
+	_, rest := firstWord(v.p.CommandLine)
+	for _, a := range strings.Fields(strings.ReplaceAll(rest, `"`, " ")) {
+		at, ok := h.packed[windowsPath(strings.TrimPrefix(a, "@"))]
+		if ok && v.p.Time-at.at <= packedFor && !slices.Contains(names, a) {
+			names, from = append(names, strings.TrimPrefix(a, "@")), append(from, at)
+		}
+	}
+	return names, from[:min(len(from), 1)]
+}
+
+// archivesOf is the archive that a packer is told to write; none: it packs nothing, or its
+// arguments do not show where.
+func archivesOf(image, line string) (out []string) {
+	if kind, _ := stagedByCommand(image, line); kind.name != stagedSecret.name && kind.name != stagedPack.name {
+		return nil
+	}
+	_, rest := firstWord(line)
+	for _, a := range strings.Fields(strings.ReplaceAll(rest, `"`, " ")) {
+		if !strings.HasPrefix(a, "-") && slices.ContainsFunc(archiveEndings, func(e string) bool { return strings.HasSuffix(strings.ToLower(a), e) }) {
+			return append(out, a) // the first: what is packed stands behind it
+		}
+	}
+	return nil
 }
 
 func byID(id uint32) string {
@@ -358,7 +402,7 @@ func factsOfSocket(v *processView, program string, by *suspect) netcase.ProcessF
 		Peer: p.Peer.Key(), Port: p.RemotePort, Peers: 1, Why: "No rule holds anything against the process.", Socket: &netcase.SocketFacts{Program: program},
 	}
 	if by != nil {
-		f.Rule, f.Why, f.Decibans, f.Socket.Unusual = ruleOwner, by.why, by.decibans, by.rule
+		f.Rule, f.Why, f.Decibans, f.Socket.Unusual, f.Socket.Archives = ruleOwner, by.why, by.decibans, by.rule, by.archives
 	}
 	return f
 }

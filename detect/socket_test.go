@@ -173,3 +173,38 @@ func TestSocketQuiet(t *testing.T) {
 		t.Errorf("%d findings, the first: %s", len(found), found[0].Title)
 	}
 }
+
+// TestSocketGivenAnArchive: the command line of the program that sends names what was packed
+// before, and only then.
+func TestSocketGivenAnArchive(t *testing.T) {
+	const rar, rclone = `C:\Tools\rar.exe`, `C:\Tools\rclone.exe`
+	packs := func(c *chain, minute int) *chain {
+		return c.start(minute, 6, rar, `rar.exe a -hpSecret C:\ProgramData\a.rar D:\Finance\*`)
+	}
+	sends := func(c *chain, minute int, line string) *chain {
+		return c.start(minute, 7, rclone, line).call(minute+1, 7, rclone, socketPeer)
+	}
+	for name, c := range map[string]struct {
+		c    *chain
+		want string
+	}{
+		"what was packed":            {sends(packs(new(chain), 1), 5, `rclone.exe copy c:\programdata\A.rar mega:x`), `c:\programdata\A.rar`},
+		"something else":             {sends(packs(new(chain), 1), 5, `rclone.exe copy C:\ProgramData\b.rar mega:x`), ""},
+		"the folder":                 {sends(packs(new(chain), 1), 5, `rclone.exe copy D:\Finance mega:x`), ""},
+		"it was packed later":        {packs(sends(new(chain), 1, `rclone.exe copy C:\ProgramData\a.rar mega:x`), 5), ""},
+		"it was packed two days ago": {sends(packs(new(chain), 1), 2*24*60, `rclone.exe copy C:\ProgramData\a.rar mega:x`), ""},
+		"only unpacked":              {sends(new(chain).start(1, 6, rar, `rar.exe x C:\ProgramData\a.rar C:\ProgramData`), 5, `rclone.exe copy C:\ProgramData\a.rar mega:x`), ""},
+	} {
+		found := c.c.owners(t)
+		if len(found) != 1 {
+			t.Fatalf("%s: %d findings", name, len(found))
+		}
+		s := found[0].Process.Socket
+		if got := strings.Join(s.Archives, " "); got != c.want {
+			t.Errorf("%s: given %q, want %q", name, got, c.want)
+		}
+		if told := strings.Contains(s.Chain[0], "rar.exe packed"); told != (c.want != "") {
+			t.Errorf("%s: chain %q", name, s.Chain)
+		}
+	}
+}

@@ -56,13 +56,16 @@ type Report struct {
 	Goals    []Goal            `json:"goals"`
 	Ratios   map[string]Ratio  `json:"ratios"`
 	Frames   []Calibration     `json:"calibration"`
+	Fitted   []Calibration     `json:"calibration_fitted"` // of the same cases with weights fitted to seeds below 1001
 	Edges    Edges             `json:"edges"`
-	Cover    Ratio             `json:"ranges_cover"` // sets of predictions on equal evidence whose 90 % range agrees with what came true
-	Contacts Contacts          `json:"first_contacts"`
-	Mistakes []Mistake         `json:"mistakes"` // what was wrong, by story
-	Ablation []Ablation        `json:"ablation,omitempty"`
-	Real     []RealResult      `json:"real"`
-	Peers    []PeerResult      `json:"peers"`
+
+	FittedWeights string       `json:"fitted_weights"`
+	Cover         Ratio        `json:"ranges_cover"` // sets of predictions on equal evidence whose 90 % range agrees with what came true
+	Contacts      Contacts     `json:"first_contacts"`
+	Mistakes      []Mistake    `json:"mistakes"` // what was wrong, by story
+	Ablation      []Ablation   `json:"ablation,omitempty"`
+	Real          []RealResult `json:"real"`
+	Peers         []PeerResult `json:"peers"`
 }
 
 // Met tells whether every goal that was measured is met.

@@ -84,6 +84,9 @@ func goals(r *Report) (out []Goal) {
 			Goal{"calibration, frame " + f.Frame[:1] + ": Brier score over that of the base rate", fmt.Sprintf("at most %g", goalBrier), brierText(f), stateOf(int(one(f.BaseRate > 0))*f.N, f.Brier <= goalBrier*f.BaseRate)},
 		)
 	}
+	for _, f := range r.Fitted {
+		out = append(out, Goal{"calibration, frame " + f.Frame[:1] + ": expected calibration error with weights fitted on seeds below 1001 (not those of the judgement)", fmt.Sprintf("at most %g", goalECE), fmt.Sprintf("%.3f (n %d)", f.ECE, f.N), stateOf(f.N, f.ECE <= goalECE)})
+	}
 	least("judgement: right about what happened", "judgement.top1", goalTopOne)
 	n := r.Ratios["case.false-confirmed"]
 	out = append(out, Goal{"judgement: harm confirmed, once a person approves everything, that was not there or not proven", "none", falseText(n), stateOf(n.Of, n.Hit == 0)})

@@ -129,6 +129,7 @@ func measureJudgement(o *outcome, c *netcase.Case, told simulate.Told) {
 	}
 	o.claims(c, l)
 	o.ablate(c, told, group)
+	o.close(c, told, group)
 	if group != nil && len(l.Lead) > 0 {
 		lead := group.Lead()
 		o.frameA = append(o.frameA, prediction{lead.Posterior, slices.Contains(l.Lead, lead.ID)})

@@ -72,7 +72,9 @@ type outcome struct {
 	settings map[string]string
 	weights  string
 	approved *netcase.Case // the case with every claim approved, while it is compared
-	question judge.Input   // what the case was judged on, while it is compared
+	closed   []judge.Closed
+	fitted   *fittedOutcome
+	question judge.Input // what the case was judged on, while it is compared
 }
 
 // count adds to a ratio.
@@ -140,6 +142,9 @@ func (t trial) run(ctx context.Context, cfg Config) outcome {
 		return o
 	}
 	o.compare(c, told)
+	if err := o.refit(told); err != nil && o.err == nil {
+		o.err = err
+	}
 	o.approved, o.question = nil, judge.Input{} // not kept
 	if t.beside == nil {
 		o.err = o.askPeers(ctx, h.Paths, c, told)
@@ -187,7 +192,7 @@ type Edges struct {
 
 // gather adds up what became of the cases, in their order.
 func (r *Report) gather(list []outcome) {
-	var a, b []prediction
+	var a, b, fittedA, fittedB []prediction
 	var edges []float64
 	var ranges []ranged
 	mistakes, of := map[[3]string]*Mistake{}, map[string]int{}
@@ -205,6 +210,10 @@ func (r *Report) gather(list []outcome) {
 		}
 		a, b, edges = append(a, o.frameA...), append(b, o.frameB...), append(edges, o.edges...)
 		ranges = append(ranges, o.ranges...)
+		if o.fitted != nil {
+			r.FittedWeights = o.fitted.weights
+			fittedA, fittedB = append(fittedA, o.fitted.frameA...), append(fittedB, o.fitted.frameB...)
+		}
 		if len(r.Settings) == 0 && o.settings != nil {
 			r.Settings, r.Weights = frozen(o.settings), o.weights
 		}
@@ -231,6 +240,10 @@ func (r *Report) gather(list []outcome) {
 	r.Frames = []Calibration{
 		calibrate("A, the leading explanation of the labelled sources", a),
 		calibrate("B, the claims of harm that were assessed", b),
+	}
+	r.Fitted = []Calibration{
+		calibrate("A, fitted on the stories of development", fittedA),
+		calibrate("B, fitted on the stories of development", fittedB),
 	}
 	r.Edges = edgesOf(edges)
 	r.Cover = coverage(ranges)

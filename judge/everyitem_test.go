@@ -45,10 +45,10 @@ func firing() map[string]Input {
 	given("a load that is felt", nil, o.load(60, 9000, netcase.True, 160))
 	given("at night, packed", nil, o.upload(func(u *netcase.UploadFacts) { u.OffHours = true }),
 		netcase.Finding{Detector: "staging", Kind: "staging", Title: "packed", Span: o.span(),
-			Process: &netcase.ProcessFacts{Host: o.host, Rule: ruleStaging, Why: "packs files", Image: "rar.exe", Decibans: 14, First: o.start, Last: o.start}},
+			Process: &netcase.ProcessFacts{Host: o.host, Rule: ruleStaging, Why: "packs files", Image: "rar.exe", CommandLine: `rar.exe a C:\ProgramData\a.rar D:\`, Decibans: 14, First: o.start, Last: o.start}},
 		netcase.Finding{Detector: "socket", Kind: "owner of the calls", Title: "rar.exe opened the connections", Span: o.span(), Direction: netcase.Outbound,
 			Process: &netcase.ProcessFacts{Host: o.host, Rule: "owner of the calls", Why: "packs files", Image: "rar.exe", Peer: o.peer, Port: 443,
-				Socket: &netcase.SocketFacts{Program: `\programdata\rar.exe`, Unusual: ruleStaging, Chain: []string{"it opened a connection"}, Programs: 4}}})
+				Socket: &netcase.SocketFacts{Program: `\programdata\rar.exe`, Unusual: ruleStaging, Chain: []string{"it opened a connection"}, Programs: 4, Archives: []string{`C:\ProgramData\a.rar`}}}})
 	given("joined to a lasting program", nil, o.beacon(nil), o.listed(netcase.ClaimC2), o.socket("image path", 4),
 		netcase.Finding{Detector: "process", Kind: "image path", Title: "svchost.exe from a user's folder", Span: o.span(),
 			Process: &netcase.ProcessFacts{Host: o.host, Rule: "image path", Why: "not where Windows keeps it", Image: "svchost.exe", Decibans: 14}},

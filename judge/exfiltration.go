@@ -27,6 +27,7 @@ func exfiltration() Claim {
 			{id: "B-STAGE", text: "data was gathered or packed on the host before it left", ask: dataStaged,
 				required: always, decides: "process and file records that show whether data was gathered or packed before it left, and what it was"},
 			{id: "B-SOCKET", text: "the records join the program that handled the data to these connections", ask: joinedCarrier},
+			{id: "B-CONTENT", text: "the program that sent it was told to send what had been packed", ask: packedIsSent},
 			{id: "B-HOURS", text: "it left at an hour at which the host sends nothing on other days", ask: oddHour},
 		},
 	}

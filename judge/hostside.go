@@ -156,6 +156,37 @@ func (d *draft) joined(s *scene, claim string, test func(*netcase.SocketFacts) b
 	return open("no record says which process opened these connections")
 }
 
+// packedIsSent asks whether the program that opened the connections was given an archive
+// that was packed on the host before: what left is then known by name. An archive that a job
+// packs every night is none.
+func packedIsSent(d *draft, s *scene) answer {
+	if s.c == nil {
+		return na("no connection to ask for")
+	}
+	for _, f := range d.socketsAt(s) {
+		for _, archive := range f.Process.Socket.Archives {
+			if pack := d.packed(f.Process.Host, archive); pack != nil {
+				return yes(fmt.Sprintf("%s packed %s, and %s, which opened the connections, was given it", pack.Process.Image, archive, f.Process.Image), unique(append(evidenceOf(pack), evidenceOf(f)...))...)
+			}
+		}
+	}
+	if !d.in.Coverage.Has("process") {
+		return open("no process records are among the inputs")
+	}
+	return open("no record shows what the program sent")
+}
+
+// packed is the finding on the packing of an archive on a host; nil: none.
+func (d *draft) packed(host netcase.Endpoint, archive string) *netcase.Finding {
+	for i := range d.findings {
+		p := d.findings[i].Process
+		if p != nil && p.Rule == ruleStaging && d.sameHost(p.Host)(host) && strings.Contains(strings.ToLower(p.CommandLine), strings.ToLower(archive)) {
+			return &d.findings[i]
+		}
+	}
+	return nil
+}
+
 // oddHour asks whether data left at an hour at which the host sends nothing on other days.
 func oddHour(d *draft, s *scene) answer {
 	for i := range d.findings {

@@ -79,6 +79,9 @@ type Input struct {
 	// Allowed are prefixes among the site's approved ones that only this run allows.
 	Allowed []netip.Prefix
 
+	// Weights of the items; nil: those of this version.
+	Weights *Weights
+
 	// Queries are the export queries for a span; nil: none are added.
 	Queries func(netcase.Span) []netcase.QueryText
 }
@@ -99,7 +102,11 @@ func CaseID(in Input) string {
 		lines = append(lines, fmt.Sprintf("setting %q %q", k, in.Settings[k]))
 	}
 	lines = append(lines, fmt.Sprintf("span %d %d", in.Span.Start, in.Span.End))
-	lines = append(lines, fmt.Sprintf("weights %x", sha256.Sum256(weightsV3)), "version "+netcase.Version)
+	weights := fmt.Sprintf("%x", sha256.Sum256(weightsV4))
+	if in.Weights != nil {
+		weights = in.Weights.sum
+	}
+	lines = append(lines, "weights "+weights, "version "+netcase.Version)
 	for _, l := range lines {
 		_, _ = fmt.Fprintln(h, l) // a hash never fails
 	}
@@ -161,8 +168,16 @@ func Close(c *netcase.Case, in Input) error {
 	return check(c)
 }
 
+// weights are those to judge with.
+func (in *Input) weights() (*Weights, error) {
+	if in.Weights != nil {
+		return in.Weights, nil
+	}
+	return DefaultWeights()
+}
+
 func newDraft(in Input) (*draft, error) {
-	w, err := DefaultWeights()
+	w, err := in.weights()
 	if err != nil {
 		return nil, err
 	}

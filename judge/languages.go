@@ -176,7 +176,7 @@ func topicOf(item string) string {
 		return topicLogins
 	case "B-PERIOD", "B-RARE", "B-BYTES":
 		return topicOutbound
-	case "B-POST", "B-PROC", "B-SOCKET", "B-LASTS", "B-STAGE":
+	case "B-POST", "B-PROC", "B-SOCKET", "B-LASTS", "B-STAGE", "B-CONTENT":
 		return topicOwner
 	}
 	return ""

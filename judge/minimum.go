@@ -43,7 +43,7 @@ func needs(claim string) []need {
 		return []need{
 			{"more octets than were to be expected", any("B-BYTES")},
 			{"a destination that few of our hosts ever called", any("B-RARE")},
-			{"data gathered or packed before it left, or its content", any("B-STAGE")},
+			{"data gathered or packed before it left, or its content", any("B-STAGE", "B-CONTENT")},
 		}
 	}
 	return nil

@@ -125,10 +125,10 @@ func TestWord(t *testing.T) {
 
 func TestParseWeights(t *testing.T) {
 	w := mustWeights(t)
-	if !strings.HasPrefix(w.String(), "weights v3 sha256:") || len(w.String()) < 70 {
+	if !strings.HasPrefix(w.String(), "weights v4 sha256:") || len(w.String()) < 70 {
 		t.Errorf("weights are named %q", w.String())
 	}
-	good := string(weightsV3)
+	good := string(weightsV4)
 	for name, bad := range map[string]string{
 		"not JSON":             "{",
 		"priors off one":       strings.Replace(good, `"BG": 0.50`, `"BG": 0.40`, 1),

@@ -113,6 +113,41 @@ func TestStagedData(t *testing.T) {
 	}
 }
 
+// TestPackedIsSent: what was packed, and given to the program that sent, is what left. A
+// packing that was not told (a job does it every night) or another archive says nothing.
+func TestPackedIsSent(t *testing.T) {
+	o := newOutward()
+	pack := netcase.Finding{Detector: "staging", Kind: "staging", Title: "packed", Span: o.span(), Process: &netcase.ProcessFacts{Host: o.host, Rule: ruleStaging,
+		Why: "packs files with a password", Image: "rar.exe", CommandLine: `rar.exe a -hpSecret C:\ProgramData\a.rar D:\Finance\*`, Decibans: 14, First: o.start, Last: o.start}}
+	given := func(archive string) netcase.Finding {
+		f := o.socket(ruleStaging, 1)
+		f.Process.Socket.Archives = []string{archive}
+		return f
+	}
+	claim := func(fs ...netcase.Finding) netcase.Claim {
+		return claimOf(o.judged(t, append([]netcase.Finding{o.upload(func(u *netcase.UploadFacts) { u.OffHours = true })}, fs...)...).Claims, claimExfiltration)
+	}
+	all := claim(pack, given(`c:\programdata\A.rar`))
+	near(t, "all of it", all.Posterior, odds(.001, 10+6+14+10+3), 1e-9)
+	if !all.Proposed || stateOf(all, "B-CONTENT") != netcase.True {
+		t.Errorf("proposed %v at %.3f, lacks %q", all.Proposed, all.Posterior, all.Lacks)
+	}
+	for name, c := range map[string]netcase.Claim{
+		"another archive": claim(pack, given(`C:\ProgramData\b.rar`)),
+		"a job packs it":  claim(given(`C:\ProgramData\a.rar`)),
+		"nobody sends it": claim(pack),
+	} {
+		if c.Proposed || stateOf(c, "B-CONTENT") == netcase.True {
+			t.Errorf("%s: B-CONTENT %s, proposed %v at %.3f", name, stateOf(c, "B-CONTENT"), c.Proposed, c.Posterior)
+		}
+	}
+	far := given(`C:\ProgramData\a.rar`)
+	far.Process.Peer = netcase.At(netip.MustParseAddr("198.51.100.250"))
+	if c := claim(pack, far); c.Proposed || stateOf(c, "B-CONTENT") == netcase.True {
+		t.Error("it was sent elsewhere")
+	}
+}
+
 // TestSeverityOfSightings: what the login log shows of a listed address bears on the
 // severity, whatever the flows show: a login is grave, a refusal proves a way in, and a
 // service in the cloud is no machine of ours.

@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-//go:embed weights-v3.json
-var weightsV3 []byte
+//go:embed weights-v4.json
+var weightsV4 []byte
 
 // Weights are the numbers of the judgement: priors, and what each item of
 // evidence adds to each hypothesis or claim.
@@ -40,7 +40,7 @@ type ClaimWeights struct {
 }
 
 // DefaultWeights are the weights this version ships.
-func DefaultWeights() (*Weights, error) { return ParseWeights(weightsV3) }
+func DefaultWeights() (*Weights, error) { return ParseWeights(weightsV4) }
 
 // ParseWeights reads weights and checks that they fit the hypotheses and claims
 // of this version.

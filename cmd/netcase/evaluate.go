@@ -17,6 +17,7 @@ type evaluateCmd struct {
 	Stories      []string `help:"Only these stories (repeatable)." placeholder:"NAME"`
 	Out          string   `short:"o" help:"Write the report as Markdown to this file." placeholder:"FILE"`
 	Workers      int      `help:"Cases at the same time." default:"2"`
+	Fit          string   `help:"Fit the weights to stories of development (seeds from 1 on) and write them to this file; nothing is reported." placeholder:"FILE"`
 	RequireGoals bool     `name:"require-goals" help:"Exit with 1 unless every goal that was measured is met."`
 	JSON         bool     `name:"json" help:"Print everything that was measured, for machines."`
 	Quiet        bool     `short:"q" help:"No progress."`
@@ -49,6 +50,9 @@ func (c *evaluateCmd) Run(ctx context.Context, std streams) error {
 			}
 		}
 	}
+	if c.Fit != "" {
+		return c.fit(ctx, cfg)
+	}
 	r, err := evaluate.Run(ctx, cfg)
 	if err != nil {
 		return err
@@ -60,6 +64,15 @@ func (c *evaluateCmd) Run(ctx context.Context, std streams) error {
 		return &exitError{code: exitReached}
 	}
 	return nil
+}
+
+// fit writes weights that stories give.
+func (c *evaluateCmd) fit(ctx context.Context, cfg evaluate.Config) error {
+	b, err := evaluate.Fit(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.Fit, b, 0o644)
 }
 
 func (c *evaluateCmd) print(std streams, r *evaluate.Report) error {

@@ -38,10 +38,7 @@ func (db *DB) History(ctx context.Context, a netip.Addr) ([]History, error) {
 	if err != nil {
 		return nil, err
 	}
-	places := map[string]bool{}
-	for _, f := range intel.Formats() {
-		places[f.Name] = f.Places
-	}
+	places := placeFormats()
 	all = slices.DeleteFunc(all, func(s Snapshot) bool { return places[s.Report.Format] })
 	var feeds [][]Snapshot
 	for i := 0; i < len(all); {
@@ -67,6 +64,15 @@ func (db *DB) History(ctx context.Context, a netip.Addr) ([]History, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(told, func(h History) bool { return !h.First.Known() }), nil
+}
+
+// placeFormats are the formats that tell where ranges are, and list nobody.
+func placeFormats() map[string]bool {
+	out := map[string]bool{}
+	for _, f := range intel.Formats() {
+		out[f.Name] = f.Places
+	}
+	return out
 }
 
 // mostRead is how many feeds are read side by side: each takes the memory of its largest

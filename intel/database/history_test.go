@@ -22,6 +22,10 @@ func TestHistoryIsOfListings(t *testing.T) {
 	if err != nil || len(h) != 1 || h[0].Feed != "greensnow" {
 		t.Errorf("%+v %v", h, err)
 	}
+	infos, err := db.List(t.Context())
+	if err != nil || len(infos) != 2 || infos[0].Prefixes != 0 || infos[0].Current == nil || infos[1].Prefixes != 20 || infos[1].Shared != 0 {
+		t.Errorf("%+v %v", infos, err)
+	}
 }
 
 func TestHistory(t *testing.T) {

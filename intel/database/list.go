@@ -19,7 +19,7 @@ type Info struct {
 	Asked      netcase.Time `json:"asked"`                // when it was last asked; zero: it was only added by hand
 	Error      string       `json:"error,omitempty"`      // why that gave nothing
 	Quarantine string       `json:"quarantine,omitempty"` // why a newer snapshot is not used
-	Prefixes   int          `json:"prefixes"`             // distinct ones in use
+	Prefixes   int          `json:"prefixes"`             // distinct ones in use; 0 of tables of places, which are not compared
 	Shared     int          `json:"shared"`               // of those, another feed says the like
 }
 
@@ -31,10 +31,11 @@ func (db *DB) List(ctx context.Context) ([]Info, error) {
 		return nil, err
 	}
 	var files []intel.File
+	places := placeFormats()
 	same := map[string][]int{} // the feeds that hand out the same bytes, which are read once
 	for i := range infos {
 		s := infos[i].Current
-		if s == nil {
+		if s == nil || places[s.Report.Format] {
 			continue
 		}
 		if len(same[s.SHA256]) == 0 {
