@@ -76,10 +76,11 @@ func TestFitTwin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const width = 4 / 1.645 // of the prior
 	low, high := 0.0, 20.0
 	for range 60 { // bisection
 		mid := (low + high) / 2
-		slope := (1-odds(.001, mid))*math.Ln10/10 - (mid-10)/math.Pow(4/1.645, 2)
+		slope := (1-odds(.001, mid))*math.Ln10/10 - (mid-10)/(width*width)
 		if slope > 0 {
 			low = mid
 		} else {
