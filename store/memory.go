@@ -525,7 +525,7 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 		return cube.Details{}, err
 	}
 	all, err := m.details(ctx, wants, counts)
-	if err == nil && short(all, counts) { // many flows of one record, or of ranks that are not as even as they should be
+	if err == nil && short(all, wants, counts) { // records that are several to a flow, or ranks that are not as even as they should be
 		all, err = m.details(ctx, wants, nil)
 	}
 	if err != nil {
@@ -534,9 +534,12 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 	return all.Details(), nil
 }
 
-// countWishes counts by rows what meets wishes, where the hour of a row is that of its
-// flows; a wish beyond what was folded is left out.
+// countWishes counts by rows what meets wishes, where that spares a decoder work and the
+// hour of a row is that of its flows; a wish beyond what was folded is left out.
 func (m *Memory) countWishes(ctx context.Context, wants []cube.Want) (map[int]cube.Count, error) {
+	if !slices.ContainsFunc(m.inputs, func(f *folded) bool { return f.format.Draws }) {
+		return nil, nil
+	}
 	if slices.ContainsFunc(m.inputs, func(f *folded) bool { return f.fold != nil && f.drifts }) {
 		return nil, nil
 	}
@@ -547,10 +550,11 @@ func (m *Memory) countWishes(ctx context.Context, wants []cube.Want) (map[int]cu
 	})
 }
 
-// short tells whether fewer records were found of a wish than there must be.
-func short(c *cube.Collector, counts map[int]cube.Count) bool {
+// short tells whether fewer records were found of a wish than there must be, because not
+// all of its flows were looked at.
+func short(c *cube.Collector, wants []cube.Want, counts map[int]cube.Count) bool {
 	for i := range counts {
-		if c.Short(i) {
+		if _, drawn := barOf(wants[i].Records, counts[i].Records); drawn && c.Short(i) {
 			return true
 		}
 	}

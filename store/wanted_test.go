@@ -13,6 +13,7 @@ import (
 
 	"netcase"
 	"netcase/cube"
+	"netcase/simulate"
 	"netcase/source"
 )
 
@@ -150,4 +151,46 @@ func decodedWith(t *testing.T, text string) (all netcase.Batch) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// Records that are several to a flow leave a sample short of its limit: that is no reason
+// to read the inputs a third time.
+func TestSecondPassIsOne(t *testing.T) {
+	var text bytes.Buffer
+	if err := simulate.Volume(&text, "azure-nsg", 3000, 5); err != nil {
+		t.Fatal(err)
+	}
+	zeek := hoursOfZeek(rand.New(rand.NewPCG(1, 2)), 300, 24)
+	opened := map[string]int{}
+	stream := func(name, text string) source.Stream {
+		return source.Stream{Name: name, Explicit: true, Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
+			opened[name]++
+			return io.NopCloser(strings.NewReader(text)), nil
+		}}
+	}
+	m, err := Fold(context.Background(), Config{Workers: 1}, &netcase.Site{},
+		source.Found{Streams: []source.Stream{stream("PT1H.json", text.String()), stream("conn.log", zeek)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	several := false
+	for r := range m.Rows(context.Background(), cube.Question{}) {
+		several = several || r.Records > r.Flows
+	}
+	if !several {
+		t.Fatal("no flow has several records")
+	}
+	var wants []cube.Want
+	for r := range m.Rows(context.Background(), cube.Question{}) {
+		if r.Records > r.Flows && len(wants) < 5 {
+			wants = append(wants, cube.Want{Tag: fmt.Sprint(len(wants)), Records: 200, Selection: netcase.Selection{
+				Peers: []netcase.Endpoint{r.Peer}, Hosts: []netcase.Endpoint{r.Host}, Ports: []uint16{r.Port}}})
+		}
+	}
+	if _, err := m.Details(context.Background(), wants); err != nil {
+		t.Fatal(err)
+	}
+	if opened["PT1H.json"] != 2 || opened["conn.log"] > 2 {
+		t.Errorf("opened %v, want each once to fold it and once more at most", opened)
+	}
 }
