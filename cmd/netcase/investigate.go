@@ -356,9 +356,22 @@ func outcome(w io.Writer, k *netcase.Case, fail *netcase.Level, quiet bool) erro
 				break
 			}
 			fmt.Fprintln(w, "  "+reason)
+			if e, ok := firstRejected(&k.Coverage, reason); ok {
+				fmt.Fprintf(w, "    for example %s\n", e)
+			}
 		}
 	}
 	return &exitError{code: exitUnsound}
+}
+
+// firstRejected is the first record shown of the input that a reason names.
+func firstRejected(c *netcase.Coverage, reason string) (netcase.RowError, bool) {
+	for i := range c.Inputs {
+		if in := &c.Inputs[i]; len(in.Samples) > 0 && reason == in.Name+": "+in.Unsound() {
+			return in.Samples[0], true
+		}
+	}
+	return netcase.RowError{}, false
 }
 
 // runError adds the next step to an error that ended a run.
