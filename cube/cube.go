@@ -118,12 +118,18 @@ type Question struct {
 	Span       netcase.Span        // of hours; zero: all
 	Ports      []uint16            // service ports; empty: all
 	Reaches    []netcase.Reach     // empty: all
+	Hosts      []netcase.Endpoint  // sorted; empty: all. For rows by host
 }
 
 // Asks tells whether a reconciled row is asked for.
 func (q *Question) Asks(k *Key) bool {
 	return Asked(k, q.Directions, q.Span) && (len(q.Ports) == 0 || slices.Contains(q.Ports, k.Port)) &&
-		(len(q.Reaches) == 0 || slices.Contains(q.Reaches, k.Reach))
+		(len(q.Reaches) == 0 || slices.Contains(q.Reaches, k.Reach)) && (len(q.Hosts) == 0 || q.asksHost(k.Host))
+}
+
+func (q *Question) asksHost(e netcase.Endpoint) bool {
+	_, ok := slices.BinarySearchFunc(q.Hosts, e, netcase.Endpoint.Compare)
+	return ok
 }
 
 // Step is the width of a bin of a time line.

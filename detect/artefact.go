@@ -111,12 +111,38 @@ func (c *tally) add(r *cube.Row) {
 		c.first = r.First
 	}
 	c.last = max(c.last, r.First, min(r.Last, netcase.Time(r.Hour+1)*netcase.Hour-1))
-	t := tuple{r.Host, r.Port, r.Proto}
-	if _, ok := c.tuples[t]; !ok && len(c.tuples) >= mostTuples {
-		c.sweep = true
-		return
+}
+
+// tupleCounts are the tuples of the peer that is being read, with their records.
+type tupleCounts = pocket[doorNumber, tupleCount]
+
+type tupleCount struct {
+	tuple
+	records int64
+}
+
+// addTuple counts a row's tuple, while there is room.
+func (c *tally) addTuple(met *tupleCounts, r *row) {
+	t, made := met.find(r.door())
+	if made {
+		if len(met.of) > mostTuples {
+			met.drop()
+			c.sweep = true
+			return
+		}
+		t.tuple = tuple{r.Host, r.Port, r.Proto}
 	}
-	c.tuples[t] += r.Records
+	t.records += r.Records
+}
+
+// keep is a copy with the tuples that were counted.
+func (c *tally) keep(met *tupleCounts) *tally {
+	kept := *c
+	kept.tuples = make(map[tuple]int64, len(met.of))
+	for i := range met.of {
+		kept.tuples[met.of[i].value.tuple] = met.of[i].value.records
+	}
+	return &kept
 }
 
 // spanCells is the number of cells of a grid between the first record and the last.
@@ -148,40 +174,65 @@ func artefactSpan(in *Input) netcase.Span {
 // they have. Memory holds keptPeers of them.
 func tallies(in *Input) (enough, busiest []*tally) {
 	span := artefactSpan(in)
-	var now *tally
+	most, any := mostTallies{most: keptPeers}, mostTallies{most: shownPeers}
+	var now tally
+	var met tupleCounts
+	number := int32(-1)
 	end := func() {
-		if now == nil {
+		if number < 0 {
 			return
 		}
 		now.listed = adverse(in, now.peer)
-		if busiest = append(busiest, now); len(busiest) > 2*shownPeers {
-			busiest = mostRecords(busiest, shownPeers)
-		}
-		if now.records >= leastRecords && !now.sweep {
-			if enough = append(enough, now); len(enough) > 2*keptPeers {
-				enough = mostRecords(enough, keptPeers)
+		is := now.records >= leastRecords && !now.sweep && most.takes(&now)
+		if is || any.takes(&now) {
+			kept := now.keep(&met)
+			any.add(kept)
+			if is {
+				most.add(kept)
 			}
 		}
+		met.reset()
 	}
-	for r := range in.EachRow(0) {
+	for r := range in.rows(0) {
 		if !span.Contains(netcase.Time(r.Hour) * netcase.Hour) {
 			continue
 		}
-		if now == nil || now.peer != r.Peer {
+		if r.peer != number {
 			end()
-			now = &tally{peer: r.Peer, tuples: map[tuple]int64{}}
+			now, number = tally{peer: r.Peer}, r.peer
 		}
-		now.add(r)
+		now.add(&r.Row)
+		now.addTuple(&met, r)
 	}
 	end()
-	return mostRecords(enough, keptPeers), mostRecords(busiest, shownPeers)
+	return most.end(), any.end()
 }
 
-func mostRecords(all []*tally, n int) []*tally {
-	slices.SortFunc(all, func(a, b *tally) int {
-		return cmp.Or(cmp.Compare(b2i(b.listed), b2i(a.listed)), cmp.Compare(b.records, a.records), a.peer.Compare(b.peer))
-	})
-	return all[:min(len(all), n)]
+// mostTallies keeps the tallies with the most records, listed peers before others.
+type mostTallies struct {
+	of   []*tally
+	most int
+	last *tally // of those that were kept when it was full; nil: it was not
+}
+
+// takes tells whether a tally may be among them.
+func (m *mostTallies) takes(c *tally) bool { return m.last == nil || c.order(m.last) < 0 }
+
+func (m *mostTallies) add(c *tally) {
+	if m.of = append(m.of, c); len(m.of) > 2*m.most {
+		m.of = m.end()
+		m.last = m.of[m.most-1]
+	}
+}
+
+func (m *mostTallies) end() []*tally {
+	slices.SortFunc(m.of, (*tally).order)
+	clear(m.of[min(len(m.of), m.most):])
+	return m.of[:min(len(m.of), m.most)]
+}
+
+func (c *tally) order(o *tally) int {
+	return cmp.Or(cmp.Compare(b2i(o.listed), b2i(c.listed)), cmp.Compare(o.records, c.records), c.peer.Compare(o.peer))
 }
 
 // suspects is a group of peers whose counts are looked at together.

@@ -254,13 +254,13 @@ func rowsIndex(d netcase.Direction) int { return slices.Index(spikeDirections[:]
 
 // eachRow visits the rows of the series that lie in the bins, with the index of
 // their bin.
-func (b *breakdown) eachRow(visit func(row *cube.Row, bin int)) {
+func (b *breakdown) eachRow(visit func(row *row, bin int)) {
 	k := rowsIndex(b.r.line.direction)
 	if k < 0 {
 		return
 	}
-	for row := range b.in.EachRow(k) {
-		if i, ok := b.g.bin(netcase.Time(row.Hour) * netcase.Hour); ok && b.r.line.holds(row) {
+	for row := range b.in.rows(k) {
+		if i, ok := b.g.bin(netcase.Time(row.Hour) * netcase.Hour); ok && b.r.line.holds(&row.Row) {
 			visit(row, i)
 		}
 	}
@@ -290,29 +290,31 @@ func (b *breakdown) inWindow(bin int) bool { return bin >= b.r.from && bin < b.r
 func (b *breakdown) readPeers(addresses, networks *ranking) {
 	var peer netcase.Endpoint
 	var p part
+	number := int32(-1)
+	hosts := perHost{}
 	end := func() {
 		if p != (part{}) {
 			b.endPeer(addresses, networks, peer, p)
 		}
 		p = part{}
 	}
-	b.eachRow(func(row *cube.Row, bin int) {
+	b.eachRow(func(row *row, bin int) {
 		inside, before := b.inWindow(bin), b.before[bin]
 		if !inside && !before {
 			return
 		}
-		if row.Peer != peer {
+		if row.peer != number {
 			end()
-			peer = row.Peer
+			peer, number = row.Peer, row.peer
 		}
 		n := float64(row.Flows)
 		if inside {
 			p.in += n
-			b.note(row)
+			b.note(&row.Row)
 		} else {
 			p.before += n
 		}
-		tell(b.hosts, row.Host, inside, n)
+		hosts.of(b.hosts, row).tell(inside, n)
 		tell(b.ports, portKey{row.Port, row.Proto}, inside, n)
 		tell(b.reaches, row.Reach, inside, n)
 		tell(b.sensors, row.Sensor, inside, n)
@@ -358,13 +360,37 @@ func (b *breakdown) heavy(c cell, n float64) {
 
 // tell counts flows for one value of a dimension, while there is room.
 func tell[K comparable](d map[K]*part, value K, inside bool, n float64) {
+	placeOf(d, value).tell(inside, n)
+}
+
+// placeOf is the part of a value; nil: there is no room for it.
+func placeOf[K comparable](d map[K]*part, value K) *part {
 	p := d[value]
-	if p == nil {
-		if len(d) >= mostElements {
-			return
-		}
+	if p == nil && len(d) < mostElements {
 		p = &part{}
 		d[value] = p
+	}
+	return p
+}
+
+// perHost is the parts of hosts by their numbers in the reading.
+type perHost []*part
+
+// of is the part of the row's host.
+func (h *perHost) of(d map[netcase.Endpoint]*part, r *row) *part {
+	for int(r.host) >= len(*h) {
+		*h = append(*h, nil)
+	}
+	if (*h)[r.host] == nil {
+		(*h)[r.host] = placeOf(d, r.Host)
+	}
+	return (*h)[r.host]
+}
+
+// tell counts flows; nobody's are not counted.
+func (p *part) tell(inside bool, n float64) {
+	if p == nil {
+		return
 	}
 	if inside {
 		p.in += n
@@ -560,23 +586,26 @@ func (b *breakdown) secondReading() {
 	if b.r.line.distinct {
 		return // sources are counted there, not flows
 	}
-	exact := make(map[cell]*part, len(b.cells))
+	exact, peers := make(map[cell]*part, len(b.cells)), make(map[netcase.Endpoint]bool, len(b.cells))
 	for c := range b.cells {
-		exact[c] = &part{}
-	}
-	at := map[string]int{}
-	for i, n := range b.out.stack {
-		at[n] = i
+		exact[c], peers[c.peer] = &part{}, true
 	}
 	dimension, _ := b.out.stackDimension()
-	nameOf := elementNames(dimension)
+	stack := newStacked(dimension, b.out.stack)
 	b.out.stacks = map[int][]int64{}
-	b.eachRow(func(row *cube.Row, bin int) {
-		if k, ok := at[nameOf(row)]; ok {
+	peer, cells := int32(-1), false // whether any cell is of the peer at hand
+	b.eachRow(func(row *row, bin int) {
+		if row.peer != peer {
+			peer, cells = row.peer, peers[row.Peer]
+		}
+		if k := stack.place(row); k >= 0 {
 			if b.out.stacks[bin] == nil {
-				b.out.stacks[bin] = make([]int64, len(at))
+				b.out.stacks[bin] = make([]int64, len(b.out.stack))
 			}
 			b.out.stacks[bin][k] += row.Flows
+		}
+		if !cells {
+			return
 		}
 		p := exact[cell{row.Peer, row.Host, row.Port, row.Proto}]
 		switch {
@@ -590,17 +619,57 @@ func (b *breakdown) secondReading() {
 	b.chooseCells(exact)
 }
 
-// elementNames names the element of a row. Rows come peer by peer, so that the
-// name of the row before is mostly the name of this one.
-func elementNames(dimension string) func(*cube.Row) string {
-	var last cube.Pair
-	name, any := "", false
-	return func(row *cube.Row) string {
-		if p := (cube.Pair{Peer: row.Peer, Host: row.Host, Port: row.Port, Proto: row.Proto}); !any || p != last || dimension == byReach || dimension == bySensor {
-			last, name, any = p, elementOf(row, dimension), true
-		}
-		return name
+// stacked finds the place of a row's element in the stack. The name of an element is made
+// once for every peer, host or port.
+type stacked struct {
+	dimension string
+	at        map[string]int
+	peer      int32
+	ofPeer    int
+	hosts     []int // by the number of the host: the place and two; 0: not looked at yet
+	ports     map[portNumber]int
+}
+
+func newStacked(dimension string, names []string) *stacked {
+	s := &stacked{dimension: dimension, at: make(map[string]int, len(names)), peer: -1, ports: map[portNumber]int{}}
+	for i, n := range names {
+		s.at[n] = i
 	}
+	return s
+}
+
+// place is -1 for an element that is not in the stack.
+func (s *stacked) place(r *row) int {
+	switch s.dimension {
+	case byAddress, byNetwork:
+		if r.peer != s.peer {
+			s.peer, s.ofPeer = r.peer, s.named(r)
+		}
+		return s.ofPeer
+	case byHostDim:
+		for int(r.host) >= len(s.hosts) {
+			s.hosts = append(s.hosts, 0)
+		}
+		if s.hosts[r.host] == 0 {
+			s.hosts[r.host] = s.named(r) + 2
+		}
+		return s.hosts[r.host] - 2
+	case byPortDim:
+		k, ok := s.ports[r.service()]
+		if !ok {
+			k = s.named(r)
+			s.ports[r.service()] = k
+		}
+		return k
+	}
+	return s.named(r)
+}
+
+func (s *stacked) named(r *row) int {
+	if k, ok := s.at[elementOf(&r.Row, s.dimension)]; ok {
+		return k
+	}
+	return -1
 }
 
 func elementOf(row *cube.Row, dimension string) string {

@@ -55,19 +55,22 @@ func sessionRuns(in *Input, told []*authCase, hosts map[string]bool) *sessionRun
 	}
 	out := &sessionRunSet{}
 	open := map[cube.Pair]*runBuilder{}
-	var peer netcase.Endpoint
+	peer := int32(-1)
 	flush := func() {
 		for _, b := range open {
 			out.offer(in, b)
 		}
 		clear(open)
 	}
-	for r := range eachUnicast(in.EachRow(0)) {
-		if r.Peer != peer {
+	for r := range in.rows(0) {
+		if r.peer != peer {
 			flush()
-			peer = r.Peer
+			peer = r.peer
 		}
-		if logged[r.Peer] || hosts[hostName(in, r.Host)] || welcome(in.Site, r.Peer) || !netcase.IsAdminPort(r.Port) || r.Reach < netcase.ReachBidirectional {
+		if !r.unicast || r.Reach < netcase.ReachBidirectional || !netcase.IsAdminPort(r.Port) {
+			continue
+		}
+		if logged[r.Peer] || hosts[hostName(in, r.Host)] || welcome(in.Site, r.Peer) {
 			continue
 		}
 		if r.Resolution == netcase.ResolutionRaw && r.Flows < in.Config.Auth.FlowSessions/2 {
@@ -79,7 +82,7 @@ func sessionRuns(in *Input, told []*authCase, hosts map[string]bool) *sessionRun
 			b = &runBuilder{pair: k}
 			open[k] = b
 		}
-		b.add(r)
+		b.add(&r.Row)
 	}
 	flush()
 	slices.SortFunc(out.runs, compareRuns)

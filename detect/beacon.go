@@ -235,11 +235,10 @@ type search struct {
 	in     *Input
 	names  *remembered[asked, nameOf]
 	census *census
-	words  endWords
 
-	peer  netcase.Endpoint
-	any   bool
-	doors *doorCounts // of the destination at hand
+	peer   netcase.Endpoint
+	number int32       // of it in the reading; -1: none yet
+	doors  *doorCounts // of the destination at hand
 
 	// Of the network at hand. Streams to a single address are not joined: those of the
 	// first wait for a second.
@@ -247,7 +246,7 @@ type search struct {
 	members int
 	first   *doorCounts
 	firstOf destination
-	near    pocket[endWord, *caller]
+	near    pocket[doorNumber, *caller]
 
 	named remembered[namedDoor, *caller]
 
@@ -255,7 +254,7 @@ type search struct {
 }
 
 // doorCounts is what the rows of one destination add up to, by door.
-type doorCounts = pocket[endWord, doorTrail]
+type doorCounts = pocket[doorNumber, doorTrail] // the direction stands in the lowest bits
 
 // doorTrail is the rows of one door.
 type doorTrail struct {
@@ -275,7 +274,7 @@ type destination struct {
 // one network, and the short lists.
 func trailsOf(in *Input) []*caller {
 	s := newSearch(in)
-	for r := range in.EachRow(0) {
+	for r := range in.rows(0) {
 		s.add(r)
 	}
 	out := s.end()
@@ -285,7 +284,7 @@ func trailsOf(in *Input) []*caller {
 
 func newSearch(in *Input) *search {
 	s := &search{
-		in: in, names: askedNames(in), census: newCensus(), doors: &doorCounts{}, first: &doorCounts{},
+		number: -1, in: in, names: askedNames(in), census: newCensus(), doors: &doorCounts{}, first: &doorCounts{},
 		outbound: shortlist{most: beaconTrails}, inbound: shortlist{most: beaconOthers}, intervals: shortlist{most: beaconOthers},
 	}
 	s.named = remembered[namedDoor, *caller]{
@@ -311,21 +310,21 @@ func (s *search) end() (out []*caller) {
 	return out
 }
 
-func (s *search) add(r *cube.Row) {
-	if toMany(r.Peer) || toMany(r.Host) {
+func (s *search) add(r *row) {
+	if !r.unicast {
 		return
 	}
-	if !s.any || r.Peer != s.peer {
+	if r.peer != s.number {
 		s.endPeer()
-		s.peer, s.any = r.Peer, true
+		s.peer, s.number = r.Peer, r.peer
 	}
 	if r.Direction == netcase.Outbound {
-		s.census.note(&r.Host)
+		s.census.note(r.host)
 	}
 	if !inSpan(s.in, r.Hour) {
 		return
 	}
-	k := s.words.of(&r.Host).door(r.Port, r.Proto, r.Direction)
+	k := r.door() | doorNumber(r.Direction)
 	c, made := s.doors.find(k)
 	if made {
 		if len(s.doors.of) > beaconDoors {
@@ -333,14 +332,14 @@ func (s *search) add(r *cube.Row) {
 		}
 		c.door = doorOf{r.Host, r.Port, r.Proto, r.Direction}
 	}
-	c.add(r)
+	c.add(&r.Row)
 }
 
 // forget drops the doors with the fewest records, but for the newest: a source that tries
 // everything has one record at each.
-func (s *search) forget(newest endWord) *doorTrail {
+func (s *search) forget(newest doorNumber) *doorTrail {
 	all := s.doors.of[:len(s.doors.of)-1]
-	slices.SortFunc(all, func(a, b pocketed[endWord, doorTrail]) int {
+	slices.SortFunc(all, func(a, b pocketed[doorNumber, doorTrail]) int {
 		return cmp.Or(cmp.Compare(a.value.records, b.value.records), a.value.door.compare(b.value.door))
 	})
 	left := &doorCounts{of: slices.Clone(all[len(all)/2:])}
@@ -352,7 +351,7 @@ func (s *search) forget(newest endWord) *doorTrail {
 
 // endPeer hands the doors of one destination on.
 func (s *search) endPeer() {
-	if !s.any {
+	if s.number < 0 {
 		return
 	}
 	of := destination{peer: s.peer, hosts: s.census.next(), estate: s.census.estate(), listed: len(s.doors.of) > 0 && adverse(s.in, s.peer)}

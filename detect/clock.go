@@ -111,10 +111,11 @@ func sharedPairs(in *Input) []sharedPair {
 		return nil
 	}
 	picked := map[string][]sharedPair{}
-	open := map[cube.Pair]*sharedPair{}
-	var peer netcase.Endpoint
+	var open pocket[doorNumber, sharedPair] // of the peer at hand; the direction stands in the lowest bits
+	peer := int32(-1)
 	settle := func() {
-		for _, s := range open {
+		for i := range open.of {
+			s := &open.of[i].value
 			slices.Sort(s.sensors)
 			s.sensors = slices.Compact(s.sensors)
 			if len(s.sensors) < 2 || s.flows > clockFlows*int64(len(s.sensors)) {
@@ -124,24 +125,26 @@ func sharedPairs(in *Input) []sharedPair {
 			key := strings.Join(s.sensors, "\x00")
 			picked[key] = firstByHash(append(picked[key], *s))
 		}
-		clear(open)
+		open.reset()
 	}
-	for r := range eachUnicast(in.EachRow(0)) {
-		if r.Peer != peer {
+	for r := range in.rows(0) {
+		if r.peer != peer {
 			settle()
-			peer = r.Peer
+			peer = r.peer
+		}
+		if !r.unicast {
+			continue
 		}
 		if r.Resolution != netcase.ResolutionRaw && r.Resolution != netcase.ResolutionSampled {
 			continue
 		}
-		p := cube.PairOf(&r.Key)
-		s := open[p]
-		if s == nil {
-			if len(open) >= clockOpen {
+		s, made := open.find(r.door() | doorNumber(r.Direction))
+		if made {
+			if len(open.of) > clockOpen {
+				open.drop()
 				continue
 			}
-			s = &sharedPair{Pair: p}
-			open[p] = s
+			*s = sharedPair{Pair: cube.PairOf(&r.Key)}
 		}
 		s.flows += r.Flows + r.Agree
 		s.sensors = append(s.sensors, r.Sensor)

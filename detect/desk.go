@@ -38,7 +38,7 @@ type query struct {
 
 // page is some rows on their way to all that share a reading.
 type page struct {
-	rows    []cube.Row
+	rows    []row
 	readers atomic.Int32 // that have not put it back
 	desk    *desk
 }
@@ -50,7 +50,7 @@ const (
 
 func newDesk(ctx context.Context, answerer cube.Answerer, detectors int) *desk {
 	d := &desk{ctx: ctx, answerer: answerer, atWork: detectors}
-	d.pages.New = func() any { return &page{rows: make([]cube.Row, 0, pageRows), desk: d} }
+	d.pages.New = func() any { return &page{rows: make([]row, 0, pageRows), desk: d} }
 	return d
 }
 
@@ -125,7 +125,7 @@ func (d *desk) step() {
 	for len(round) > 0 {
 		var same, others []*query
 		for _, a := range round {
-			if shares(&round[0].Question, &a.Question) {
+			if a == round[0] || shares(&round[0].Question, &a.Question) {
 				same = append(same, a)
 			} else {
 				others = append(others, a)
@@ -136,10 +136,10 @@ func (d *desk) step() {
 	}
 }
 
-// shares tells whether one reading can serve two questions. The rows of pairs are joined
-// over the hours of their span.
+// shares tells whether one reading can serve two questions of different askers. The rows of pairs are joined
+// over the hours of their span, and some hosts are cheaper to read than all.
 func shares(a, b *cube.Question) bool {
-	return a.Kind == b.Kind && (a.Kind != cube.Pairs || a.Span == b.Span)
+	return a.Kind == b.Kind && len(a.Hosts)+len(b.Hosts) == 0 && (a.Kind != cube.Pairs || a.Span == b.Span)
 }
 
 // begin lets the askers of one reading go on.
@@ -170,8 +170,12 @@ func (d *desk) read(askers []*query) {
 		}
 	}()
 	p := d.pages.Get().(*page)
+	numbers := newNumbering(askers[0].Kind)
 	err := cube.EachRow(d.ctx, d.answerer, unionOf(askers), func(r *cube.Row) bool {
-		if p.rows = append(p.rows, *r); len(p.rows) == pageRows {
+		n := len(p.rows)
+		p.rows = p.rows[:n+1]
+		p.rows[n].Row = *r
+		if numbers.fill(&p.rows[n]); n+1 == pageRows {
 			askers = handOut(p, askers)
 			p = d.pages.Get().(*page)
 		}
@@ -243,7 +247,7 @@ func hull(a, b netcase.Span) (s netcase.Span) {
 }
 
 // each visits the rows of the answer until visit wants no more.
-func (a *query) each(visit func(*cube.Row) bool) error {
+func (a *query) each(visit func(*row) bool) error {
 	defer close(a.gone)
 	wants := sieveOf(&a.Question)
 	for p := range a.pages {

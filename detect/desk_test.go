@@ -72,6 +72,11 @@ func randomQuestion(r *rand.Rand) cube.Question {
 	if r.IntN(3) == 0 {
 		q.Reaches = []netcase.Reach{netcase.Reach(r.IntN(7))}
 	}
+	if q.Kind == cube.Hosts && r.IntN(3) == 0 {
+		for k := range 1 + r.IntN(9) {
+			q.Hosts = append(q.Hosts, netcase.At(netip.AddrFrom4([4]byte{10, 0, 0, byte(3 * k)})))
+		}
+	}
 	if r.IntN(3) == 0 {
 		q.Span.Start = 1760961600000 + netcase.Time(r.IntN(9))*netcase.Hour
 	}
@@ -79,6 +84,37 @@ func randomQuestion(r *rand.Rand) cube.Question {
 		q.Span.End = 1760961600000 + netcase.Time(r.IntN(9))*netcase.Hour
 	}
 	return q
+}
+
+// numbersOf is the numbers that the ends of one reading were given.
+type numbersOf struct {
+	peers, hosts map[netcase.Endpoint]int32
+	peerOf       map[int32]netcase.Endpoint
+	hostOf       map[int32]netcase.Endpoint
+}
+
+// wrong says what is wrong with the numbers of a row, among those before it.
+func (n *numbersOf) wrong(r *row) string {
+	if n.peers == nil {
+		*n = numbersOf{map[netcase.Endpoint]int32{}, map[netcase.Endpoint]int32{}, map[int32]netcase.Endpoint{}, map[int32]netcase.Endpoint{}}
+	}
+	for _, x := range []struct {
+		of   map[netcase.Endpoint]int32
+		back map[int32]netcase.Endpoint
+		end  netcase.Endpoint
+		is   int32
+	}{{n.peers, n.peerOf, r.Peer, r.peer}, {n.hosts, n.hostOf, r.Host, r.host}} {
+		number, known := x.of[x.end]
+		end, taken := x.back[x.is]
+		if known && number != x.is || taken && end != x.end {
+			return fmt.Sprintf("%s has number %d; %s had it, and %d was its own\n", x.end, x.is, end, number)
+		}
+		x.of[x.end], x.back[x.is] = x.is, x.end
+	}
+	if r.unicast != (!toMany(r.Peer) && !toMany(r.Host)) {
+		return fmt.Sprintf("%s, %s: unicast %v\n", r.Peer, r.Host, r.unicast)
+	}
+	return ""
 }
 
 // TestSharedReadings lets detectors ask at random, whole answers and parts of them, one
@@ -98,8 +134,12 @@ func TestSharedReadings(t *testing.T) {
 			own := rand.New(rand.NewPCG(seed, uint64(i)))
 			check := func(in *Input, k, most int) {
 				var got, want []cube.Row
-				for row := range in.Rows(k) {
-					if got = append(got, row); len(got) == most {
+				numbers := numbersOf{}
+				for row := range in.rows(k) {
+					if text := numbers.wrong(row); text != "" {
+						wrong[i] += text
+					}
+					if got = append(got, row.Row); len(got) == most {
 						break
 					}
 				}
@@ -118,7 +158,7 @@ func TestSharedReadings(t *testing.T) {
 					case 0:
 						check(in, k, 1+own.IntN(500))
 					case 1:
-						for range in.Rows(k) { // an answer inside another
+						for range in.rows(k) { // an answer inside another
 							check(in, own.IntN(len(questions)), 0)
 							break
 						}
@@ -127,7 +167,7 @@ func TestSharedReadings(t *testing.T) {
 						part := func(k int) func(*Input) {
 							return func(in *Input) {
 								n := 0
-								for range in.EachRow(k) {
+								for range in.rows(k) {
 									n++
 								}
 								for range engine.Rows(context.Background(), questions[k]) {
@@ -141,7 +181,7 @@ func TestSharedReadings(t *testing.T) {
 						in.together(part(a), part(b), func(*Input) {})
 					case 2:
 						if own.IntN(4) == 0 {
-							for range in.EachRow(k) {
+							for range in.rows(k) {
 								panic("on purpose")
 							}
 						}
@@ -185,7 +225,7 @@ func TestOneReadingForAll(t *testing.T) {
 			Ask:  func(Config) Questions { return Questions{Rows: []cube.Question{{Ports: []uint16{uint16(20 + i)}}}} },
 			Find: func(in *Input) []netcase.Finding {
 				for range 2 {
-					for range in.Rows(0) {
+					for range in.rows(0) {
 					}
 				}
 				return nil

@@ -85,26 +85,17 @@ type Input struct {
 	err       error
 }
 
-// Rows streams the answer to the i-th question about rows. A failed engine ends
-// the stream; Run reports it.
-func (in *Input) Rows(i int) iter.Seq[cube.Row] {
-	return func(yield func(cube.Row) bool) {
-		for r := range in.EachRow(i) {
-			if !yield(*r) {
-				return
-			}
-		}
-	}
-}
+// rows streams the answer to the i-th question about rows. A row is valid until the next
+// one, and only to be read: several detectors may read it at the same time. A failed engine
+// ends the stream; Run reports it.
+func (in *Input) rows(i int) iter.Seq[*row] { return in.answerTo(in.questions.Rows[i]) }
 
-// EachRow is Rows without copies: a row is valid until the next one, and only to be read.
-// Several detectors may read it at the same time.
-func (in *Input) EachRow(i int) iter.Seq[*cube.Row] {
-	q := in.questions.Rows[i]
+// answerTo is rows for a question that took an answer to ask.
+func (in *Input) answerTo(q cube.Question) iter.Seq[*row] {
 	if in.questions.InSpan {
 		q.Span = netcase.Span{Start: in.Span.Start.Truncate(netcase.Hour), End: in.Span.End}
 	}
-	return func(yield func(*cube.Row) bool) {
+	return func(yield func(*row) bool) {
 		if in.desk == nil || in.reading { // a detector that reads one answer cannot wait for another
 			in.ownReading(q, yield)
 			return
@@ -123,8 +114,15 @@ func (in *Input) EachRow(i int) iter.Seq[*cube.Row] {
 }
 
 // ownReading answers a question that nobody shares.
-func (in *Input) ownReading(q cube.Question, yield func(*cube.Row) bool) {
-	if err := cube.EachRow(in.ctx, in.answerer, q, yield); err != nil {
+func (in *Input) ownReading(q cube.Question, yield func(*row) bool) {
+	numbers := newNumbering(q.Kind)
+	var at row
+	err := cube.EachRow(in.ctx, in.answerer, q, func(r *cube.Row) bool {
+		at.Row = *r
+		numbers.fill(&at)
+		return yield(&at)
+	})
+	if err != nil {
 		in.err = err
 	}
 }

@@ -14,11 +14,10 @@ import (
 func (s *seriesSet) readSources(in *Input) {
 	k := rowsIndex(netcase.Inbound)
 	l := &line{direction: netcase.Inbound, by: cube.ByTotal, distinct: true, x: make([]float64, s.g.bins())}
-	var peer netcase.Endpoint
-	last := -1
-	for r := range in.EachRow(k) {
-		if r.Peer != peer {
-			peer, last = r.Peer, -1
+	peer, last := int32(-1), -1
+	for r := range in.rows(k) {
+		if r.peer != peer {
+			peer, last = r.peer, -1
 		}
 		if i, ok := s.g.bin(netcase.Time(r.Hour) * netcase.Hour); ok && i > last {
 			l.x[i]++
@@ -86,24 +85,24 @@ func (b *breakdown) readItems(addresses, networks *ranking) {
 		}
 		p = part{}
 	}
-	item.bin = -1
-	b.eachRow(func(row *cube.Row, bin int) {
+	item.bin, item.number = -1, -1
+	b.eachRow(func(row *row, bin int) {
 		inside := b.inWindow(bin)
 		if !inside && !b.before[bin] {
 			return
 		}
-		if row.Peer != item.peer {
+		if row.peer != item.number {
 			endPeer()
-			item.peer = row.Peer
+			item.peer, item.number = row.Peer, row.peer
 		}
 		if bin != item.bin {
 			end()
 			item.bin = bin
 		}
 		if inside {
-			b.note(row)
+			b.note(&row.Row)
 		}
-		item.meet(row)
+		item.meet(&row.Row)
 	})
 	endPeer()
 	b.endNetwork(networks)
@@ -112,7 +111,8 @@ func (b *breakdown) readItems(addresses, networks *ranking) {
 // sharedItem is one source in one bin, with what it met there.
 type sharedItem struct {
 	peer    netcase.Endpoint
-	bin     int // -1: none
+	number  int32 // of the peer in the reading; -1: none
+	bin     int   // -1: none
 	hosts   map[netcase.Endpoint]bool
 	ports   map[portKey]bool
 	reaches map[netcase.Reach]bool

@@ -39,9 +39,9 @@ const (
 // member is a source that did not reach the thresholds by itself.
 type member struct {
 	scanner
-	counted map[portKey]bitset // hosts by their index in scanner.hosts
-	ports   uint64             // hash of the set of ports
-	system  uint32             // autonomous system; 0: not known
+	counted []attempted // hosts by their places at the source
+	ports   uint64      // hash of the set of ports
+	system  uint32      // autonomous system; 0: not known
 }
 
 // cluster is several members under suspicion of one hand.
@@ -61,59 +61,70 @@ type crowd struct {
 	limits   thresholds
 	estate   int
 	network  netip.Prefix
+	waiting  scanner // the first of the network, while it is the only one
 	members  []*member
 	pool     []*member // of a known autonomous system, not joined by their network
 	overflow int       // sources that were left out
 	clusters []*cluster
-	alone    func(scanner) // what becomes of who is in no cluster
+	alone    func(*scanner) // what becomes of who is in no cluster
+	spare    *spareSources  // where sources go that are kept no longer
 }
 
-func newCrowd(in *Input, limits thresholds, alone func(scanner)) *crowd {
+func newCrowd(in *Input, limits thresholds, spare *spareSources, alone func(*scanner)) *crowd {
 	limits.hosts, limits.strobe, limits.ports = jointly(limits.hosts), jointly(limits.strobe), jointly(limits.ports)
-	return &crowd{in: in, limits: limits, estate: limits.estate, alone: alone}
+	return &crowd{in: in, limits: limits, estate: limits.estate, alone: alone, spare: spare}
 }
 
 // jointly is the threshold of a cluster.
 func jointly(alone int) int { return int(math.Ceil(jointFactor * float64(alone))) }
 
-// add takes a source that is no scanner by itself. What it would be called alone is its
-// class, and empty where it would not be told at all.
-func (c *crowd) add(s *source, alone scanner) {
-	peer := s.profiler.p.Peer.Addr
-	if n := networkOf(peer); n != c.network {
+// add takes a source that is no scanner by itself, and keeps it while it may be in a
+// cluster. What it would be called alone is its class, and empty where it would not be
+// told at all.
+func (c *crowd) add(s scanner) {
+	s.kept = true
+	if n := networkOf(s.profiler.p.Peer.Addr); n != c.network {
 		c.endNetwork()
 		c.network = n
+	} else if c.waiting.source != nil {
+		c.join(c.waiting)
+		c.waiting = scanner{}
 	}
-	counted := s.counted(false)
-	ports := portsHash(counted)
-	if !peer.IsValid() || s.visits() || ports == 0 || len(c.members) >= mostMembers {
-		c.overflow += b2i(len(c.members) >= mostMembers)
-		c.leave(alone)
+	if len(c.members) == 0 {
+		c.waiting = s
 		return
 	}
-	if alone.class == "" {
-		alone = scanner{profile: s.profiler.profile(), hosts: slices.Clone(s.profiler.names)}
+	c.join(s)
+}
+
+// join makes a source a member, if it can be one.
+func (c *crowd) join(s scanner) {
+	counted := s.counted(false)
+	ports := portsHash(counted)
+	if !s.profiler.p.Peer.Addr.IsValid() || s.visits() || ports == 0 || len(c.members) >= mostMembers {
+		c.overflow += b2i(len(c.members) >= mostMembers)
+		c.leave(&s)
+		return
 	}
-	for k, set := range counted {
-		counted[k] = slices.Clone(set) // the source is used again; the map is ours
-	}
-	s.attempts = nil
-	c.members = append(c.members, &member{scanner: alone, counted: counted, ports: ports})
+	s.moments = nil // they told what it is alone
+	c.members = append(c.members, &member{scanner: s, counted: counted, ports: ports})
 }
 
 // leave hands on who is in no cluster.
-func (c *crowd) leave(s scanner) {
+func (c *crowd) leave(s *scanner) {
 	if s.class != "" {
 		c.alone(s)
 	}
+	c.spare.put(s.source)
 }
 
 // portsHash is a hash of a set of ports, whatever its order; 0 for none.
 //
 // Source: sums of splitmix64, so that equal sets have equal hashes in every run.
-func portsHash(counted map[portKey]bitset) (h uint64) {
-	for k, hosts := range counted {
-		if hosts.count() == 0 {
+func portsHash(counted []attempted) (h uint64) {
+	for i := range counted {
+		k := counted[i].port
+		if counted[i].hosts.count() == 0 {
 			continue
 		}
 		z := uint64(k.port)<<8 | uint64(k.proto) + 1
@@ -127,18 +138,22 @@ func portsHash(counted map[portKey]bitset) (h uint64) {
 // endNetwork looks for clusters in the network that has ended; who is in none waits for
 // the others of its autonomous system, where that is known.
 func (c *crowd) endNetwork() {
-	members := c.members
-	c.members = nil
-	if len(members) == 0 {
-		return
-	}
 	system := uint32(0)
-	if c.in.Intel != nil {
-		system = autonomousSystem(c.in, members[0].profile.Peer.Addr)
+	if first := c.first(); first != nil && c.in.Intel != nil {
+		system = autonomousSystem(c.in, first.profiler.p.Peer.Addr)
 	}
-	left := members
-	if len(members) == 1 && system == 0 {
-		c.leave(members[0].scanner)
+	if one := c.waiting; one.source != nil {
+		c.waiting = scanner{}
+		if system == 0 {
+			c.leave(&one)
+			return
+		}
+		c.join(one)
+	}
+	left := c.members
+	c.members = nil
+	if len(left) == 1 && system == 0 {
+		c.leave(&left[0].scanner)
 		return
 	}
 	for _, by := range []string{joinPorts, joinTime} {
@@ -147,11 +162,19 @@ func (c *crowd) endNetwork() {
 	for _, m := range left {
 		if m.system = system; system == 0 || len(c.pool) >= mostCandidates {
 			c.overflow += b2i(system != 0)
-			c.leave(m.scanner)
+			c.leave(&m.scanner)
 			continue
 		}
 		c.pool = append(c.pool, m)
 	}
+}
+
+// first is a source of the network at hand; nil: there is none.
+func (c *crowd) first() *source {
+	if len(c.members) > 0 {
+		return c.members[0].source
+	}
+	return c.waiting.source
 }
 
 // joinBy takes clusters out of members that share a network already, by one more trait.
@@ -172,14 +195,16 @@ func alike(members []*member, by string) [][]*member {
 	sorted := slices.Clone(members)
 	same := func(first, m *member) bool { return first.ports == m.ports }
 	order := func(a, b *member) int {
-		return cmp.Or(cmp.Compare(a.ports, b.ports), a.profile.Peer.Compare(b.profile.Peer))
+		return cmp.Or(cmp.Compare(a.ports, b.ports), a.profiler.p.Peer.Compare(b.profiler.p.Peer))
 	}
 	if by == joinTime {
 		same = func(first, m *member) bool {
-			return m.profile.First-first.profile.First <= together && max(m.profile.Last-first.profile.Last, first.profile.Last-m.profile.Last) <= together
+			a, b := &first.profiler.p, &m.profiler.p
+			return b.First-a.First <= together && max(b.Last-a.Last, a.Last-b.Last) <= together
 		}
 		order = func(a, b *member) int {
-			return cmp.Or(cmp.Compare(a.profile.First, b.profile.First), cmp.Compare(a.profile.Last, b.profile.Last), a.profile.Peer.Compare(b.profile.Peer))
+			x, y := &a.profiler.p, &b.profiler.p
+			return cmp.Or(cmp.Compare(x.First, y.First), cmp.Compare(x.Last, y.Last), x.Peer.Compare(y.Peer))
 		}
 	}
 	slices.SortFunc(sorted, order)
@@ -199,7 +224,7 @@ func alike(members []*member, by string) [][]*member {
 func (c *crowd) endSystems() {
 	c.endNetwork()
 	slices.SortFunc(c.pool, func(a, b *member) int {
-		return cmp.Or(cmp.Compare(a.system, b.system), cmp.Compare(a.ports, b.ports), a.profile.Peer.Compare(b.profile.Peer))
+		return cmp.Or(cmp.Compare(a.system, b.system), cmp.Compare(a.ports, b.ports), a.profiler.p.Peer.Compare(b.profiler.p.Peer))
 	})
 	for len(c.pool) > 0 {
 		n := 1
@@ -207,7 +232,7 @@ func (c *crowd) endSystems() {
 			n++
 		}
 		for _, m := range c.joinBy(c.pool[:n], joinTime, fmt.Sprintf("AS%d", c.pool[0].system), joinSystem+" and "+joinPorts) {
-			c.leave(m.scanner)
+			c.leave(&m.scanner)
 		}
 		c.pool = c.pool[n:]
 	}
@@ -215,26 +240,31 @@ func (c *crowd) endSystems() {
 
 // scans tells whether a cluster reaches the thresholds of a cluster, and fills in what it is.
 func (c *crowd) scans(k *cluster) bool {
-	index := map[netcase.Endpoint]int{}
-	joint := map[portKey]bitset{}
+	places := map[int32]int{} // by the number of the target
+	joint := map[portKey]*bitset{}
 	for _, m := range k.members {
-		for port, hosts := range m.counted {
-			set := joint[port]
-			for i, h := range m.hosts {
-				if !hosts.has(i) {
-					continue
-				}
-				at, ok := index[h]
+		for i := range m.counted {
+			set := joint[m.counted[i].port]
+			if set == nil {
+				set = &bitset{}
+				joint[m.counted[i].port] = set
+			}
+			for h := range m.counted[i].hosts.members {
+				number := m.profiler.targets.of[h].key
+				at, ok := places[number]
 				if !ok {
-					at = len(index)
-					index[h] = at
+					at = len(places)
+					places[number] = at
 				}
 				set.set(at)
 			}
-			joint[port] = set
 		}
 	}
-	if k.class = classOf(joint, c.limits); k.class == "" {
+	all := make([]attempted, 0, len(joint))
+	for port, set := range joint {
+		all = append(all, attempted{port, *set})
+	}
+	if k.class = classOf(all, c.limits); k.class == "" {
 		return false
 	}
 	k.coordination, k.p = coordination(k.members, c.estate)
@@ -247,7 +277,7 @@ func (c *crowd) scans(k *cluster) bool {
 // Source: each member against the union of those before it, hypergeometric tails, joined
 // by Fisher's method.
 func coordination(members []*member, estate int) (string, float64) {
-	union := map[netcase.Endpoint]bool{}
+	union := map[int32]bool{}
 	less, more, n := 0.0, 0.0, 0
 	for _, m := range members {
 		targets := m.targets()
@@ -279,13 +309,13 @@ func coordination(members []*member, estate int) (string, float64) {
 	return "", min(pLess, pMore)
 }
 
-// targets are the hosts that count as tried.
-func (m *member) targets() (out []netcase.Endpoint) {
-	for i, h := range m.hosts {
-		for _, set := range m.counted {
-			if set.has(i) {
-				out = append(out, h)
-				break
+// targets are the numbers of the hosts that count as tried.
+func (m *member) targets() (out []int32) {
+	var tried bitset
+	for i := range m.counted {
+		for h := range m.counted[i].hosts.members {
+			if tried.put(h) {
+				out = append(out, m.profiler.targets.of[h].key)
 			}
 		}
 	}

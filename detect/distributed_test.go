@@ -35,13 +35,13 @@ func hypergeometricOf(k, marked, n, total int) float64 {
 
 func membersOf(targets [][]int) (out []*member) {
 	for _, of := range targets {
-		m := &member{counted: map[portKey]bitset{}}
+		b := newProfiler(netcase.Endpoint{}, netcase.Inbound)
 		var set bitset
-		for i, h := range of {
-			m.hosts = append(m.hosts, end(host(h)))
+		for _, h := range of {
+			i, _ := b.targets.place(int32(h))
 			set.set(i)
 		}
-		m.counted[portKey{22, netcase.TCP}] = set
+		m := &member{scanner: scanner{source: &source{profiler: b}}, counted: []attempted{{portKey{22, netcase.TCP}, set}}}
 		out = append(out, m)
 	}
 	return out

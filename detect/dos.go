@@ -22,8 +22,7 @@ func dos() Detector {
 			return Questions{
 				Timelines: []cube.TimelineQuestion{lineAlive: {By: cube.BySensor}},
 				Rows: []cube.Question{
-					{Kind: cube.Hosts, Directions: []netcase.Direction{netcase.Inbound}},
-					{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Outbound}},
+					{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound, netcase.Outbound}},
 				},
 			}
 		},
@@ -85,128 +84,6 @@ type load struct {
 	blurred     bool   // some records stand for more than a minute
 }
 
-// loads streams the hours of services; all services of one machine and hour come
-// together, and only they are held.
-func loads(in *Input, question int, dir netcase.Direction, visit func(service, int64, *load)) {
-	target := func(r *cube.Row) (netcase.Endpoint, netcase.Endpoint) {
-		if dir == netcase.Outbound {
-			return r.Peer, r.Host
-		}
-		return r.Host, r.Peer
-	}
-	hour := hourOfLoads{loads: map[portKey]*load{}}
-	for r := range eachUnicast(in.EachRow(question)) {
-		to, from := target(r)
-		if dir == netcase.Inbound && welcome(in.Site, from) {
-			continue
-		}
-		if !hour.any || to != hour.host || r.Hour != hour.hour {
-			hour.end(dir, visit)
-			hour.host, hour.hour, hour.any = to, r.Hour, true
-		}
-		hour.add(r, from)
-	}
-	hour.end(dir, visit)
-}
-
-// hourOfLoads is the hour of one machine that is being read.
-type hourOfLoads struct {
-	host  netcase.Endpoint
-	hour  int64
-	any   bool
-	loads map[portKey]*load
-
-	// The source and port at hand: its rows, one for each outcome, come one after the other.
-	from   netcase.Endpoint
-	at     portKey
-	of     *load
-	flows  int64
-	solved bool // some flow was answered
-}
-
-func (h *hourOfLoads) add(r *cube.Row, from netcase.Endpoint) {
-	k := portKey{r.Port, r.Proto}
-	if h.of == nil || from != h.from || k != h.at {
-		h.endSource()
-		if h.of = h.loads[k]; h.of == nil {
-			h.of = &load{packets: netcase.Absent, octets: netcase.Absent}
-			h.loads[k] = h.of
-		}
-		h.from, h.at = from, k
-	}
-	h.flows += r.Flows
-	h.of.flows += r.Flows
-	h.of.reach[r.Reach] += r.Flows
-	h.of.asked |= r.Minutes
-	if !r.Reach.Failed() {
-		h.of.open |= r.Minutes
-	}
-	h.of.blurred = h.of.blurred || r.Resolution.Aggregated()
-	h.solved = h.solved || r.Reach >= netcase.ReachBidirectional
-	h.of.packets, h.of.octets = addSize(h.of.packets, r.PacketsOut), addSize(h.of.octets, r.OctetsOut)
-}
-
-func (h *hourOfLoads) endSource() {
-	if h.of == nil {
-		return
-	}
-	h.of.sources++
-	h.of.top = max(h.of.top, h.flows)
-	h.of.single += int64(b2i(h.flows == 1 && !h.solved))
-	h.of, h.flows, h.solved = nil, 0, false
-}
-
-func (h *hourOfLoads) end(dir netcase.Direction, visit func(service, int64, *load)) {
-	h.endSource()
-	for k, l := range h.loads { // the order does not show: each is another service
-		visit(service{h.host, k, dir}, h.hour, l)
-	}
-	clear(h.loads)
-}
-
-// peakOf is the fullest hour of a service.
-type peakOf struct {
-	service service
-	flows   int64
-}
-
-// busiestServices are the services whose fullest hour of the investigated span is large
-// enough to matter, the fullest first.
-func busiestServices(in *Input) []service {
-	peaks := map[service]int64{}
-	trim := func(most int) []peakOf {
-		all := make([]peakOf, 0, len(peaks))
-		for s, n := range peaks {
-			all = append(all, peakOf{s, n})
-		}
-		slices.SortFunc(all, func(a, b peakOf) int { return cmp.Or(cmp.Compare(b.flows, a.flows), a.service.compare(b.service)) })
-		return all[:min(len(all), most)]
-	}
-	for q, dir := range floodDirections {
-		loads(in, q, dir, func(s service, hour int64, l *load) {
-			if l.flows < in.Config.FloodFlows || !inSpan(in, hour) {
-				return
-			}
-			peaks[s] = max(peaks[s], l.flows)
-			if len(peaks) >= 16*floodServices {
-				kept := trim(floodServices)
-				clear(peaks)
-				for _, p := range kept {
-					peaks[p.service] = p.flows
-				}
-			}
-		})
-	}
-	var out []service
-	for _, p := range trim(floodServices) {
-		out = append(out, p.service)
-	}
-	return out
-}
-
-// floodDirections are the directions of the questions about rows.
-var floodDirections = [...]netcase.Direction{netcase.Inbound, netcase.Outbound}
-
 func inSpan(in *Input, hour int64) bool {
 	return in.Span.Overlaps(netcase.Span{Start: netcase.Time(hour) * netcase.Hour, End: netcase.Time(hour+1) * netcase.Hour})
 }
@@ -236,26 +113,10 @@ func findFloods(in *Input) []*flood {
 	}
 	s.g.hours = max(s.g.hours, 1)
 	s.trim(in)
-	found := busiestServices(in)
-	if len(found) == 0 {
-		return nil
-	}
-	kept := make(map[service][]load, len(found))
-	for _, x := range found {
-		kept[x] = make([]load, s.g.bins())
-	}
-	for q, dir := range floodDirections {
-		loads(in, q, dir, func(x service, hour int64, l *load) {
-			if bins := kept[x]; bins != nil {
-				if i, ok := s.g.bin(netcase.Time(hour) * netcase.Hour); ok {
-					bins[i].join(l)
-				}
-			}
-		})
-	}
+	found, hours := busiestLoads(in, s.g)
 	var out []*flood
 	for _, x := range found {
-		if f := judgeLoad(in, s.g, x, kept[x], len(found)); f != nil {
+		if f := judgeLoad(in, s.g, x, hours[x], len(found)); f != nil {
 			out = append(out, f)
 		}
 	}
@@ -265,15 +126,11 @@ func findFloods(in *Input) []*flood {
 	return out[:min(len(out), floodFindings)]
 }
 
-// join adds an hour to a bin of several; the sources of the fullest hour stand for it.
+// join adds a bin to a window; the sources of the fullest bin stand for it.
 func (l *load) join(o *load) {
-	if *l == (load{}) {
-		l.packets, l.octets = netcase.Absent, netcase.Absent
-	}
 	l.flows, l.reach = l.flows+o.flows, l.reach.Plus(o.reach)
 	l.packets, l.octets = addSize(l.packets, o.packets), addSize(l.octets, o.octets)
 	l.top += o.top
-	l.asked, l.open, l.blurred = l.asked|o.asked, l.open|o.open, l.blurred || o.blurred // of an hour; bins of several have no minutes
 	if o.sources > l.sources {
 		l.sources, l.single = o.sources, o.single
 	}
@@ -428,7 +285,7 @@ func (f *flood) flows() (n int64) {
 
 // total is the window as one load; its sources are those of its fullest hour.
 func (f *flood) total() load {
-	var t load
+	t := load{packets: netcase.Absent, octets: netcase.Absent}
 	for i := f.from; i < f.to; i++ {
 		t.join(&f.hours[i])
 	}

@@ -22,8 +22,7 @@ func exfil() Detector {
 			return Questions{
 				Timelines: []cube.TimelineQuestion{lineAlive: {By: cube.BySensor}},
 				Rows: []cube.Question{
-					{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Outbound}},
-					{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound}, Ports: netcase.AdminPorts},
+					{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Outbound, netcase.Inbound}},
 				},
 			}
 		},
@@ -57,9 +56,12 @@ const (
 	uploadPeers     = 16 // addresses of one destination that are named
 )
 
-// uploadSides are the directions of the questions about rows: what our host sends is what
-// the initiator sends where it began, and what comes back where it was called.
-var uploadSides = [...]netcase.Direction{netcase.Outbound, netcase.Inbound}
+// uploads tells whether a row may be one of an upload. What our host sends is what the
+// initiator sends where it began, and what comes back where it was called: that is an
+// upload on an administration port alone.
+func uploads(r *cube.Row) bool {
+	return r.Direction == netcase.Outbound || netcase.IsAdminPort(r.Port)
+}
 
 // sentOf is the octets that left our side, and those that came in.
 func sentOf(r *cube.Row) (out, in int64) {
@@ -137,50 +139,58 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 		slices.SortFunc(list, func(a, b rankedChannel) int { return cmp.Or(cmp.Compare(b.bestDay, a.bestDay), a.compare(b.channel)) })
 		list = list[:min(len(list), uploadPairs)]
 	}
-	for q, direction := range uploadSides {
-		var near pocket[endWord, sentBy] // of the network at hand
-		var words endWords
-		var network, peer netcase.Endpoint
-		end := func() {
-			hosts := people.next()
-			for i := range near.of {
-				if p := &near.of[i].value; p.bestDay >= int64(in.Config.Upload.Excess)*uploadUnit {
-					p.hosts = hosts
-					list = append(list, rankedChannel{channel{p.host, network, direction}, p.peakSent})
-				}
-			}
-			near.reset()
-			if len(list) > 4*uploadPairs {
-				trim()
+	// Of the network at hand, by the number of the host: what it sent where it began, and
+	// where it was called.
+	var called, calledBy pocket[int32, sentBy]
+	var network netcase.Endpoint
+	number := int32(-1)
+	offer := func(near *pocket[int32, sentBy], d netcase.Direction, hosts int) {
+		for i := range near.of {
+			if p := &near.of[i].value; p.bestDay >= int64(in.Config.Upload.Excess)*uploadUnit {
+				p.hosts = hosts
+				list = append(list, rankedChannel{channel{p.host, network, d}, p.peakSent})
 			}
 		}
-		for r := range in.EachRow(q) {
-			if r.Peer != peer {
-				peer = r.Peer
-				if n := neighbours(peer); n != network {
-					end()
-					network = n
-				}
+		near.reset()
+	}
+	end := func() {
+		offer(&called, netcase.Outbound, people.next())
+		offer(&calledBy, netcase.Inbound, 0)
+		if len(list) > 4*uploadPairs {
+			trim()
+		}
+	}
+	for r := range in.rows(0) {
+		if !uploads(&r.Row) {
+			continue
+		}
+		if r.peer != number {
+			number = r.peer
+			if n := neighbours(r.Peer); n != network {
+				end()
+				network = n
 			}
-			if direction == netcase.Outbound {
-				people.note(&r.Host)
-			}
-			out, _ := sentOf(r)
-			if out <= 0 || toMany(r.Peer) || !inSpan(in, r.Hour) {
+		}
+		near := &calledBy
+		if r.Direction == netcase.Outbound {
+			near = &called
+			people.note(r.host)
+		}
+		out, _ := sentOf(&r.Row)
+		if out <= 0 || toMany(r.Peer) || !inSpan(in, r.Hour) {
+			continue
+		}
+		p, made := near.find(r.host)
+		if made {
+			if len(near.of) > mostCallers {
+				near.drop()
 				continue
 			}
-			p, made := near.find(words.of(&r.Host))
-			if made {
-				if len(near.of) > mostCallers {
-					near.drop()
-					continue
-				}
-				*p = sentBy{r.Host, peakSent{hour: -1 << 62, day: -1 << 62}}
-			}
-			p.add(r.Hour, out)
+			*p = sentBy{r.Host, peakSent{hour: -1 << 62, day: -1 << 62}}
 		}
-		end()
+		p.add(r.Hour, out)
 	}
+	end()
 	trim()
 	return list, people.estate()
 }
@@ -257,20 +267,29 @@ func findUploads(in *Input) []*upload {
 		byChannel[c.channel] = newFlowOut(s.g.bins())
 		byHost[c.channel.host] = newFlowOut(s.g.bins())
 	}
-	for q, direction := range uploadSides {
-		for r := range in.EachRow(q) {
-			host := byHost[r.Host]
-			if host == nil || toMany(r.Peer) {
-				continue
-			}
-			i, ok := s.g.bin(netcase.Time(r.Hour) * netcase.Hour)
-			if !ok {
-				continue
-			}
-			host.add(i, r, false)
-			if f := byChannel[channel{r.Host, neighbours(r.Peer), direction}]; f != nil {
-				f.add(i, r, inSpan(in, r.Hour))
-			}
+	var wanted []*flowOut // by the number of the host; nil: not looked at yet, or not wanted
+	var looked []bool
+	for r := range in.rows(0) {
+		if !uploads(&r.Row) || toMany(r.Peer) {
+			continue
+		}
+		for int(r.host) >= len(looked) {
+			looked, wanted = append(looked, false), append(wanted, nil)
+		}
+		if !looked[r.host] {
+			looked[r.host], wanted[r.host] = true, byHost[r.Host]
+		}
+		host := wanted[r.host]
+		if host == nil {
+			continue
+		}
+		i, ok := s.g.bin(netcase.Time(r.Hour) * netcase.Hour)
+		if !ok {
+			continue
+		}
+		host.add(i, &r.Row, false)
+		if f := byChannel[channel{r.Host, neighbours(r.Peer), r.Direction}]; f != nil {
+			f.add(i, &r.Row, inSpan(in, r.Hour))
 		}
 	}
 	return judgeUploads(in, s.g, list, estate, byChannel, byHost)

@@ -21,7 +21,7 @@ func slowFullest(in *Input) (list []rankedChannel, estate int) {
 		slices.SortFunc(list, func(a, b rankedChannel) int { return cmp.Or(cmp.Compare(b.bestDay, a.bestDay), a.compare(b.channel)) })
 		list = list[:min(len(list), uploadPairs)]
 	}
-	for q, direction := range uploadSides {
+	for _, direction := range []netcase.Direction{netcase.Outbound, netcase.Inbound} {
 		near := map[netcase.Endpoint]*peakSent{} // by host, of the network at hand
 		var network netcase.Endpoint
 		end := func() {
@@ -37,7 +37,10 @@ func slowFullest(in *Input) (list []rankedChannel, estate int) {
 				trim()
 			}
 		}
-		for r := range in.EachRow(q) {
+		for r := range in.rows(0) {
+			if r.Direction != direction || direction == netcase.Inbound && !netcase.IsAdminPort(r.Port) {
+				continue
+			}
 			if n := neighbours(r.Peer); n != network {
 				end()
 				network = n
@@ -45,7 +48,7 @@ func slowFullest(in *Input) (list []rankedChannel, estate int) {
 			if direction == netcase.Outbound {
 				people.note(r.Host)
 			}
-			out, _ := sentOf(r)
+			out, _ := sentOf(&r.Row)
 			if out <= 0 || toMany(r.Peer) || !inSpan(in, r.Hour) {
 				continue
 			}

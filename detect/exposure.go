@@ -68,7 +68,7 @@ type doorKey struct {
 
 // opens tells whether a row came through an administration port uninvited.
 func opens(in *Input, r *cube.Row) bool {
-	return netcase.IsAdminPort(r.Port) && r.Reach >= netcase.ReachBidirectional && !welcome(in.Site, r.Peer)
+	return r.Reach >= netcase.ReachBidirectional && netcase.IsAdminPort(r.Port) && !welcome(in.Site, r.Peer)
 }
 
 func (d *door) tag() string { return d.host.String() + " " + cube.PortName(d.port.port, d.port.proto) }
@@ -84,8 +84,8 @@ func (d *door) selection() netcase.Selection {
 // most flows first.
 func openDoors(in *Input) []*door {
 	doors := map[doorKey]*door{}
-	for r := range eachUnicast(in.EachRow(0)) {
-		if !opens(in, r) {
+	for r := range in.rows(0) {
+		if !r.unicast || !opens(in, &r.Row) {
 			continue
 		}
 		k := doorKey{r.Host, portKey{r.Port, r.Proto}}
@@ -126,20 +126,23 @@ func knockers(in *Input, doors []*door) {
 		}
 		clear(open)
 	}
-	var peer netcase.Endpoint
-	for r := range eachUnicast(in.EachRow(0)) {
-		d := wanted[doorKey{r.Host, portKey{r.Port, r.Proto}}]
-		if d == nil || !opens(in, r) {
+	peer := int32(-1)
+	for r := range in.rows(0) {
+		if !r.unicast || !opens(in, &r.Row) {
 			continue
 		}
-		if r.Peer != peer {
+		d := wanted[doorKey{r.Host, portKey{r.Port, r.Proto}}]
+		if d == nil {
+			continue
+		}
+		if r.peer != peer {
 			flush()
-			peer = r.Peer
+			peer = r.peer
 		}
 		if open[d] == nil {
 			open[d] = newProfiler(r.Peer, netcase.Inbound)
 		}
-		open[d].add(r, r.Host)
+		open[d].add(r, &r.Host, r.host)
 	}
 	flush()
 	for _, d := range doors {

@@ -124,15 +124,15 @@ func findMoves(in *Input) []*moves {
 			out = mostMoves(out)
 		}
 	}
-	for r := range in.EachRow(0) {
-		if toMany(r.Host) || toMany(r.Peer) || r.Peer == r.Host {
+	for r := range in.rows(0) {
+		if !r.unicast || r.Peer == r.Host {
 			continue
 		}
 		if now == nil || now.from != r.Peer {
 			end()
 			now = newMoves(r.Peer)
 		}
-		now.add(r, within(r.Hour))
+		now.add(&r.Row, within(r.Hour))
 	}
 	end()
 	return mostMoves(out)
@@ -153,7 +153,7 @@ func sharedServices(in *Input, within func(int64) bool) map[doorKey]int {
 	users := map[doorKey]int{}
 	mine := map[doorKey]bool{} // of the initiator at hand
 	var from netcase.Endpoint
-	for r := range in.EachRow(0) {
+	for r := range in.rows(0) {
 		if r.Peer != from {
 			clear(mine)
 			from = r.Peer

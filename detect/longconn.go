@@ -74,6 +74,7 @@ func longCandidates(in *Input) []*longPair {
 	open := map[cube.Pair]*longPair{} // of the peer at hand
 	var list []*longPair
 	var peer netcase.Endpoint
+	number := int32(-1)
 	trim := func() {
 		slices.SortFunc(list, (*longPair).order)
 		list = list[:min(len(list), longPairs)]
@@ -90,16 +91,16 @@ func longCandidates(in *Input) []*longPair {
 			trim()
 		}
 	}
-	for r := range in.EachRow(0) {
-		if r.Peer != peer {
+	for r := range in.rows(0) {
+		if r.peer != number {
 			end()
-			peer = r.Peer
+			peer, number = r.Peer, r.peer
 		}
 		if r.Direction == netcase.Outbound {
-			people.note(&r.Host)
+			people.note(r.host)
 		}
 		length := r.Last - r.First
-		if length < in.Config.Long.Bands[0] || r.Resolution.Aggregated() || !inSpan(in, r.Hour) || toMany(r.Peer) || toMany(r.Host) {
+		if length < in.Config.Long.Bands[0] || r.Resolution.Aggregated() || !r.unicast || !inSpan(in, r.Hour) {
 			continue
 		}
 		p := cube.PairOf(&r.Key)

@@ -158,7 +158,7 @@ func twinSensors(in *Input) []twins {
 	type two struct{ a, b string }
 	pairs := map[two]*twins{}
 	alone := map[string]int64{}
-	for r := range in.EachRow(0) {
+	for r := range in.rows(0) {
 		switch {
 		case r.Others == "":
 			if len(alone) < mostSensors || alone[r.Sensor] > 0 {

@@ -27,10 +27,16 @@ const fewPocketed = 8
 // find gives the member of a key, which is made where there is none. It is good until the
 // next one is made.
 func (p *pocket[K, V]) find(k K) (v *V, made bool) {
+	i, made := p.place(k)
+	return &p.of[i].value, made
+}
+
+// place is find, and says where the member stands.
+func (p *pocket[K, V]) place(k K) (i int, made bool) {
 	if !p.indexed {
 		for i := len(p.of) - 1; i >= 0; i-- {
 			if p.of[i].key == k {
-				return &p.of[i].value, false
+				return i, false
 			}
 		}
 		if len(p.of) < fewPocketed {
@@ -39,15 +45,15 @@ func (p *pocket[K, V]) find(k K) (v *V, made bool) {
 		p.index()
 	}
 	if i, ok := p.at[k]; ok {
-		return &p.of[i].value, false
+		return int(i), false
 	}
 	p.at[k] = int32(len(p.of))
 	return p.add(k), true
 }
 
-func (p *pocket[K, V]) add(k K) *V {
+func (p *pocket[K, V]) add(k K) int {
 	p.of = append(p.of, pocketed[K, V]{key: k})
-	return &p.of[len(p.of)-1].value
+	return len(p.of) - 1
 }
 
 func (p *pocket[K, V]) index() {
@@ -91,8 +97,7 @@ func (p *pocket[K, V]) sort(compare func(a, b *V) int) {
 }
 
 // endWord is an endpoint without pointers, quick to hash and to compare: an address in
-// two words, or the number of what is none, and which of them it is. The upper half of the
-// third word is free for what stands beside the endpoint in a key.
+// two words, or the number of what is none, and which of them it is.
 type endWord [3]uint64
 
 const (
@@ -125,10 +130,4 @@ func (w *endWords) of(e *netcase.Endpoint) endWord {
 		w.names[*e] = n
 	}
 	return endWord{0, n, wordName}
-}
-
-// door is the word of a service of an endpoint, in one direction.
-func (w endWord) door(port uint16, proto uint8, d netcase.Direction) endWord {
-	w[2] |= uint64(port)<<48 | uint64(proto)<<40 | uint64(d)<<32
-	return w
 }

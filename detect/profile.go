@@ -10,19 +10,23 @@ import (
 	"netcase/cube"
 )
 
-// profiler builds the profile of one source from its rows, of which those of one hour,
-// target and port follow one another, as in the orders by peer and by host. It keeps a bit
-// a host and port, so that a source that tries every port of every host still fits.
+// profiler builds the profile of one source from its rows, which come by the hour, and
+// those of one hour, target and port after another, as in the orders by peer and by host.
+// It keeps a bit a host and port, so that a source that tries every port of every host
+// still fits.
 type profiler struct {
-	p     netcase.Profile
-	hosts map[netcase.Endpoint]int // index in the bit sets
-	names []netcase.Endpoint
-	ports map[portKey]*portTally
-	hours map[int64]bool
+	p       netcase.Profile
+	targets pocket[int32, netcase.Endpoint] // by their numbers in the reading; their places are those in the bit sets
+	ports   pocket[portNumber, *portTally]
+	tried   int // targets and ports
+	refused int // … with an attempt that is known to have failed
+	hours   int // active ones
+	hour    int64
 	// What the row before was of.
+	number int32
 	target int
-	door   *portTally
-	hour   int64
+	port   int
+	any    bool
 
 	busy  busyKey // the hour, target and port at hand
 	flows int64   // … and their flows
@@ -38,28 +42,45 @@ type portKey struct {
 }
 
 type portTally struct {
-	netcase.PortCount
-	tried    bitset             // hosts tried
-	answered bitset             // hosts that answered
-	failed   bitset             // hosts with an attempt that is known to have failed
-	hours    map[int64]struct{} // with an answer
-	hour     int64              // the last of them
+	netcase.PortCount        // but for hosts and hours
+	tried             bitset // hosts tried
+	answered          bitset // hosts that answered
+	failed            bitset // hosts with an attempt that is known to have failed
+	hours             int    // with an answer
+	hour              int64  // the last of them
 }
 
+// busyKey is an hour, and the places of a target and a port.
 type busyKey struct {
-	host netcase.Endpoint
-	portKey
-	hour int64
+	hour         int64
+	target, port int
 }
 
 // bitset is a growing set of small numbers.
 type bitset []uint64
 
-func (b *bitset) set(i int) {
+func (b *bitset) set(i int) { b.put(i) }
+
+// put sets a member and tells whether it is new.
+func (b *bitset) put(i int) bool {
 	for len(*b) <= i/64 {
 		*b = append(*b, 0)
 	}
-	(*b)[i/64] |= 1 << (i % 64)
+	w, bit := &(*b)[i/64], uint64(1)<<(i%64)
+	made := *w&bit == 0
+	*w |= bit
+	return made
+}
+
+// members visits the members in order.
+func (b bitset) members(visit func(int) bool) {
+	for i, w := range b {
+		for ; w != 0; w &= w - 1 {
+			if !visit(i*64 + bits.TrailingZeros64(w)) {
+				return
+			}
+		}
+	}
 }
 
 func (b bitset) has(i int) bool { return i/64 < len(b) && b[i/64]>>(i%64)&1 == 1 }
@@ -72,10 +93,11 @@ func (b bitset) count() (n int) {
 }
 
 func newProfiler(source netcase.Endpoint, d netcase.Direction) *profiler {
-	return &profiler{
-		p:     netcase.Profile{Peer: source, Direction: d, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent},
-		hosts: map[netcase.Endpoint]int{}, ports: map[portKey]*portTally{}, hours: map[int64]bool{},
-	}
+	return &profiler{p: emptyProfile(source, d)}
+}
+
+func emptyProfile(source netcase.Endpoint, d netcase.Direction) netcase.Profile {
+	return netcase.Profile{Peer: source, Direction: d, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent}
 }
 
 // mostSpare is how large a map or a list may be to be emptied and used again: a larger
@@ -84,83 +106,73 @@ const mostSpare = 256
 
 // begin empties the profiler for another source.
 func (b *profiler) begin(source netcase.Endpoint, d netcase.Direction) {
-	if len(b.names) > mostSpare || len(b.ports) > mostSpare || len(b.hours) > mostSpare {
-		*b = *newProfiler(source, d)
-		return
-	}
-	for _, t := range b.ports {
-		if len(b.spare) < mostSpare {
+	for i := range b.ports.of {
+		if t := b.ports.of[i].value; len(b.spare) < mostSpare && cap(t.tried) <= mostSpare {
 			*t = portTally{tried: t.tried[:0], answered: t.answered[:0], failed: t.failed[:0]}
 			b.spare = append(b.spare, t)
 		}
 	}
-	clear(b.hosts)
-	clear(b.ports)
-	clear(b.hours)
-	b.p = netcase.Profile{Peer: source, Direction: d, OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, BusiestHour: netcase.Absent}
-	b.names, b.rawly = b.names[:0], false
-	b.busy, b.flows, b.most, b.door = busyKey{}, 0, 0, nil
+	b.targets.reset()
+	b.ports.reset()
+	*b = profiler{p: emptyProfile(source, d), targets: b.targets, ports: b.ports, spare: b.spare}
 }
 
 // tally begins the count of one port.
-func (b *profiler) tally(k portKey) *portTally {
+func (b *profiler) tally(port uint16, proto uint8) *portTally {
 	t := &portTally{}
 	if n := len(b.spare); n > 0 {
 		t, b.spare = b.spare[n-1], b.spare[:n-1]
 	}
-	t.PortCount = netcase.PortCount{Port: k.port, Proto: k.proto}
-	b.ports[k] = t
+	t.PortCount = netcase.PortCount{Port: port, Proto: proto}
 	return t
 }
 
-// add counts a row; target is the other end. It returns the number of the target.
-func (b *profiler) add(r *cube.Row, target netcase.Endpoint) int {
-	i, t := b.number(target), b.door
-	if k := (portKey{r.Port, r.Proto}); t == nil || t.Port != k.port || t.Proto != k.proto {
-		if t = b.ports[k]; t == nil {
-			t = b.tally(k)
+// add counts a row; target is the other end, and number its number in the reading. It
+// returns the places of the target and of the port.
+func (b *profiler) add(r *row, target *netcase.Endpoint, number int32) (host, port int) {
+	if !b.any || number != b.number {
+		var made bool
+		if b.target, made = b.targets.place(number); made {
+			b.targets.of[b.target].value = *target
 		}
-		b.door = t
+		b.number = number
 	}
+	if k := r.service(); !b.any || b.ports.of[b.port].key != k {
+		var made bool
+		if b.port, made = b.ports.place(k); made {
+			b.ports.of[b.port].value = b.tally(r.Port, r.Proto)
+		}
+	}
+	b.any = true
+	b.ports.of[b.port].value.add(b, r)
+	b.sum(&r.Row)
+	return b.target, b.port
+}
+
+// add counts a row of the port.
+func (t *portTally) add(b *profiler, r *row) {
 	t.Flows += r.Flows
 	t.Records += r.Records
 	t.Reach[r.Reach] += r.Flows
-	t.tried.set(i)
+	if t.tried.put(b.target) {
+		b.tried++
+	}
 	if r.Reach >= netcase.ReachBidirectional {
-		t.answered.set(i)
-		if t.hours == nil {
-			t.hours = map[int64]struct{}{}
-		}
-		if r.Hour != t.hour || len(t.hours) == 0 {
-			t.hour, t.hours[r.Hour] = r.Hour, struct{}{}
+		t.answered.set(b.target)
+		if t.hours == 0 || r.Hour != t.hour {
+			t.hour = r.Hour
+			t.hours++
 		}
 		if r.Resolution == netcase.ResolutionRaw || r.Resolution == netcase.ResolutionSampled {
-			b.busier(busyKey{target, portKey{r.Port, r.Proto}, r.Hour}, r.Flows)
+			b.busier(busyKey{r.Hour, b.target, b.port}, r.Flows)
 		}
 	}
-	if r.Reach.Failed() {
-		t.failed.set(i)
+	if r.Reach.Failed() && t.failed.put(b.target) {
+		b.refused++
 	}
 	if r.Resolution == netcase.ResolutionRaw && r.Reach.Decided() {
 		b.rawly = true
 	}
-	b.sum(r)
-	return i
-}
-
-// number is the place of a target in the bit sets.
-func (b *profiler) number(target netcase.Endpoint) int {
-	if b.target < len(b.names) && b.names[b.target] == target {
-		return b.target
-	}
-	i, ok := b.hosts[target]
-	if !ok {
-		i = len(b.names)
-		b.hosts[target] = i
-		b.names = append(b.names, target)
-	}
-	b.target = i
-	return i
 }
 
 // busier counts flows of an hour, target and port.
@@ -183,8 +195,9 @@ func (b *profiler) sum(r *cube.Row) {
 	p.Aggregated = p.Aggregated || r.Resolution.Aggregated() || r.Resolution == netcase.ResolutionUnknown
 	p.OctetsOut = addSize(p.OctetsOut, r.OctetsOut)
 	p.OctetsIn = addSize(p.OctetsIn, r.OctetsIn)
-	if r.Hour != b.hour || len(b.hours) == 0 {
-		b.hour, b.hours[r.Hour] = r.Hour, true
+	if b.hours == 0 || r.Hour != b.hour {
+		b.hour = r.Hour
+		b.hours++
 	}
 }
 
@@ -202,8 +215,11 @@ func addSize(a, b int64) int64 {
 // profile is the finished profile.
 func (b *profiler) profile() netcase.Profile {
 	p := b.p
-	p.HostCount, p.PortCount, p.ActiveHours = len(b.names), len(b.ports), len(b.hours)
-	p.Hosts = slices.Clone(b.names)
+	p.HostCount, p.PortCount, p.ActiveHours = len(b.targets.of), len(b.ports.of), b.hours
+	p.Hosts = make([]netcase.Endpoint, len(b.targets.of))
+	for i := range b.targets.of {
+		p.Hosts[i] = b.targets.of[i].value
+	}
 	slices.SortFunc(p.Hosts, netcase.Endpoint.Compare)
 	p.Hosts = p.Hosts[:min(len(p.Hosts), netcase.ProfileHosts)]
 	p.Ports = b.portCounts()
@@ -216,12 +232,26 @@ func (b *profiler) profile() netcase.Profile {
 	return p
 }
 
+// eachDoor visits the ports that the profile names.
+func (b *profiler) eachDoor(visit func(portNumber)) {
+	if len(b.ports.of) <= netcase.ProfilePorts {
+		for i := range b.ports.of {
+			visit(b.ports.of[i].key)
+		}
+		return
+	}
+	for _, c := range b.portCounts() {
+		visit(portNumberOf(c.Port, c.Proto))
+	}
+}
+
 // portCounts lists the busiest ports, sorted by number.
 func (b *profiler) portCounts() []netcase.PortCount {
-	out := make([]netcase.PortCount, 0, len(b.ports))
-	for _, t := range b.ports {
+	out := make([]netcase.PortCount, 0, len(b.ports.of))
+	for i := range b.ports.of {
+		t := b.ports.of[i].value
 		c := t.PortCount
-		c.Hosts, c.AnsweredHours = t.tried.count(), len(t.hours)
+		c.Hosts, c.AnsweredHours = t.tried.count(), t.hours
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b netcase.PortCount) int {
@@ -238,8 +268,8 @@ func comparePorts(a, b netcase.PortCount) int {
 
 // byPeer groups rows, which come sorted by peer, into one profiler for each peer
 // and direction. The rows of a peer are streamed into it, never collected; peers that
-// are not wanted are passed over.
-func byPeer(rows iter.Seq[*cube.Row], wanted func(netcase.Endpoint) bool) iter.Seq[*profiler] {
+// are not wanted, and rows that have an end that stands for many, are passed over.
+func byPeer(rows iter.Seq[*row], wanted func(netcase.Endpoint) bool) iter.Seq[*profiler] {
 	return func(yield func(*profiler) bool) {
 		var open []*profiler // of the current peer, one a direction
 		flush := func() bool {
@@ -252,24 +282,23 @@ func byPeer(rows iter.Seq[*cube.Row], wanted func(netcase.Endpoint) bool) iter.S
 			open = open[:0]
 			return true
 		}
-		var peer netcase.Endpoint
-		asked, want := false, false
+		at, want := int32(-1), false
 		for r := range rows {
-			if !asked || peer != r.Peer {
-				peer, asked, want = r.Peer, true, wanted(r.Peer)
+			if at != r.peer {
+				if !flush() {
+					return
+				}
+				at, want = r.peer, wanted(r.Peer)
 			}
-			if !want {
+			if !want || !r.unicast {
 				continue
-			}
-			if len(open) > 0 && open[0].p.Peer != r.Peer && !flush() {
-				return
 			}
 			i := slices.IndexFunc(open, func(b *profiler) bool { return b.p.Direction == r.Direction })
 			if i < 0 {
 				i = len(open)
 				open = append(open, newProfiler(r.Peer, r.Direction))
 			}
-			open[i].add(r, r.Host)
+			open[i].add(r, &r.Host, r.host)
 		}
 		flush()
 	}

@@ -8,75 +8,48 @@ import (
 
 // Bounds of the counting.
 const (
-	fewCallers  = 2       // callers of a destination that is looked at first; it only orders candidates
-	mostCallers = 4096    // own hosts counted of one destination; it is not rare by then
-	mostEstate  = 1 << 17 // own hosts counted at all
+	fewCallers  = 2    // callers of a destination that is looked at first; it only orders candidates
+	mostCallers = 4096 // own hosts counted of one destination; it is not rare by then
 )
 
 // census counts the own hosts that call outside, and those that call one destination.
-// Rows come by destination. Hosts have numbers; beside each stands which destination it
+// Rows come by destination. Beside the number of a host stands which destination it
 // called last, so that nothing has to be emptied for the next.
 type census struct {
-	words endWords
-	all   map[endWord]int32 // numbers of the hosts that called anything
-	last  []int32           // by number: the destination called last, counted from one
-	at    int32             // the destination at hand
-	one   int               // hosts that called it
-	over  map[endWord]int32 // the destination called last, of hosts beyond those that have a number
-
-	before netcase.Endpoint // noted last, of the destination at hand
-	any    bool
+	last []int32 // by number: the destination called last, counted from one; 0: none
+	all  int     // hosts that called anything
+	at   int32   // the destination at hand
+	one  int     // hosts that called it
 }
 
-func newCensus() *census { return &census{all: map[endWord]int32{}, at: 1} }
+func newCensus() *census { return &census{at: 1} }
 
 // estate is how many hosts called anything.
-func (c *census) estate() int { return len(c.all) }
+func (c *census) estate() int { return c.all }
 
-func (c *census) note(host *netcase.Endpoint) {
-	if c.any && c.before == *host {
+// note counts a host by its number in the reading.
+func (c *census) note(host int32) {
+	if int(host) >= len(c.last) {
+		c.last = append(c.last, make([]int32, int(host)+1-len(c.last))...)
+	}
+	before := c.last[host]
+	if before == c.at {
 		return
 	}
-	c.before, c.any = *host, true
-	w := c.words.of(host)
-	n, ok := c.all[w]
-	switch {
-	case ok:
-	case len(c.all) < mostEstate:
-		n = int32(len(c.all))
-		c.all[w], c.last = n, append(c.last, 0)
-	default:
-		c.noteOver(w)
-		return
-	}
-	if c.last[n] != c.at && c.one < mostCallers {
-		c.last[n] = c.at
-		c.one++
-	}
-}
-
-// noteOver counts a host that has no number.
-func (c *census) noteOver(w endWord) {
-	if c.over[w] == c.at || c.one >= mostCallers {
-		return
-	}
-	if c.over == nil {
-		c.over = map[endWord]int32{}
-	}
-	c.over[w] = c.at
-	c.one++
+	c.last[host] = c.at
+	c.all += b2i(before == 0)
+	c.one += b2i(c.one < mostCallers)
 }
 
 // next forgets the destination at hand and says how many hosts called it.
 func (c *census) next() int {
 	n := c.one
-	c.one, c.any = 0, false
-	if len(c.over) >= mostCallers {
-		c.over = nil
-	}
+	c.one = 0
 	if c.at++; c.at == math.MaxInt32 {
-		clear(c.last)
-		c.over, c.at = nil, 1
+		for i, x := range c.last {
+			c.last[i] = min(x, 1)
+		}
+		c.at = 2
 	}
 	return n
 }

@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -46,9 +47,9 @@ func scan() Detector {
 			"threshold random walk where outcomes are known (Jung et al. 2004); sources that are one scan together, by network and system",
 		Ask: func(Config) Questions {
 			return Questions{InSpan: true, Rows: []cube.Question{
+				{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound, netcase.Outbound}},
 				{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound, netcase.Lateral}},
-				{Kind: cube.Hosts, Directions: []netcase.Direction{netcase.Outbound}},
-				{Kind: cube.Hosts, Directions: []netcase.Direction{netcase.Inbound}},
+				{Kind: cube.Hosts, Directions: []netcase.Direction{netcase.Outbound}}, // of those that failed often
 			}}
 		},
 		Refine: func(in *Input) []cube.Want {
@@ -84,12 +85,12 @@ func thresholdsOf(c Config, estate int) thresholds {
 	return thresholds{hosts: hosts, strobe: max(c.ScanHostsFloor, (hosts+1)/2), ports: c.ScanPorts, estate: estate}
 }
 
-// scanner is one source with its class.
+// scanner is one source with its class. What it did is looked up at the source, and kept
+// of few.
 type scanner struct {
-	profile netcase.Profile
+	*source
 	class   string
 	horizon time.Duration
-	hosts   []netcase.Endpoint
 	verdict verdict // of the walk over its first contacts
 	after   int     // … and after how many of them
 }
@@ -97,32 +98,40 @@ type scanner struct {
 // scanGroups finds the scanners and joins those that did the same.
 func scanGroups(in *Input) []*scanGroup {
 	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts}
-	found, estate := newGrouping(), 0
-	in.together( // both read rows by host
-		func(in *Input) { estate, found.walk = lookAround(in) },
-		func(in *Input) { // which own hosts are looked for does not matter outside
-			for s := range contacts(in.EachRow(1), cube.Hosts) {
-				if c, ok := s.classify(in, inside); ok {
-					found.add(c)
-				}
-			}
-		},
+	found := newGrouping()
+	seen := lookAround(in, inside.least())
+	found.walk, inside.estate = seen.walk, seen.estate
+	outside := thresholdsOf(in.Config, seen.estate)
+	in.together(
+		func(in *Input) { fromOutside(in, found, outside, inside) },
+		func(in *Input) { fromInside(in, found, inside, seen.failing) },
 	)
-	inside.estate = estate
-	outside := thresholdsOf(in.Config, estate)
-	fromOutside(in, found, outside, inside)
 	return found.groups(outside, inside)
+}
+
+// fromInside looks at what own hosts did outside, at those that failed often enough.
+func fromInside(in *Input, found *grouping, inside thresholds, hosts []netcase.Endpoint) {
+	if len(hosts) == 0 {
+		return
+	}
+	q := in.questions.Rows[2]
+	q.Hosts = hosts
+	for s := range contacts(in.answerTo(q), cube.Hosts, &spareSources{}) {
+		if c, ok := s.classify(in, inside); ok {
+			found.add(&c)
+		}
+	}
 }
 
 // fromOutside looks at the sources from outside and at those among the own hosts that
 // approached other own hosts.
 func fromOutside(in *Input, found *grouping, outside, inside thresholds) {
-	walk := found.walk
-	together := newCrowd(in, outside, found.add)
-	for s := range contacts(in.EachRow(0), cube.Peers) {
+	walk, spare := found.walk, &spareSources{}
+	together := newCrowd(in, outside, spare, found.add)
+	for s := range contacts(in.rows(1), cube.Peers, spare) {
 		if s.profiler.p.Direction == netcase.Lateral {
 			if c, ok := s.classify(in, inside); ok {
-				found.add(c)
+				found.add(&c)
 			}
 			continue
 		}
@@ -134,11 +143,11 @@ func fromOutside(in *Input, found *grouping, outside, inside thresholds) {
 			c = s.alone(walk)
 		}
 		if ok || c.class == classWalk {
-			c.walk(s, walk)
-			found.add(c)
+			c.walk(walk)
+			found.add(&c)
 			continue
 		}
-		together.add(s, c)
+		together.add(c)
 	}
 	together.endSystems()
 	for _, k := range together.clusters {
@@ -147,52 +156,124 @@ func fromOutside(in *Input, found *grouping, outside, inside thresholds) {
 	found.overflow = together.overflow
 }
 
-// lookAround counts the own hosts that received an attempt from outside, and learns how
-// often sources are answered there that no list names.
-func lookAround(in *Input) (estate int, walk *learned) {
-	walk = &learned{}
-	var host, peer netcase.Endpoint
-	hour, any, known, answered := int64(0), false, false, false
-	end := func() {
-		if known && !adverse(in, peer) {
-			walk.see(answered)
-		}
-		known, answered = false, false
-	}
-	for r := range eachUnicast(in.EachRow(2)) {
-		if !any || r.Host != host {
-			estate++
-		}
-		if !any || r.Host != host || r.Peer != peer || r.Hour != hour {
-			end()
-			host, peer, hour, any = r.Host, r.Peer, r.Hour, true
-		}
-		known = known || r.Reach.Decided()
-		answered = answered || r.Reach >= netcase.ReachBidirectional
-	}
-	end()
-	walk.settle(in.Config)
-	return estate, walk
+// surroundings is what has to be known of the estate before sources are judged.
+type surroundings struct {
+	estate  int                // own hosts that received an attempt from outside
+	walk    *learned           // how often sources are answered there that no list names
+	failing []netcase.Endpoint // own hosts that failed at enough doors outside to look closer
 }
+
+// lookAround reads the rows once for all of that. Doors count as failing that never
+// answered; the doors of one outside address are at hand at a time.
+func lookAround(in *Input, least int) surroundings {
+	around := surroundings{walk: &learned{}}
+	var met, failed counters // by host: a row from outside; doors that failed
+	var doors pocket[doorNumber, doorTried]
+	var group contactGroup
+	var from netcase.Endpoint
+	peer, listed := int32(-1), netcase.Unknown
+	endGroup := func() {
+		if group.known && listed == netcase.Unknown {
+			if listed = netcase.False; adverse(in, from) {
+				listed = netcase.True
+			}
+		}
+		if group.known && listed == netcase.False {
+			around.walk.see(group.answered)
+		}
+		group = contactGroup{}
+	}
+	endPeer := func() {
+		endGroup()
+		for i := range doors.of {
+			if d := &doors.of[i].value; d.failed && !d.answered {
+				if n := failed.add(int32(doors.of[i].key>>32), 1); n == int64(least) {
+					around.failing = append(around.failing, d.host)
+				}
+			}
+		}
+		doors.reset()
+	}
+	for r := range in.rows(0) {
+		if r.peer != peer {
+			endPeer()
+			peer, from, listed = r.peer, r.Peer, netcase.Unknown
+		}
+		if !r.unicast {
+			continue
+		}
+		if r.Direction == netcase.Outbound {
+			d, made := doors.find(r.door())
+			if made {
+				d.host = r.Host
+			}
+			d.failed, d.answered = d.failed || r.Reach.Failed(), d.answered || r.Reach >= netcase.ReachBidirectional
+			continue
+		}
+		if met.add(r.host, 1) == 1 {
+			around.estate++
+		}
+		if r.host != group.host || r.Hour != group.hour {
+			endGroup()
+			group = contactGroup{host: r.host, hour: r.Hour}
+		}
+		group.known = group.known || r.Reach.Decided()
+		group.answered = group.answered || r.Reach >= netcase.ReachBidirectional
+	}
+	endPeer()
+	around.walk.settle(in.Config)
+	slices.SortFunc(around.failing, netcase.Endpoint.Compare)
+	return around
+}
+
+// contactGroup is what one source met at one host in one hour.
+type contactGroup struct {
+	host            int32
+	hour            int64
+	known, answered bool
+}
+
+// doorTried is what one of ours met at a door outside.
+type doorTried struct {
+	host             netcase.Endpoint
+	failed, answered bool
+}
+
+// counters counts by small numbers.
+type counters []int64
+
+// add adds to a counter and returns what it stands at.
+func (c *counters) add(i int32, n int64) int64 {
+	if int(i) >= len(*c) {
+		*c = append(*c, make([]int64, int(i)+1-len(*c))...)
+	}
+	(*c)[i] += n
+	return (*c)[i]
+}
+
+// least is how many targets and ports a source must have tried to be a scanner at all.
+func (t thresholds) least() int { return min(t.hosts, t.ports, 2*t.strobe) }
 
 // classify decides whether a source scanned, at its shortest horizon.
 func (s *source) classify(in *Input, t thresholds) (scanner, bool) {
 	b := s.profiler
-	inside := b.p.Direction != netcase.Inbound
-	if inside && s.watches(in.Site) {
+	inside, tried := b.p.Direction != netcase.Inbound, b.tried
+	if inside {
+		if tried = b.refused; s.watches(in.Site) {
+			return scanner{}, false
+		}
+	} else if len(in.Site.Dark) > 0 && s.darkTargets(in.Site) >= darkHits {
+		t.hosts, t.strobe = min(t.hosts, darkHosts), min(t.strobe, darkHosts)
+	}
+	if tried < t.least() {
 		return scanner{}, false
 	}
 	counted := s.counted(inside)
-	if !inside && s.darkTargets(in.Site) >= darkHits {
-		t.hosts, t.strobe = min(t.hosts, darkHosts), min(t.strobe, darkHosts)
-	}
 	class := classOf(counted, t)
 	if class == "" {
 		return scanner{}, false
 	}
-	found := scanner{profile: b.profile(), class: class, hosts: slices.Clone(b.names)}
-	found.horizon = s.shortest(in.Config.ScanHorizons, counted, t, class)
-	return found, true
+	return scanner{source: s, class: class, horizon: s.shortest(in.Config.ScanHorizons, counted, t, class)}, true
 }
 
 // alone is what a source from outside is that stays below the thresholds: one whose first
@@ -204,21 +285,18 @@ func (s *source) alone(l *learned) scanner {
 	if p.Reach.Answered() == 0 && p.Reach.Failed() > 0 {
 		class = classProbe
 	}
-	if l.off == "" && len(s.firsts) > 1 {
+	if l.off == "" && len(s.firsts) >= leastContacts {
 		if v, _ := l.walk.run(firstOutcomes(s.firsts)); v == flagged {
 			class = classWalk
 		}
 	}
-	if class == "" {
-		return scanner{}
-	}
-	return scanner{profile: s.profiler.profile(), class: class, hosts: slices.Clone(s.profiler.names)}
+	return scanner{source: s, class: class}
 }
 
 // walk notes how the walk over the first contacts of a source ends.
-func (c *scanner) walk(s *source, l *learned) {
+func (c *scanner) walk(l *learned) {
 	if l.off == "" {
-		c.verdict, c.after = l.walk.run(firstOutcomes(s.firsts))
+		c.verdict, c.after = l.walk.run(firstOutcomes(c.firsts))
 	}
 }
 
@@ -229,8 +307,8 @@ func (s *source) watches(site *netcase.Site) bool {
 }
 
 func (s *source) darkTargets(site *netcase.Site) (n int) {
-	for _, h := range s.profiler.names {
-		if h.Addr.IsValid() && netcase.Within(site.Dark, h.Addr) {
+	for i := range s.profiler.targets.of {
+		if a := s.profiler.targets.of[i].value.Addr; a.IsValid() && netcase.Within(site.Dark, a) {
 			n++
 		}
 	}
@@ -243,33 +321,37 @@ func (s *source) darkTargets(site *netcase.Site) (n int) {
 // of ours talk to many others for good reason.
 //
 // Owner:  the sets belong to the source.
-func (s *source) counted(inside bool) map[portKey]bitset {
+func (s *source) counted(inside bool) []attempted {
 	if s.attempts == nil {
 		s.attempts = s.count(inside)
 	}
 	return s.attempts
 }
 
-func (s *source) count(inside bool) map[portKey]bitset {
+func (s *source) count(inside bool) []attempted {
 	tried, bad := 0, 0
-	for _, t := range s.profiler.ports {
+	ports := s.profiler.ports.of
+	for i := range ports {
+		t := ports[i].value
 		n := t.tried.count()
 		tried += n
 		bad += n - t.answered.count()
 	}
 	visits := s.visits()
 	all := !inside && float64(bad) >= benignFailures*float64(tried) && !visits
-	out := make(map[portKey]bitset, len(s.profiler.ports))
-	for k, t := range s.profiler.ports {
+	out := make([]attempted, len(ports))
+	for i := range ports {
+		t := ports[i].value
+		out[i].port = portKey{t.Port, t.Proto}
 		switch {
 		case inside:
-			out[k] = without(t.failed, t.answered)
+			out[i].hosts = without(t.failed, t.answered)
 		case all:
-			out[k] = t.tried
+			out[i].hosts = t.tried
 		case visits:
-			out[k] = without(t.failed, t.answered)
+			out[i].hosts = without(t.failed, t.answered)
 		default:
-			out[k] = without(t.tried, t.answered)
+			out[i].hosts = without(t.tried, t.answered)
 		}
 	}
 	return out
@@ -286,8 +368,8 @@ func (s *source) visits() bool {
 	if p.Reach.Open() == 0 || p.Reach.Failed() > 0 {
 		return false
 	}
-	for k, t := range s.profiler.ports {
-		if t.Reach.Open() > 0 && !slices.Contains(publicServices(), k.port) {
+	for i := range s.profiler.ports.of {
+		if t := s.profiler.ports.of[i].value; t.Reach.Open() > 0 && !slices.Contains(publicServices(), t.Port) {
 			return false
 		}
 	}
@@ -305,11 +387,12 @@ func without(a, b bitset) bitset {
 }
 
 // classOf is the class of a set of contacts; empty: none.
-func classOf(counted map[portKey]bitset, t thresholds) string {
+func classOf(counted []attempted, t thresholds) string {
 	var hosts bitset
 	ports, widest, strobe := 0, 0, 0
 	var perHost []int
-	for _, set := range counted {
+	for p := range counted {
+		set := counted[p].hosts
 		n := set.count()
 		if n == 0 {
 			continue
@@ -319,14 +402,12 @@ func classOf(counted map[portKey]bitset, t thresholds) string {
 		if n >= t.strobe {
 			strobe++
 		}
-		for i := range len(set) * 64 {
-			if set.has(i) {
-				hosts.set(i)
-				for len(perHost) <= i {
-					perHost = append(perHost, 0)
-				}
-				perHost[i]++
+		for i := range set.members {
+			hosts.set(i)
+			for len(perHost) <= i {
+				perHost = append(perHost, 0)
 			}
+			perHost[i]++
 		}
 	}
 	deepest := 0
@@ -351,14 +432,14 @@ func classOf(counted map[portKey]bitset, t thresholds) string {
 
 // shortest is the first horizon in which the class already shows; the longest
 // where it only shows over the whole span.
-func (s *source) shortest(horizons []time.Duration, counted map[portKey]bitset, t thresholds, class string) time.Duration {
+func (s *source) shortest(horizons []time.Duration, counted []attempted, t thresholds, class string) time.Duration {
 	var w *windows
 	for _, h := range horizons {
 		if s.coarsest > h {
 			continue // rows of an hour cannot show what happened within five minutes
 		}
 		if w == nil {
-			w = newWindows(s.events, counted)
+			w = newWindows(s.events(), counted)
 		}
 		if w.slides(h, t) {
 			return h
@@ -383,14 +464,14 @@ type scanGroup struct {
 	cluster *cluster // of class distributed
 
 	count   int
-	busiest []scanner       // at most netcase.MaxSources once settled, most flows first
-	least   netcase.Profile // the last of those that were kept
-	full    bool            // there are as many as are kept
+	busiest []netcase.Profile // at most netcase.MaxSources once settled, most flows first
+	least   netcase.Profile   // the last of those that were kept
+	full    bool              // there are as many as are kept
 	flows   int64
 	reach   netcase.Tally
 	span    netcase.Span
-	hosts   map[netcase.Endpoint]bool
-	doors   map[portKey]bool
+	hosts   bitset // that were tried, by their numbers in the reading
+	doors   pocket[portNumber, struct{}]
 	most    int // ports of the source that tried most
 	horizon time.Duration
 	cleared int
@@ -402,26 +483,20 @@ type scanGroup struct {
 const mostLengths = 1 << 14
 
 func (g *scanGroup) add(s *scanner) {
-	p := &s.profile
+	b := s.profiler
+	p := &b.p
 	g.count++
 	g.flows += p.Flows
 	g.reach = g.reach.Plus(p.Reach)
 	g.span = g.span.Extend(p.First).Extend(p.Last)
-	g.most = max(g.most, p.PortCount)
+	g.most = max(g.most, len(b.ports.of))
 	if g.horizon == 0 || s.horizon < g.horizon {
 		g.horizon = s.horizon
 	}
-	for _, h := range s.hosts {
-		if !g.hosts[h] {
-			g.hosts[h] = true
-		}
+	for i := range b.targets.of {
+		g.hosts.set(int(b.targets.of[i].key))
 	}
-	for _, c := range p.Ports {
-		if k := (portKey{c.Port, c.Proto}); !g.doors[k] {
-			g.doors[k] = true
-		}
-	}
-	s.hosts = nil
+	b.eachDoor(func(k portNumber) { g.doors.place(k) })
 	switch s.verdict {
 	case flagged:
 		if g.flags++; len(g.lengths) < mostLengths {
@@ -433,29 +508,49 @@ func (g *scanGroup) add(s *scanner) {
 	if g.full && mostFlowsFirst(*p, g.least) > 0 {
 		return
 	}
-	if g.busiest = append(g.busiest, *s); len(g.busiest) >= 4*netcase.MaxSources {
+	if g.busiest = append(g.busiest, b.profile()); len(g.busiest) >= 4*netcase.MaxSources {
 		g.settle()
 	}
 }
 
+// join adds another group.
+func (g *scanGroup) join(o *scanGroup) {
+	g.count, g.flows, g.reach = g.count+o.count, g.flows+o.flows, g.reach.Plus(o.reach)
+	g.span, g.most = g.span.Join(o.span), max(g.most, o.most)
+	if g.horizon == 0 || o.horizon < g.horizon {
+		g.horizon = o.horizon
+	}
+	for i := range o.hosts.members {
+		g.hosts.set(i)
+	}
+	for i := range o.doors.of {
+		g.doors.place(o.doors.of[i].key)
+	}
+	g.cleared, g.flags = g.cleared+o.cleared, g.flags+o.flags
+	g.lengths = append(g.lengths, o.lengths[:min(len(o.lengths), mostLengths-len(g.lengths))]...)
+	g.busiest = append(g.busiest, o.busiest...)
+	g.settle()
+}
+
 // settle keeps the busiest.
 func (g *scanGroup) settle() {
-	slices.SortFunc(g.busiest, func(a, b scanner) int { return mostFlowsFirst(a.profile, b.profile) })
+	slices.SortFunc(g.busiest, mostFlowsFirst)
 	if len(g.busiest) > netcase.MaxSources {
 		clear(g.busiest[netcase.MaxSources:])
 		g.busiest = g.busiest[:netcase.MaxSources]
-		g.least, g.full = g.busiest[netcase.MaxSources-1].profile, true
+		g.least, g.full = g.busiest[netcase.MaxSources-1], true
 	}
 }
 
 // grouping joins scanners by class, direction, port set and fate; where that makes too
 // many groups, by class, direction and fate. In which order they come does not show.
 type grouping struct {
-	mu            sync.Mutex
-	walk          *learned
-	exact, coarse map[groupKey]*scanGroup
-	clusters      []*scanGroup
-	overflow      int // sources that were not looked at for what they did together
+	mu       sync.Mutex
+	walk     *learned
+	by       map[groupKey]*scanGroup
+	coarse   bool // port sets are not told apart
+	clusters []*scanGroup
+	overflow int // sources that were not looked at for what they did together
 }
 
 // groupKey is what the scanners of a group have in common.
@@ -466,25 +561,45 @@ type groupKey struct {
 	ports string // the sorted numbers, two bytes each; empty where they are not told apart
 }
 
-func newGrouping() *grouping {
-	return &grouping{exact: map[groupKey]*scanGroup{}, coarse: map[groupKey]*scanGroup{}}
-}
+func newGrouping() *grouping { return &grouping{by: map[groupKey]*scanGroup{}} }
 
-func (x *grouping) add(s scanner) {
+func (x *grouping) add(s *scanner) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	key := groupKey{dir: s.profile.Direction, class: s.class, fate: fate(s.profile.Reach)}
-	if x.exact != nil {
-		whole := key
-		if s.class != classProbe && s.class != classVertical && s.class != classBlock {
-			whole.ports = packedPorts(s.profile.Ports)
-		}
-		x.join(x.exact, whole, s)
-		if len(x.exact) > maxScanGroups {
-			x.exact = nil
-		}
+	key := groupKey{dir: s.profiler.p.Direction, class: s.class, fate: fate(&s.profiler.p.Reach)}
+	var ports []netcase.PortCount
+	if !x.coarse && s.class != classProbe && s.class != classVertical && s.class != classBlock {
+		ports = s.profiler.portCounts()
+		key.ports = packedPorts(ports)
 	}
-	x.join(x.coarse, key, s)
+	g := x.by[key]
+	if g == nil {
+		g = newScanGroup(s.class, key.dir, key.fate)
+		if g.mixed = key.ports == ""; !g.mixed {
+			g.ports = (&netcase.Profile{Ports: ports}).PortSet()
+		}
+		x.by[key] = g
+	}
+	if g.add(s); len(x.by) > maxScanGroups && !x.coarse {
+		x.coarsen()
+	}
+}
+
+// coarsen joins the groups whatever their ports.
+func (x *grouping) coarsen() {
+	fine := x.by
+	x.by, x.coarse = map[groupKey]*scanGroup{}, true
+	for _, k := range slices.SortedFunc(maps.Keys(fine), func(a, b groupKey) int { return strings.Compare(a.ports, b.ports) }) {
+		ports := k.ports
+		k.ports = ""
+		g := x.by[k]
+		if g == nil {
+			g = newScanGroup(k.class, k.dir, k.fate)
+			g.mixed = true
+			x.by[k] = g
+		}
+		g.join(fine[groupKey{k.dir, k.class, k.fate, ports}])
+	}
 }
 
 func packedPorts(ports []netcase.PortCount) string {
@@ -495,29 +610,17 @@ func packedPorts(ports []netcase.PortCount) string {
 	return string(out)
 }
 
-func (x *grouping) join(groups map[groupKey]*scanGroup, key groupKey, s scanner) {
-	g := groups[key]
-	if g == nil {
-		g = newScanGroup(s.class, key.dir, key.fate)
-		if g.mixed = key.ports == ""; !g.mixed {
-			g.ports = s.profile.PortSet()
-		}
-		groups[key] = g
-	}
-	g.add(&s)
-}
-
 func newScanGroup(class string, dir netcase.Direction, fate string) *scanGroup {
-	return &scanGroup{class: class, dir: dir, fate: fate, hosts: map[netcase.Endpoint]bool{}, doors: map[portKey]bool{}}
+	return &scanGroup{class: class, dir: dir, fate: fate}
 }
 
 // addCluster makes a group of its own of sources that are one scan together.
 func (x *grouping) addCluster(k *cluster) {
 	var reach netcase.Tally
 	for _, m := range k.members {
-		reach = reach.Plus(m.profile.Reach)
+		reach = reach.Plus(m.profiler.p.Reach)
 	}
-	g := newScanGroup(classDistributed, netcase.Inbound, fate(reach))
+	g := newScanGroup(classDistributed, netcase.Inbound, fate(&reach))
 	g.mixed, g.cluster = true, k
 	for _, m := range k.members {
 		m.class = classDistributed
@@ -528,12 +631,8 @@ func (x *grouping) addCluster(k *cluster) {
 
 // groups is what was joined, the gravest class first.
 func (x *grouping) groups(outside, inside thresholds) []*scanGroup {
-	from := x.exact
-	if from == nil {
-		from = x.coarse
-	}
-	out := make([]*scanGroup, 0, len(from)+len(x.clusters))
-	for _, g := range from {
+	out := make([]*scanGroup, 0, len(x.by)+len(x.clusters))
+	for _, g := range x.by {
 		out = append(out, g)
 	}
 	out = append(out, x.fewClusters()...)
@@ -568,7 +667,7 @@ func (x *grouping) fewClusters() []*scanGroup {
 		}
 		joined.networks = append(joined.networks, g.cluster.networks...)
 	}
-	rest.mixed, rest.fate, rest.cluster = true, fate(rest.reach), joined
+	rest.mixed, rest.fate, rest.cluster = true, fate(&rest.reach), joined
 	return append(x.clusters[:maxScanGroups-1:maxScanGroups-1], rest)
 }
 
@@ -577,7 +676,7 @@ func classRank(c string) int {
 }
 
 // fate is the coarse outcome that keeps groups apart: whether anything answered.
-func fate(t netcase.Tally) string {
+func fate(t *netcase.Tally) string {
 	switch {
 	case t.Answered() > 0:
 		return "answered"
@@ -592,7 +691,7 @@ func fate(t netcase.Tally) string {
 func (g *scanGroup) tag() string {
 	tag := fmt.Sprintf("%s %s %s %v", g.dir, g.class, g.fate, g.ports)
 	if g.cluster != nil {
-		tag += fmt.Sprintf(" %v from %s", g.cluster.networks, g.busiest[0].profile.Peer)
+		tag += fmt.Sprintf(" %v from %s", g.cluster.networks, g.busiest[0].Peer)
 	}
 	return tag
 }
@@ -601,7 +700,7 @@ func (g *scanGroup) selection() netcase.Selection {
 	sel := netcase.Selection{Direction: g.dir}
 	var own []netcase.Endpoint
 	for i := range g.busiest {
-		own = append(own, g.busiest[i].profile.Peer)
+		own = append(own, g.busiest[i].Peer)
 	}
 	slices.SortFunc(own, netcase.Endpoint.Compare)
 	if g.dir == netcase.Outbound {
@@ -682,13 +781,22 @@ func (g *scanGroup) togetherness(f *netcase.ScanFacts, sel netcase.Selection) ne
 	return e
 }
 
+// doorKeys are the ports that were tried, at most netcase.ProfilePorts of each source.
+func (g *scanGroup) doorKeys() map[portKey]bool {
+	out := make(map[portKey]bool, len(g.doors.of))
+	for i := range g.doors.of {
+		out[g.doors.of[i].key.key()] = true
+	}
+	return out
+}
+
 func (g *scanGroup) facts() *netcase.ScanFacts {
 	facts := &netcase.ScanFacts{
-		Class: g.class, SourceCount: g.count, HostCount: len(g.hosts), PortCount: max(g.most, len(g.doors)), Horizon: g.horizon,
+		Class: g.class, SourceCount: g.count, HostCount: g.hosts.count(), PortCount: max(g.most, len(g.doors.of)), Horizon: g.horizon,
 		Estate: g.limits.estate, HostThreshold: g.limits.hosts, PortThreshold: g.limits.ports, Internal: g.dir != netcase.Inbound,
 	}
 	for i := range g.busiest {
-		facts.Sources = append(facts.Sources, g.busiest[i].profile)
+		facts.Sources = append(facts.Sources, g.busiest[i])
 	}
 	if g.dir == netcase.Inbound {
 		facts.Walk = g.walked()
@@ -704,7 +812,7 @@ func (g *scanGroup) facts() *netcase.ScanFacts {
 		facts.HostThreshold, facts.PortThreshold = jointly(g.limits.hosts), jointly(g.limits.ports)
 	}
 	ports := map[uint16]bool{}
-	for d := range g.doors {
+	for d := range g.doorKeys() {
 		ports[d.port] = true
 	}
 	facts.Ports = sortedPorts(ports)
@@ -732,7 +840,7 @@ func (g *scanGroup) title(f *netcase.ScanFacts, flows int64) string {
 	case netcase.Outbound:
 		who, whom = count(f.SourceCount, "host")+" of ours", count(f.HostCount, "outside address")
 	}
-	deed, doors := g.deed(f.PortCount), ": "+portList(sortedDoors(g.doors), f.PortCount)
+	deed, doors := g.deed(f.PortCount), ": "+portList(sortedDoors(g.doorKeys()), f.PortCount)
 	if doors == ": icmp" {
 		doors = ""
 	}
@@ -744,7 +852,7 @@ func (g *scanGroup) title(f *netcase.ScanFacts, flows int64) string {
 
 // deed says what the sources of a group did, up to "on" the hosts.
 func (g *scanGroup) deed(ports int) string {
-	doors := sortedDoors(g.doors)
+	doors := sortedDoors(g.doorKeys())
 	numbers, others := doorNames(doors)
 	switch {
 	case len(numbers) == 0:

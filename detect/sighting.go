@@ -96,7 +96,7 @@ func sightings(in *Input) []sightingSet {
 		}
 		s.all = append(s.all, met)
 	}
-	for b := range byPeer(eachUnicast(in.EachRow(0)), wanted) {
+	for b := range byPeer(in.rows(0), wanted) {
 		p := b.profile()
 		l := tried[p.Peer]
 		add(p, l, false)

@@ -23,27 +23,20 @@ type windowEvent struct {
 }
 
 // newWindows takes the contacts of a source, which come by time.
-func newWindows(events []contact, counted map[portKey]bitset) *windows {
-	w := &windows{events: make([]windowEvent, 0, len(events))}
-	ports, pairs := map[portKey]int32{}, map[uint64]int32{}
-	var last portKey
-	var hosts bitset // that count on the last port
-	port, any := int32(0), false
+func newWindows(events []contact, counted []attempted) *windows {
+	w := &windows{events: make([]windowEvent, 0, len(events)), ports: make([]int32, len(counted))}
+	pairs := map[uint64]int32{}
 	for _, e := range events {
-		if !any || e.port != last {
-			last, hosts, any = e.port, counted[e.port], true
-			port = numberOf(ports, e.port)
-		}
-		if !hosts.has(e.host) {
+		if !counted[e.port].hosts.has(int(e.host)) {
 			continue
 		}
-		pair := numberOf(pairs, uint64(port)<<32|uint64(e.host))
-		w.events = append(w.events, windowEvent{e.at, port, int32(e.host), pair})
-		for len(w.hosts) <= e.host {
+		pair := numberOf(pairs, uint64(e.port)<<32|uint64(e.host))
+		w.events = append(w.events, windowEvent{e.at, e.port, e.host, pair})
+		for len(w.hosts) <= int(e.host) {
 			w.hosts = append(w.hosts, 0)
 		}
 	}
-	w.pairs, w.ports = make([]int32, len(pairs)), make([]int32, len(ports))
+	w.pairs = make([]int32, len(pairs))
 	return w
 }
 

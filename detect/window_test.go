@@ -13,16 +13,14 @@ func TestWindowsTwin(t *testing.T) {
 	shown := 0
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 5))
-		counted := map[portKey]bitset{}
+		counted := make([]attempted, 30)
 		var events []contact
 		at := noon
 		for range 1 + r.IntN(120) {
 			at += netcase.Time(r.IntN(200)) * netcase.Second
-			e := contact{at: at, host: r.IntN(1 + r.IntN(40)), port: portKey{uint16(r.IntN(1 + r.IntN(30))), netcase.TCP}}
+			e := contact{at: at, host: int32(r.IntN(1 + r.IntN(40))), port: int32(r.IntN(1 + r.IntN(30)))}
 			if r.IntN(5) > 0 {
-				set := counted[e.port]
-				set.set(e.host)
-				counted[e.port] = set
+				counted[e.port].hosts.set(int(e.host))
 			}
 			events = append(events, e)
 		}
@@ -41,21 +39,21 @@ func TestWindowsTwin(t *testing.T) {
 	}
 }
 
-func slidesPlainly(events []contact, h time.Duration, counted map[portKey]bitset, t thresholds) bool {
+func slidesPlainly(events []contact, h time.Duration, counted []attempted, t thresholds) bool {
 	for i, e := range events {
-		if !counted[e.port].has(e.host) {
+		if !counted[e.port].hosts.has(int(e.host)) {
 			continue
 		}
-		ports, hosts := map[portKey]map[int]bool{}, map[int]map[portKey]bool{}
+		ports, hosts := map[int32]map[int32]bool{}, map[int32]map[int32]bool{}
 		for _, x := range events[:i+1] {
-			if x.at <= e.at-netcase.Time(h.Milliseconds()) || !counted[x.port].has(x.host) {
+			if x.at <= e.at-netcase.Time(h.Milliseconds()) || !counted[x.port].hosts.has(int(x.host)) {
 				continue
 			}
 			if ports[x.port] == nil {
-				ports[x.port] = map[int]bool{}
+				ports[x.port] = map[int32]bool{}
 			}
 			if hosts[x.host] == nil {
-				hosts[x.host] = map[portKey]bool{}
+				hosts[x.host] = map[int32]bool{}
 			}
 			ports[x.port][x.host], hosts[x.host][x.port] = true, true
 		}

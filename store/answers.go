@@ -63,6 +63,9 @@ func (m *answers) Rows(ctx context.Context, q cube.Question) iter.Seq2[cube.Row,
 func (m *answers) EachRow(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
 	switch q.Kind {
 	case cube.Hosts:
+		if len(q.Hosts) > 0 {
+			return m.someHosts(ctx, q, visit)
+		}
 		return m.sorted(ctx, &m.byHost, (*reader).hostsFirst, q, visit)
 	case cube.Pairs:
 		return m.pairs(ctx, q, visit)
@@ -216,29 +219,67 @@ func (m *answers) ordered(ctx context.Context, held *[]*run, by func(*reader) or
 	if *held != nil {
 		return *held, nil
 	}
-	d := m.keep.names.reader()
-	s := m.keep.sorter(by(d))
-	c := m.rows.cursor(nil)
-	for n := 0; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		ok, err := c.next()
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			break
-		}
-		if err := s.add(&c.d.row); err != nil {
-			return nil, err
-		}
-	}
-	runs, err := s.end(ctx)
+	runs, err := m.sortedRuns(ctx, by(m.keep.names.reader()), cube.Question{}, func(*packed) bool { return true })
 	if err == nil {
 		*held = runs
 	}
 	return runs, err
+}
+
+// sortedRuns are the rows that admits lets pass, of blocks that may hold what q asks for.
+func (m *answers) sortedRuns(ctx context.Context, by ordering, q cube.Question, admits func(*packed) bool) ([]*run, error) {
+	s := m.keep.sorter(by)
+	for c := range m.chunks(ctx, m.rows, q) {
+		for i := range c.rows {
+			if !admits(&c.rows[i]) {
+				continue
+			}
+			if err := s.add(&c.rows[i]); err != nil {
+				return nil, err
+			}
+		}
+		if c.err != nil {
+			return nil, c.err
+		}
+	}
+	return s.end(ctx)
+}
+
+// hostWord is the host of a packed row.
+type hostWord struct{ kind, hi, lo uint64 }
+
+// someHosts visits the rows of a few hosts, which are sorted for this question alone.
+func (m *answers) someHosts(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
+	hosts := make(map[hostWord]bool, len(q.Hosts))
+	for i := range q.Hosts {
+		kind, hi, lo := m.keep.names.packEnd(&q.Hosts[i])
+		hosts[hostWord{kind, hi, lo}] = true
+	}
+	d, wants := m.keep.names.reader(), sieveOf(&q)
+	by := d.hostsFirst()
+	runs, err := m.sortedRuns(ctx, by, q, func(p *packed) bool {
+		return wants.admits(p) && hosts[hostWord{p.hostKind(), p.hostHi, p.hostLo}]
+	})
+	defer func() {
+		for _, r := range runs {
+			r.release()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	in, err := mergeRuns(ctx, runs, by)
+	var r cube.Row
+	for err == nil {
+		var p *packed
+		if p, err = in.next(); p == nil || err != nil {
+			break
+		}
+		if d.unpack(p, &r); !visit(&r) {
+			break
+		}
+	}
+	return err
 }
 
 // each streams the rows in another order.

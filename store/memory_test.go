@@ -87,6 +87,15 @@ func collect[T any](t *testing.T, answers iter.Seq2[T, error]) (out []T) {
 	return out
 }
 
+// someHosts are a few ends of flows, sorted, some of them twice.
+func someHosts(b netcase.Batch, r *rand.Rand) (out []netcase.Endpoint) {
+	for range 1 + r.IntN(6) {
+		out = append(out, b.Flows[r.IntN(len(b.Flows))].Dst.Key())
+	}
+	slices.SortFunc(out, netcase.Endpoint.Compare)
+	return out
+}
+
 // TestAgreesWithTheOracle asks the engine and the slow plain twin the same questions.
 func TestAgreesWithTheOracle(t *testing.T) {
 	ctx := context.Background()
@@ -100,6 +109,8 @@ func TestAgreesWithTheOracle(t *testing.T) {
 			{Kind: cube.Peers}, {Kind: cube.Hosts}, {Kind: cube.Pairs},
 			{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound}},
 			{Kind: cube.Hosts, Span: netcase.Span{Start: 1760965200000}},
+			{Kind: cube.Hosts, Hosts: someHosts(events(t, body), rng)},
+			{Kind: cube.Pairs, Hosts: someHosts(events(t, body), rng)},
 		} {
 			if got, want := collect(t, m.Rows(ctx, q)), collect(t, oracle.Rows(ctx, q)); !reflect.DeepEqual(got, want) {
 				t.Fatalf("seed %d, %+v: %d rows, the oracle has %d", seed, q, len(got), len(want))
