@@ -349,7 +349,7 @@ func (s *seriesSet) description(in *Input, l *line) rise {
 	r := rise{line: l, from: p, to: p + 1, base: newBaseline(s.g, l.x, l.excluded), kind: "description", q: 1}
 	e := r.base.at(p)
 	if e.tier == tierNone {
-		r.why = fmt.Sprintf("only described: %s of history before it, and a baseline needs %d", count(int(e.n), "complete bin"), leastHistory)
+		r.why = fmt.Sprintf("only described: %s of history before it, and a baseline needs %d", count(int(e.n), "complete bin"), s.g.rule.Bins)
 		if n := s.testable(); n > 0 {
 			r.why += fmt.Sprintf("; %s with a baseline %s compared, and none stood out", count(n, "later "+s.binNoun()), map[bool]string{true: "was", false: "were"}[n == 1])
 		}

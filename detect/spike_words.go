@@ -327,9 +327,9 @@ func (r *rise) limits(in *Input, s *seriesSet, a *attribution, unit string) []st
 	}
 	switch r.base.at(r.from).tier {
 	case tierNone:
-		out = append(out, fmt.Sprintf("less than %d bins of history: nothing here says whether the count is unusual", leastHistory))
+		out = append(out, fmt.Sprintf("less than %d bins of history: nothing here says whether the count is unusual", s.g.rule.Bins))
 	case tierMean:
-		out = append(out, "the baseline is the mean of less than three days: a rhythm of the day cannot be told from a rise")
+		out = append(out, "the baseline is the mean of less than "+spanText(in.Config.Baseline.Daily)+": a rhythm of the day cannot be told from a rise")
 	}
 	if n := countTrue(s.g.missing); n > 0 {
 		out = append(out, "missing, not zero: "+count(n, s.binNoun())+" in which a sensor was silent")
