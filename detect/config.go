@@ -33,6 +33,8 @@ type Config struct {
 	Clock          ClockConfig
 	Silence        SilenceConfig
 	Twins          TwinConfig
+	Artefact       ArtefactConfig
+	Attribution    AttributionConfig
 }
 
 // DefaultConfig is what the method proposes.
@@ -45,6 +47,7 @@ func DefaultConfig() Config {
 		FloodFlows: 1000, FloodRatio: 10,
 		Auth: DefaultAuthConfig(), Cadence: DefaultCadenceConfig(), Long: DefaultLongConfig(), Rare: DefaultRareConfig(), Upload: DefaultUploadConfig(), Move: DefaultMoveConfig(),
 		Baseline: DefaultBaselineConfig(), Clock: DefaultClockConfig(), Silence: DefaultSilenceConfig(), Twins: DefaultTwinConfig(),
+		Artefact: DefaultArtefactConfig(), Attribution: DefaultAttributionConfig(),
 	}
 }
 

@@ -572,7 +572,7 @@ func compareCores(t *testing.T, name string, got, want []string) {
 
 // S7: "other" has the largest surprise only because its share shrank.
 func TestAttributionSet(t *testing.T) {
-	k := ranking{dimension: "x", observed: 400, expected: 100}
+	k := ranking{rule: usualAttribution(), dimension: "x", observed: 400, expected: 100}
 	for i, n := range []string{"a", "b", "c", "other"} {
 		k.offer(netcase.Contribution{Name: n, Expected: []float64{10, 10, 10, 70}[i], Observed: []float64{110, 108, 112, 70}[i]})
 	}
@@ -589,7 +589,7 @@ func TestAttributionSet(t *testing.T) {
 
 // S8: all ports four times as busy.
 func TestAttributionOfEqualRise(t *testing.T) {
-	k := ranking{dimension: byPortDim, observed: 400, expected: 100, before: 1000}
+	k := ranking{rule: usualAttribution(), dimension: byPortDim, observed: 400, expected: 100, before: 1000}
 	for _, p := range []string{"22", "23", "80", "3389"} {
 		k.add(p, part{in: 100, before: 250}, false)
 	}
@@ -663,6 +663,12 @@ func TestNullSeriesOfWeeks(t *testing.T) {
 	if flagged > series/50 {
 		t.Errorf("%d of %d null series flagged", flagged, series)
 	}
+}
+
+// usualAttribution is the rule where nothing else is set.
+func usualAttribution() *AttributionConfig {
+	c := DefaultAttributionConfig()
+	return &c
 }
 
 // usualRule is how baselines are made where nothing else is set.

@@ -33,7 +33,7 @@ func (r *rise) finding(in *Input, s *seriesSet, a *attribution) netcase.Finding 
 		f.Evidence = append(f.Evidence, r.windowEvidence(in, s, facts))
 	}
 	if !facts.Described {
-		f.Evidence = append(f.Evidence, r.shareEvidence(s, facts, a))
+		f.Evidence = append(f.Evidence, r.shareEvidence(&in.Config.Attribution, s, facts, a))
 	}
 	if a.listed != nil && !r.line.distinct {
 		f.Evidence = append(f.Evidence, r.listedEvidence(s, facts, a, unit))
@@ -255,7 +255,7 @@ func seasonText(hours int) string {
 }
 
 // shareEvidence says what the excess consists of.
-func (r *rise) shareEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution) netcase.Evidence {
+func (r *rise) shareEvidence(rule *AttributionConfig, s *seriesSet, f *netcase.SpikeFacts, a *attribution) netcase.Evidence {
 	excess := f.Excess
 	fresh := a.fresh.in / excess
 	var parts []string
@@ -274,7 +274,7 @@ func (r *rise) shareEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution
 		Numbers: map[string]float64{"excess": excess, "new_addresses": float64(a.freshN), "new_flows": a.fresh.in, "new_share": fresh},
 		Method: fmt.Sprintf("spike: explanatory power (O-E of the element over O-E of all) and surprise (Jensen–Shannon, bits) by address, /24 or /48, autonomous system where lists name it, host, port, outcome and sensor; "+
 			"E of an element is E of all times its share of the compared hours, %g where it was never met; set by falling surprise with power >= %g until %g; no answer below %g bit",
-			newElement, elementShare, setShare, leastDivergence),
+			rule.New, rule.Element, rule.Set, rule.Divergence),
 	}
 }
 

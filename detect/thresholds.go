@@ -110,7 +110,9 @@ func (c *Config) Thresholds() []Threshold {
 		out = append(out, Threshold{"auth.bucket." + b.Name + ".capacity", "failures that the bucket holds", &b.Capacity},
 			Threshold{"auth.bucket." + b.Name + ".leak", "time in which it loses one", &b.Leak})
 	}
-	for _, group := range [][]Threshold{c.Baseline.thresholds(), c.Clock.thresholds(), c.Silence.thresholds(), c.Twins.thresholds()} {
+	for _, group := range [][]Threshold{
+		c.Baseline.thresholds(), c.Clock.thresholds(), c.Silence.thresholds(), c.Twins.thresholds(), c.Artefact.thresholds(), c.Attribution.thresholds(),
+	} {
 		out = append(out, group...)
 	}
 	slices.SortFunc(out, func(x, y Threshold) int { return strings.Compare(x.Name, y.Name) })
@@ -122,7 +124,8 @@ var proportions = []string{
 	"scan.walk.alpha", "scan.walk.detection", "scan.walk.scanner", "spike.q", "exfil.q", "exfil.offhours", "beacon.near", "beacon.spectrum.p",
 	"beacon.spectrum.hill.share", "beacon.spectrum.slack", "beacon.clock.r", "beacon.clock.p",
 	"beacon.spectrum.followed", "beacon.spectrum.followed.more", "rare.share", "rare.common", "auth.spray.share", "auth.enumeration.share",
-	"baseline.alive", "clock.share", "silence.others", "twins.share",
+	"baseline.alive", "clock.share", "silence.others", "twins.share", "artefact.cap.p", "artefact.product.slack", "artefact.equal.p",
+	"artefact.equal.share", "artefact.fractions", "artefact.grid.share", "artefact.phase.r", "attribution.element", "attribution.set", "attribution.cell",
 }
 
 // Range is what Set takes, in words.
@@ -211,7 +214,7 @@ func (c *Config) Check() error {
 		}
 	}
 	atLeast(1, "baseline.phi.mean", "baseline.phi.median") // counts vary as much as their mean at least
-	atLeast(2, "baseline.bins")                            // one bin has no dispersion
+	atLeast(2, "baseline.bins", "artefact.equal.counts")   // one has no dispersion
 	if a := c.Cadence.About; a[0] > 1 || a[1] < 1 {
 		wrong = append(wrong, fmt.Errorf("thresholds beacon.near.least %g and beacon.near.most %g do not hold 1, the period itself", a[0], a[1]))
 	}

@@ -12,7 +12,8 @@ import (
 	"netcase/cube"
 )
 
-// saidOf is the kinds and the titles of what a detector finds with some thresholds set.
+// saidOf is the kinds and the titles of what a detector finds with some thresholds set, the
+// results of its tests, and what explains an excess.
 func saidOf(t *testing.T, d Detector, batch netcase.Batch, site netcase.Site, set ...[2]string) string {
 	t.Helper()
 	config := DefaultConfig()
@@ -31,6 +32,12 @@ func saidOf(t *testing.T, d Detector, batch netcase.Batch, site netcase.Site, se
 	var out []string
 	for _, f := range r.Findings {
 		out = append(out, f.Kind+": "+f.Title)
+		if f.Artefact != nil {
+			out = append(out, results(f.Artefact))
+		}
+		if f.Spike != nil {
+			out = append(out, fmt.Sprint(f.Spike.Attribution, f.Spike.Cells))
+		}
 	}
 	return strings.Join(out, "\n")
 }
@@ -47,6 +54,7 @@ func TestEachThresholdBites(t *testing.T) {
 		w := newTraffic()
 		w.noise(0, hours, 40, 5)
 		w.flows(hours-2, "45.95.147.9", "10.0.0.4", 22, 400)
+		w.flows(hours-2, "45.95.148.9", "10.0.0.5", 23, 300)
 		return w.batch
 	}
 	late := flows(func(s *scene) {
@@ -79,11 +87,56 @@ func TestEachThresholdBites(t *testing.T) {
 			s.flows = append(s.flows, f)
 		}
 	})
+	places := func(what netcase.Resolution, at func(i int) netcase.Time) netcase.Batch { // of one source, four ports of one host
+		w := newTraffic()
+		for i := range 288 {
+			for _, port := range seedPorts() {
+				w.row(at(i), "91.20.30.40", "10.0.0.4", port, what, 1)
+			}
+		}
+		return w.batch
+	}
+	onTheMinute := places(netcase.ResolutionUnknown, func(i int) netcase.Time { return monday + netcase.Time(i*5)*netcase.Minute })
+	offByTwo := places(netcase.ResolutionUnknown, func(i int) netcase.Time {
+		return monday + netcase.Time(i*5)*netcase.Minute + netcase.Time(i%3)*netcase.Second
+	})
+	mixed := places(netcase.ResolutionUnknown, func(i int) netcase.Time {
+		return monday + netcase.Time(i*5)*netcase.Minute + netcase.Time(b2i(i%20 == 0)*137)
+	})
+	w := newTraffic()
+	for i := range 48 { // on one tuple, where only its place in the hour tells a schedule
+		w.row(monday+netcase.Time(i)*netcase.Hour+netcase.Time(130+i%15)*netcase.Second, "91.20.30.40", "10.0.0.4", 22, netcase.ResolutionUnknown, 1)
+	}
+	scheduled := w.batch
+	one := func(hours int) netcase.Batch {
+		return hourly(1, 1, []uint16{3389}, hours, netcase.ResolutionUnknown, nil).batch
+	}
+	seed := seedCounts().batch
 	for _, x := range []struct {
 		d     Detector
 		batch netcase.Batch
 		set   [][2]string
 	}{
+		{artefact(), one(24), [][2]string{{"artefact.records", "30"}}},
+		{artefact(), one(24), [][2]string{{"artefact.cap.cells", "30"}}},
+		{artefact(), one(24), [][2]string{{"artefact.cap.p", "1e-12"}}},
+		{artefact(), one(24), [][2]string{{"artefact.cap.grid", "2h"}}},
+		{artefact(), seed, [][2]string{{"artefact.product.slack", "0.001"}}},
+		{artefact(), seed, [][2]string{{"artefact.equal.p", "1e-9"}}},
+		{artefact(), seed, [][2]string{{"artefact.equal.counts", "4"}}},
+		{artefact(), seed, [][2]string{{"artefact.equal.share", "0.001"}, {"artefact.product.slack", "0.001"}}},
+		{artefact(), seed, [][2]string{{"artefact.counters", "0.5"}}},
+		{artefact(), mixed, [][2]string{{"artefact.fractions", "0.01"}}},
+		{artefact(), onTheMinute, [][2]string{{"artefact.records", "2000"}}},
+		{artefact(), offByTwo, [][2]string{{"artefact.grid.near", "2s"}}},
+		{artefact(), offByTwo, [][2]string{{"artefact.grid.share", "0.5"}}},
+		{artefact(), scheduled, [][2]string{{"artefact.phase.starts", "300"}}},
+		{artefact(), scheduled, [][2]string{{"artefact.phase.r", "1"}}},
+		{spike(), rise(20), [][2]string{{"attribution.element", "1"}}},
+		{spike(), rise(20), [][2]string{{"attribution.set", "0.1"}}},
+		{spike(), rise(20), [][2]string{{"attribution.divergence", "1"}}},
+		{spike(), rise(20), [][2]string{{"attribution.new", "20"}}},
+		{spike(), rise(20), [][2]string{{"attribution.cell", "1"}}},
 		{spike(), rise(20), [][2]string{{"baseline.bins", "30"}}},
 		{spike(), rise(20), [][2]string{{"baseline.phi.mean", "1000"}}},
 		{spike(), rise(20), [][2]string{{"baseline.mean", "1000"}}},
