@@ -35,6 +35,9 @@ type Config struct {
 	Twins          TwinConfig
 	Artefact       ArtefactConfig
 	Attribution    AttributionConfig
+	Rise           RiseConfig
+	Scan           ScanConfig
+	Flood          FloodConfig
 }
 
 // DefaultConfig is what the method proposes.
@@ -47,7 +50,7 @@ func DefaultConfig() Config {
 		FloodFlows: 1000, FloodRatio: 10,
 		Auth: DefaultAuthConfig(), Cadence: DefaultCadenceConfig(), Long: DefaultLongConfig(), Rare: DefaultRareConfig(), Upload: DefaultUploadConfig(), Move: DefaultMoveConfig(),
 		Baseline: DefaultBaselineConfig(), Clock: DefaultClockConfig(), Silence: DefaultSilenceConfig(), Twins: DefaultTwinConfig(),
-		Artefact: DefaultArtefactConfig(), Attribution: DefaultAttributionConfig(),
+		Artefact: DefaultArtefactConfig(), Attribution: DefaultAttributionConfig(), Rise: DefaultRiseConfig(), Scan: DefaultScanConfig(), Flood: DefaultFloodConfig(),
 	}
 }
 

@@ -671,6 +671,12 @@ func usualAttribution() *AttributionConfig {
 	return &c
 }
 
+// usualScan is what tells scans apart where nothing else is set.
+func usualScan() *ScanConfig {
+	c := DefaultScanConfig()
+	return &c
+}
+
 // usualRule is how baselines are made where nothing else is set.
 func usualRule() *BaselineConfig {
 	c := DefaultBaselineConfig()

@@ -16,7 +16,7 @@ func (r *rise) finding(in *Input, s *seriesSet, a *attribution) netcase.Finding 
 	if a.unknown && a.flows == a.records && a.flows > 0 {
 		unit = "record"
 	}
-	if r.kind == "spike" && a.newborn >= sensorShare {
+	if r.kind == "spike" && a.newborn >= in.Config.Rise.Sensor {
 		r.kind, r.flagged = "description", nil
 		r.why = fmt.Sprintf("no judgement: sensors that were not there before explain %s of the excess; a new source of records looks the same", percent(a.newborn))
 	}
@@ -93,7 +93,7 @@ func (r *rise) windowP(in *Input, s *seriesSet) float64 {
 	h := fnv.New64a()
 	h.Write([]byte(r.line.called("")))
 	random := rand.New(rand.NewPCG(in.Config.Seed, h.Sum64()))
-	return windowP(mu, phi, s.longest(mu), r.window.stat, in.Config.Draws, random)
+	return windowP(mu, phi, s.longest(&in.Config.Rise, mu), r.window.stat, in.Config.Draws, random)
 }
 
 // bandTail is what the band of the figure leaves above.
@@ -236,7 +236,7 @@ func (r *rise) windowEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts) ne
 		Numbers:   map[string]float64{"llr": f.LLR, "p": f.WindowP, "draws": float64(in.Config.Draws), "kusto_score": k.Score},
 		Selection: r.selection(s),
 		Method: fmt.Sprintf("spike: temporal scan statistic, windows of at most %d bins, %d draws from the fitted negative binomials, seed %d; "+
-			"support: windows with LLR >= maximum - %g; Kusto: series_decompose_anomalies(n, %g, %d, 'linefit')", s.longest(s.means(r.base, make([]bool, s.g.bins()))), in.Config.Draws, in.Config.Seed, supportDrop, kustoThreshold, k.PeriodHours/int(s.g.hours)),
+			"support: windows with LLR >= maximum - %g; Kusto: series_decompose_anomalies(n, %g, %d, 'linefit')", s.longest(&in.Config.Rise, s.means(r.base, make([]bool, s.g.bins()))), in.Config.Draws, in.Config.Seed, supportDrop, kustoThreshold, k.PeriodHours/int(s.g.hours)),
 	}
 }
 

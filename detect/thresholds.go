@@ -112,6 +112,7 @@ func (c *Config) Thresholds() []Threshold {
 	}
 	for _, group := range [][]Threshold{
 		c.Baseline.thresholds(), c.Clock.thresholds(), c.Silence.thresholds(), c.Twins.thresholds(), c.Artefact.thresholds(), c.Attribution.thresholds(),
+		c.Rise.thresholds(), c.Scan.thresholds(), c.Flood.thresholds(),
 	} {
 		out = append(out, group...)
 	}
@@ -126,6 +127,8 @@ var proportions = []string{
 	"beacon.spectrum.followed", "beacon.spectrum.followed.more", "rare.share", "rare.common", "auth.spray.share", "auth.enumeration.share",
 	"baseline.alive", "clock.share", "silence.others", "twins.share", "artefact.cap.p", "artefact.product.slack", "artefact.equal.p",
 	"artefact.equal.share", "artefact.fractions", "artefact.grid.share", "artefact.phase.r", "attribution.element", "attribution.set", "attribution.cell",
+	"spike.line", "spike.burst.share", "spike.sensor", "spike.fine", "scan.hosts.share", "scan.strobe.share", "scan.failures", "scan.walk.low", "scan.walk.high",
+	"scan.joint.p", "dos.madeup", "dos.unanswered", "dos.suffers", "dos.bears", "dos.p",
 }
 
 // Range is what Set takes, in words.
@@ -203,6 +206,8 @@ func (c *Config) Check() error {
 	rising("longconn.band.base", "longconn.band.low", "longconn.band.medium", "longconn.band.high")
 	rising("scan.hosts.floor", "scan.hosts")
 	rising("baseline.daily", "baseline.weekly")
+	rising("scan.walk.scanner", "scan.walk.low", "scan.walk.high")
+	rising("dos.suffers", "dos.bears")
 	rising("beacon.cv.few", "beacon.cv.some", "beacon.cv.many")
 	rising("beacon.cv.some.from", "beacon.cv.many.from")
 	rising("auth.flows.packets.least", "auth.flows.packets.most")
@@ -213,6 +218,7 @@ func (c *Config) Check() error {
 			}
 		}
 	}
+	atLeast(1, "scan.joint.factor")
 	atLeast(1, "baseline.phi.mean", "baseline.phi.median") // counts vary as much as their mean at least
 	atLeast(2, "baseline.bins", "artefact.equal.counts")   // one has no dispersion
 	if a := c.Cadence.About; a[0] > 1 || a[1] < 1 {
