@@ -55,9 +55,8 @@ const (
 	evenLogs         = 0.7 // standard deviation of the logarithms of gaps, from which a stream that was not measured is not told
 	leastLogs        = 8   // gaps between active minutes that the order of candidates is taken from
 	steadyHours      = 0.8
-	leastHours       = 8    // with a record, before rows of hours look steady
-	countsMore       = 1.05 // flows a record above which records are aggregates
-	shortGaps        = 0.1  // share of the gaps shorter than a grid from which one record a cell is the grid's doing
+	leastHours       = 8   // with a record, before rows of hours look steady
+	shortGaps        = 0.1 // share of the gaps shorter than a grid from which one record a cell is the grid's doing
 	rankInterval     = 0.30
 	rankSpectrum     = 0.20
 	rankSize         = 0.15
@@ -686,7 +685,7 @@ func testTrail(in *Input, s *caller) *tested {
 	if score, ok := ritaScore(t.times, t.sizes, in.Span); ok {
 		t.rita = &score
 	}
-	t.decide(starts)
+	t.decide(in, starts)
 	t.weigh()
 	return t
 }
@@ -808,8 +807,8 @@ func (t *tested) sizeCV() float64 {
 
 // decide is the stated rule: first whether the records can carry a cadence at all, then
 // whether there is enough of it, then the tests, then who began and what is known.
-func (t *tested) decide(starts []cube.Start) {
-	if why := notTimes(starts); why != "" {
+func (t *tested) decide(in *Input, starts []cube.Start) {
+	if why := in.Config.Artefact.notTimes(starts); why != "" {
 		t.verdict, t.why = netcase.CadenceUnmeasured, why
 		return
 	}
@@ -826,7 +825,7 @@ func (t *tested) decide(starts []cube.Start) {
 		spectrum = fmt.Sprintf("the spectrum has a peak at %s with p = %s, on a hill of the autocorrelation", seconds(netcase.Time(t.spectral)), small(t.p))
 	}
 	t.why = intervals + "; " + spectrum
-	if why := t.ofTheLogging(starts); why != "" {
+	if why := t.ofTheLogging(in, starts); why != "" {
 		t.verdict, t.why = netcase.CadenceUnmeasured, why+" ("+t.why+")"
 		return
 	}
@@ -855,13 +854,13 @@ func (t *tested) decide(starts []cube.Start) {
 // ofTheLogging says why a period that was found may be that of the logging: the interval of
 // the records is not known, and the period is as long as a usual one. Each record may then be
 // the first connection of an interval, whose place in it a clock of any shorter period keeps.
-func (t *tested) ofTheLogging(starts []cube.Start) string {
+func (t *tested) ofTheLogging(in *Input, starts []cube.Start) string {
 	unknown, fractions := 0, 0
 	for i := range starts {
 		unknown += b2i(starts[i].Resolution == netcase.ResolutionUnknown)
 		fractions += b2i(starts[i].At%netcase.Second != 0)
 	}
-	if !t.found() || unknown == 0 || float64(fractions) > subSecond*float64(len(starts)) {
+	if !t.found() || unknown == 0 || float64(fractions) > in.Config.Artefact.Fractions*float64(len(starts)) {
 		return ""
 	}
 	period := float64(t.period)
@@ -894,7 +893,7 @@ func (t *tested) tooLittle() string {
 
 // notTimes says why the starts are no times of connections; empty: they are. Records of
 // an unknown interval pass by sub-second stamps, else by the test of the grid.
-func notTimes(starts []cube.Start) string {
+func (c *ArtefactConfig) notTimes(starts []cube.Start) string {
 	flows, aggregated, unknown, fractions := int64(0), 0, 0, 0
 	for i := range starts {
 		flows += starts[i].Flows
@@ -906,33 +905,32 @@ func notTimes(starts []cube.Start) string {
 	switch {
 	case aggregated > 0:
 		return beaconAggregated
-	case float64(flows) > countsMore*n:
+	case float64(flows) > c.Counters*n:
 		return fmt.Sprintf("a record stands for %.2f connections on average", float64(flows)/n)
-	case unknown == 0, float64(fractions) > subSecond*n:
+	case unknown == 0, float64(fractions) > c.Fractions*n:
 		return ""
 	}
-	return onAGrid(starts)
+	return c.onAGrid(starts)
 }
 
 // onAGrid tells whether records of an unknown interval lie in the cells of a logging
 // interval: one in a cell where free arrivals would collide, though some follow each
 // other sooner than the interval, or all on its edges.
-func onAGrid(starts []cube.Start) string {
+func (c *ArtefactConfig) onAGrid(starts []cube.Start) string {
 	for i := len(artefactGrids) - 1; i >= 0; i-- {
 		w := artefactGrids[i]
 		g := gridCount{seconds: w, byPeer: map[netcase.Endpoint]int{}}
 		g.addPeer([]stamped{{at: starts}}, netcase.Time(w)*netcase.Second)
-		if !g.capped() {
+		if !c.capped(&g) {
 			continue
 		}
 		soon, edges := 0, 0
 		for k := range starts {
-			phase := starts[k].At % (netcase.Time(w) * netcase.Second)
-			edges += b2i(phase <= netcase.Second || phase >= netcase.Time(w)*netcase.Second-netcase.Second)
+			edges += b2i(c.near(starts[k].At, netcase.Time(w)*netcase.Second))
 			soon += b2i(k > 0 && starts[k].At-starts[k-1].At < netcase.Time(w)*netcase.Second)
 		}
 		switch {
-		case float64(edges) >= onGrid*float64(len(starts)):
+		case float64(edges) >= c.OnGrid*float64(len(starts)):
 			return "every stamp lies on a grid of " + intervalText(w) + ": they may be those of the logging"
 		case float64(soon) >= shortGaps*float64(len(starts)-1):
 			return fmt.Sprintf("one record in every %s that has any, at no fixed place in it (free arrivals: p = %s): the interval may be that of the logging", intervalText(w), small(math.Exp(g.log)))

@@ -29,6 +29,15 @@ type Config struct {
 	Rare           RareConfig
 	Upload         UploadConfig
 	Move           MoveConfig
+	Baseline       BaselineConfig
+	Clock          ClockConfig
+	Silence        SilenceConfig
+	Twins          TwinConfig
+	Artefact       ArtefactConfig
+	Attribution    AttributionConfig
+	Rise           RiseConfig
+	Scan           ScanConfig
+	Flood          FloodConfig
 }
 
 // DefaultConfig is what the method proposes.
@@ -40,6 +49,8 @@ func DefaultConfig() Config {
 		SpikeQ: 0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
 		FloodFlows: 1000, FloodRatio: 10,
 		Auth: DefaultAuthConfig(), Cadence: DefaultCadenceConfig(), Long: DefaultLongConfig(), Rare: DefaultRareConfig(), Upload: DefaultUploadConfig(), Move: DefaultMoveConfig(),
+		Baseline: DefaultBaselineConfig(), Clock: DefaultClockConfig(), Silence: DefaultSilenceConfig(), Twins: DefaultTwinConfig(),
+		Artefact: DefaultArtefactConfig(), Attribution: DefaultAttributionConfig(), Rise: DefaultRiseConfig(), Scan: DefaultScanConfig(), Flood: DefaultFloodConfig(),
 	}
 }
 

@@ -110,6 +110,12 @@ func (c *Config) Thresholds() []Threshold {
 		out = append(out, Threshold{"auth.bucket." + b.Name + ".capacity", "failures that the bucket holds", &b.Capacity},
 			Threshold{"auth.bucket." + b.Name + ".leak", "time in which it loses one", &b.Leak})
 	}
+	for _, group := range [][]Threshold{
+		c.Baseline.thresholds(), c.Clock.thresholds(), c.Silence.thresholds(), c.Twins.thresholds(), c.Artefact.thresholds(), c.Attribution.thresholds(),
+		c.Rise.thresholds(), c.Scan.thresholds(), c.Flood.thresholds(),
+	} {
+		out = append(out, group...)
+	}
 	slices.SortFunc(out, func(x, y Threshold) int { return strings.Compare(x.Name, y.Name) })
 	return out
 }
@@ -119,6 +125,10 @@ var proportions = []string{
 	"scan.walk.alpha", "scan.walk.detection", "scan.walk.scanner", "spike.q", "exfil.q", "exfil.offhours", "beacon.near", "beacon.spectrum.p",
 	"beacon.spectrum.hill.share", "beacon.spectrum.slack", "beacon.clock.r", "beacon.clock.p",
 	"beacon.spectrum.followed", "beacon.spectrum.followed.more", "rare.share", "rare.common", "auth.spray.share", "auth.enumeration.share",
+	"baseline.alive", "clock.share", "silence.others", "twins.share", "artefact.cap.p", "artefact.product.slack", "artefact.equal.p",
+	"artefact.equal.share", "artefact.fractions", "artefact.grid.share", "artefact.phase.r", "attribution.element", "attribution.set", "attribution.cell",
+	"spike.line", "spike.burst.share", "spike.sensor", "spike.fine", "scan.hosts.share", "scan.strobe.share", "scan.failures", "scan.walk.low", "scan.walk.high",
+	"scan.joint.p", "dos.madeup", "dos.unanswered", "dos.suffers", "dos.bears", "dos.p",
 }
 
 // Range is what Set takes, in words.
@@ -195,9 +205,22 @@ func (c *Config) Check() error {
 	}
 	rising("longconn.band.base", "longconn.band.low", "longconn.band.medium", "longconn.band.high")
 	rising("scan.hosts.floor", "scan.hosts")
+	rising("baseline.daily", "baseline.weekly")
+	rising("scan.walk.scanner", "scan.walk.low", "scan.walk.high")
+	rising("dos.suffers", "dos.bears")
 	rising("beacon.cv.few", "beacon.cv.some", "beacon.cv.many")
 	rising("beacon.cv.some.from", "beacon.cv.many.from")
 	rising("auth.flows.packets.least", "auth.flows.packets.most")
+	atLeast := func(least float64, names ...string) {
+		for _, t := range c.Thresholds() {
+			if slices.Contains(names, t.Name) && t.number() < least {
+				wrong = append(wrong, fmt.Errorf("threshold %s is %s, which is below %g", t.Name, t.Value(), least))
+			}
+		}
+	}
+	atLeast(1, "scan.joint.factor")
+	atLeast(1, "baseline.phi.mean", "baseline.phi.median") // counts vary as much as their mean at least
+	atLeast(2, "baseline.bins", "artefact.equal.counts")   // one has no dispersion
 	if a := c.Cadence.About; a[0] > 1 || a[1] < 1 {
 		wrong = append(wrong, fmt.Errorf("thresholds beacon.near.least %g and beacon.near.most %g do not hold 1, the period itself", a[0], a[1]))
 	}
