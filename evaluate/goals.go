@@ -1,6 +1,9 @@
 package evaluate
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Goal is one line of what is to be reached.
 type Goal struct {
@@ -96,9 +99,33 @@ func goals(r *Report) (out []Goal) {
 	least("judgement: of that C2, confirmed once a person approves", "claim.confirmed.c2", goalConfirmed)
 	out = append(out,
 		Goal{"scan: first contacts until a source is flagged, median", fmt.Sprintf("at most %d", goalContacts), r.Contacts.String(), stateOf(r.Contacts.N, r.Contacts.Median <= goalContacts)},
-		Goal{"judgement: ranges of 90 % that agree with what came true, by sets of equal evidence", "85 to 95 %", r.Cover.String(), stateOf(r.Cover.Of, r.Cover.Value() >= .85 && r.Cover.Value() <= .95)},
+		Goal{"judgement: ranges of 90 % that agree with what came true, by sets of equal evidence that could contradict them, each kind of story once", "85 to 95 %", coverText(r.Cover), coverState(r.Cover)},
 	)
 	return out
+}
+
+// The share of the ranges of 90 % that is to agree with what came true.
+const goalCoverLeast, goalCoverMost = .85, .95
+
+// coverState: of few sets no share lies within the goal, so that it cannot be met, nor is
+// it missed where the interval of the share reaches into it.
+func coverState(r Ratio) State {
+	if low, high := r.Wilson(); !coverable(r.Of) && low <= goalCoverMost && high >= goalCoverLeast {
+		return Unmeasured
+	}
+	return stateOf(r.Of, r.Value() >= goalCoverLeast && r.Value() <= goalCoverMost)
+}
+
+// coverable tells whether some number of n sets is a share within the goal.
+func coverable(n int) bool {
+	return math.Ceil(goalCoverLeast*float64(n)) <= math.Floor(goalCoverMost*float64(n))
+}
+
+func coverText(r Ratio) string {
+	if r.Of > 0 && coverState(r) == Unmeasured {
+		return fmt.Sprintf("%s; no share of %d lies within the goal", r, r.Of)
+	}
+	return r.String()
 }
 
 func stateOf(n int, ok bool) State {
