@@ -189,9 +189,6 @@ func (w *lastHour) cleared(account, sensor string) {
 	}
 }
 
-// leastExcess is the smallest ratio of an hour's accounts to those of usual hours.
-const leastExcess = 2
-
 // spreads lists the hours of the span in which more accounts failed a few times each
 // than is usual; without history, those above the threshold, and judged is false.
 func (w *lastHour) spreads(in *Input) (hours []int64, judged bool) {
@@ -225,7 +222,7 @@ func (w *lastHour) spreads(in *Input) (hours []int64, judged bool) {
 		}
 		if e.tier == tierNone {
 			hours = append(hours, h)
-		} else if judged = true; n >= leastExcess*e.mu && e.tail(n) <= in.Config.SpikeQ/float64(len(x)) {
+		} else if judged = true; n >= w.config.SpreadTimes*e.mu && e.tail(n) <= in.Config.SpikeQ/float64(len(x)) {
 			hours = append(hours, h)
 		}
 	}

@@ -59,6 +59,8 @@ func (b *bite) said(t *testing.T, d Detector, set string) string {
 			out = append(out, fmt.Sprint(f.Spike.Attribution, f.Spike.Cells, f.Spike.Fine, f.Spike.Described))
 		case f.Flood != nil:
 			out = append(out, fmt.Sprintf("%+v", *f.Flood))
+		case f.Auth != nil:
+			out = append(out, fmt.Sprintf("%+v", *f.Auth))
 		case f.Scan != nil:
 			out = append(out, fmt.Sprint(f.Scan.JoinedBy, f.Scan.Coordination))
 		}
@@ -359,6 +361,71 @@ func TestScanThresholdsBite(t *testing.T) {
 	})
 }
 
+func TestAuthThresholdsBite(t *testing.T) {
+	data := func(x logins) netcase.Batch { return netcase.Batch{Logins: x} }
+	home := logins{} // it came from there two days ago, and now mistypes
+	home.add(0, "91.99.0.1", "alice", netcase.LoginSucceeded)
+	for i := range 4 {
+		home.add(2*netcase.Day+netcase.Time(i)*5*netcase.Second, "91.99.0.1", "alice", netcase.LoginWrongPassword)
+	}
+	home.add(2*netcase.Day+30*netcase.Second, "91.99.0.1", "alice", netcase.LoginSucceeded)
+	won := guess(30, 2*netcase.Second)
+	won.add(2*netcase.Minute, guesser, "alice", netcase.LoginSucceeded)
+	won.add(2*netcase.Minute+5*netcase.Second, guesser, "alice", netcase.LoginSucceeded)
+	hinted := guess(7, 10*netcase.Second)
+	hinted.blockedAs(2*netcase.Minute, 1, "0xC0000072")
+	lent := guess(30, 2*netcase.Second)
+	lent = append(lent, netcase.Login{Time: monday + 2*netcase.Minute, Host: end("10.0.0.4"), Peer: end(guesser), Event: netcase.LoginConnect, Service: "rdp", Count: 1, Sensor: "windows/dc"})
+	lent.add(2*netcase.Minute+5*netcase.Second, guesser, "alice", netcase.LoginSucceeded)
+	lent[len(lent)-1].Peer, lent[len(lent)-1].Kind = netcase.Endpoint{}, "network"
+	eachBites(t, auth(), []bite{
+		{what: "auth.usual=1h", data: data(home)},
+		{what: "auth.same=1s", data: data(won)},
+		{what: "auth.known.wrong=9", data: data(hinted)},
+		{what: "auth.lend=1s", data: data(lent)},
+	})
+}
+
+func TestStagingThresholdsBite(t *testing.T) {
+	var many, job []netcase.Process
+	for i := range 100 {
+		p := packing(netcase.Time(i)*netcase.Second, `C:\x\cmd.exe`, "")
+		p.Role, p.Target = netcase.RoleWrote, fmt.Sprintf(`C:\ProgramData\x\f%d.docx`, i)
+		many = append(many, p)
+	}
+	for day := range 4 {
+		job = append(job, packing(netcase.Time(day)*netcase.Day+netcase.Time(2+day%2)*netcase.Hour, `C:\ProgramData\rar.exe`, `rar.exe a C:\ProgramData\a.rar D:\Finance`))
+	}
+	eachBites(t, staging(), []bite{
+		{what: "staging.files=101", data: netcase.Batch{Processes: many}},
+		{what: "staging.job.days=5", data: netcase.Batch{Processes: job}},
+		{what: "staging.job.span=1h", data: netcase.Batch{Processes: job}},
+	})
+}
+
+func TestBeaconThresholdsBite(t *testing.T) {
+	o := &office{resolution: 60} // rows of hours: no times of connections
+	workday(o, 3)
+	for h := range 24 {
+		o.call(monday+netcase.Time(h)*netcase.Hour, desk7, farEnd, 443, 412, 1280)
+	}
+	for i := range o.batch.Flows {
+		o.batch.Flows[i].Resolution = 60
+	}
+	eachBites(t, beacon(), []bite{
+		{what: "beacon.unmeasured.hours=25", data: o.batch},
+		{what: "artefact.counters=0.5", data: clocked()},
+	})
+}
+
+// clocked is a machine that calls out every ten minutes.
+func clocked() netcase.Batch {
+	o := &office{}
+	workday(o, 3)
+	o.calls(ms(exactly(10*netcase.Minute, 100)), desk7, farEnd, 443)
+	return o.batch
+}
+
 // Values that cannot stand beside each other are named.
 func TestCheckNamesThresholds(t *testing.T) {
 	c := DefaultConfig()
@@ -367,7 +434,7 @@ func TestCheckNamesThresholds(t *testing.T) {
 	}
 	for _, set := range [][2]string{
 		{"baseline.daily", "400h"}, {"baseline.phi.mean", "0.5"}, {"baseline.phi.median", "0.9"}, {"baseline.bins", "1"},
-		{"artefact.equal.counts", "1"}, {"scan.walk.low", "0.96"}, {"dos.suffers", "0.9"}, {"scan.joint.factor", "0.5"},
+		{"artefact.equal.counts", "1"}, {"auth.success.source", "11"}, {"auth.lockouts.account", "11"}, {"auth.stale.beats", "65"}, {"scan.walk.low", "0.96"}, {"dos.suffers", "0.9"}, {"scan.joint.factor", "0.5"},
 	} {
 		c := DefaultConfig()
 		if err := c.Set(set[0], set[1]); err != nil {

@@ -47,7 +47,7 @@ func activityItems() []activityItem {
 		{"A07", "failed logins above the threshold", failedLogins},
 		{"A08", "follows our names, or an unlisted source returns to open ports only", followsUs},
 		{"A09", "ten times the expected load, and a service that suffers", overload},
-		{"A10", "a source of ours or of a partner with its owner's word for it, or begun within a recorded change", insideOrChange},
+		{"A10", "a source of ours or of a partner with its owner's word for it, a source whose tries the owner of the one account says were theirs, or begun within a recorded change", insideOrChange},
 		{"A11", "ten times the expected load at a service in use, and most of it gets no answer", unansweredLoad},
 	}
 }
@@ -406,6 +406,9 @@ func insideOrChange(d *draft, c *cluster) answer {
 		if why := d.vouchedRole(c); why != "" {
 			return yes(why, d.coverage)
 		}
+	}
+	if why := d.vouchedTries(c); why != "" {
+		return yes(why, d.coverage)
 	}
 	for _, ch := range d.site.Changes {
 		if ch.Start <= c.span.Start && c.span.Start < ch.End {
