@@ -200,7 +200,7 @@ func slope(list []prediction) float64 {
 		sum := 0.0
 		for _, p := range list {
 			x := logOdds(p.p)
-			sum += (one(p.true) - 1/(1+math.Exp(-s*x))) * x / of[p.kind]
+			sum += (one(p.true) - chanceOf(s*x)) * x / of[p.kind]
 		}
 		return sum > 0
 	}

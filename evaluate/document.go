@@ -168,27 +168,38 @@ func (r *Report) calibrations(w writer) {
 	w("Beside each error stands that of somebody whose probabilities are exactly right: %d times the truth of every kind is drawn with the probability that was stated for it. ", exactDraws)
 	w("The slope is the factor on the log odds that would make what came true most probable, each kind counting once: below 1 too much was stated, above 1 too little.\n\n")
 	for _, f := range r.Frames {
-		f.write(w)
+		f.write(w, "Frame "+f.Frame)
 	}
 	w("### Why no calibration is applied\n\n")
 	for _, s := range r.whyUncalibrated() {
 		w("- %s\n", s)
 	}
+	r.fusionText(w)
 	w("\n### With fitted weights\n\n")
 	w("Not those of the judgement (%s): L2 logistic regression with the expert weights as prior mean and their signs, on the stories alone with seeds 1 to %d, each kind of story counting as one. ", r.FittedWeights, FitSeeds)
 	w("They are not used, for the same reasons. `netcase evaluate --fit FILE` makes such a file.\n\n")
 	for _, f := range r.Fitted {
-		f.write(w)
+		f.write(w, "Frame "+f.Frame)
 	}
 }
 
-// write is one frame with its reliability table.
-func (c *Calibration) write(w writer) {
+func (r *Report) fusionText(w writer) {
+	f := &r.Fusion
+	w("\n### Fusion of lists\n\nIn the stories a list is never wrong, and of the addresses on real lists hardly any has a known truth among the data. So lists are drawn that are as good as the tool believes: ")
+	w("of %d addresses %g %% are abusive, %d origins list each with the likelihood ratio that one listing of it weighs (and %g %% of the innocent ones), and up to %d others repeat a listing, half of them without saying from whom. ", fusionAddresses, 100*fusionPrior, len(listers()), 100*fusionInnocent, fusionCopies)
+	w("This tests the arithmetic of origins and copies, not how good lists are, nor copies that neither say so nor stand in the table of origins.\n\n")
+	f.Calibration.write(w, "The probability that a listed address is abusive")
+	w("Who takes every listing for a voice of its own has an error of %.3f. Where lists are so full that %g %% of the innocent addresses stand in each, the error is %.3f, since the silence of a list would then say something and is not weighed. ", f.Naive, 100*fusionFull, f.Full)
+	w("Brier's score is %.4f; who knows how the lists were drawn gets %.4f, so that the 0.05 of the method is a matter of how good lists are and not of their fusion. A copy that names its origin moves the probability by at most %.2g, a fifth copy by %.2g.\n", f.Calibration.Brier, f.Bayes, f.Copy, f.Fifth)
+}
+
+// write is one frame with its reliability table; what says of what.
+func (c *Calibration) write(w writer, what string) {
 	if c.N == 0 {
-		w("Frame %s: nothing was stated.\n\n", c.Frame)
+		w("%s: nothing was stated.\n\n", what)
 		return
 	}
-	w("Frame %s: n %d of %s, Brier %.4f (of the base rate %.4f), expected calibration error %.3f. ", c.Frame, c.N, plural(c.Kinds, "kind"), c.Brier, c.BaseRate, c.ECE)
+	w("%s: n %d of %s, Brier %.4f (of the base rate %.4f), expected calibration error %.3f. ", what, c.N, plural(c.Kinds, "kind"), c.Brier, c.BaseRate, c.ECE)
 	w("Of the exactly right: %.3f (median), more than %.3f once in twenty draws; at most %g in %.0f of a hundred, as much as here or more in %.0f of a hundred. ", c.Exact.Median, c.Exact.High, goalECE, 100*c.Exact.Within, 100*c.Exact.Beyond)
 	w("Slope: %s.\n\n", c.slopeText())
 	w("| stated | n | mean stated | came true | kinds | of them not true |\n|---|---|---|---|---|---|\n")
@@ -238,7 +249,7 @@ func (r *Report) whyUncalibrated() []string {
 		"Where a slope can be read it is that of the stories, whose mix is no base rate: one more kind of look-alike moves it. The scanners of every day, told as background at 0.84 in nearly every story and rightly so, are not among the sources that the stories are about.",
 		"The claim of compromise in the stories of command and control counts as not true, since they do not tell how the program came; a reader may see that otherwise.",
 		"Weights that closed cases give are another matter: the fit is there and asks for a hundred of them.",
-		"The method sets this goal for the fusion of lists (the probability that a listed address is abusive), and it is lent to the frames here. Of the fusion it is not measured: in the stories a list is never wrong, and real lists with known truth are not among the data.",
+		"The method sets this goal for the fusion of lists, and it is lent to the frames here. What the fusion itself gets stands below.",
 	)
 }
 
@@ -390,7 +401,7 @@ func (r *Report) changed(w writer) {
 	}
 	w("\nOnce more, after the weights v4 had been reported, seen on seeds 1 to 7:\n\n")
 	for _, s := range []string{
-		"measuring: a probability in frame A was compared with any right answer instead of the one that is true (two stories have two right answers: `ports` and `breach-denied-by-owner`), its Brier score was over the leading explanation alone, which has no base rate, and now is over all; ranges were tested as if the forty cases of a story were separate draws (16 of 19 sets agreed), now by kinds, and sets that no outcome could contradict are not counted; what exact probabilities would get stands beside each error",
+		"measuring: a probability in frame A was compared with any right answer instead of the one that is true (two stories have two right answers: `ports` and `breach-denied-by-owner`), its Brier score was over the leading explanation alone, which has no base rate, and now is over all; ranges were tested as if the forty cases of a story were separate draws (16 of 19 sets agreed), now by kinds, and sets that no outcome could contradict are not counted; what exact probabilities would get stands beside each error; the fusion of lists is measured on drawn lists, first with 4 % of the innocent addresses on each and then with 1 %, both of which are shown",
 		"labels: the visitors of `crowd` are labelled, so that what is said of them counts",
 		"the tool: the word of the owner of an account that all tries of a source were theirs is the owner's word of A10 (`breach-denied-by-owner` was stated at 0.9997)",
 	} {

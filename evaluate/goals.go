@@ -42,6 +42,7 @@ const (
 	goalOneCause      = .95
 	goalTwoCauses     = .85
 	goalECE           = .05
+	goalCopy          = .01 // by which a copy moves a probability
 	goalTopOne        = .90
 	goalLikely        = .80
 	goalConfirmed     = .60
@@ -90,6 +91,12 @@ func goals(r *Report) (out []Goal) {
 	for _, f := range r.Fitted {
 		out = append(out, Goal{"calibration, frame " + f.Frame[:1] + ": expected calibration error with weights fitted on seeds below 1001 (not those of the judgement)", fmt.Sprintf("at most %g", goalECE), fmt.Sprintf("%.3f (n %d)", f.ECE, f.N), stateOf(f.N, f.ECE <= goalECE)})
 	}
+	f := &r.Fusion
+	moved := max(f.Copy, f.Fifth)
+	out = append(out,
+		Goal{"fusion of lists: expected calibration error where lists are as good as the tool believes, copies among them", fmt.Sprintf("at most %g", goalECE), fmt.Sprintf("%.3f (n %d)", f.Calibration.ECE, f.Calibration.N), stateOf(f.Calibration.N, f.Calibration.ECE <= goalECE)},
+		Goal{"fusion of lists: most that a copy which names its origin, or a fifth copy, moves the probability", fmt.Sprintf("less than %g", goalCopy), fmt.Sprintf("%.2g", moved), stateOf(f.Calibration.N, moved < goalCopy)},
+	)
 	least("judgement: right about what happened", "judgement.top1", goalTopOne)
 	n := r.Ratios["case.false-confirmed"]
 	out = append(out, Goal{"judgement: harm confirmed, once a person approves everything, that was not there or not proven", "none", falseText(n), stateOf(n.Of, n.Hit == 0)})
