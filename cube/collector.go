@@ -25,6 +25,8 @@ type Collector struct {
 	of     []*sample     // by wish; nil: it is for no records
 	open   []countsIn    // by wish; nil: every record is counted
 	only   map[Pair]bool // pairs whose starts are wanted; nil: all that a wish names
+	input  string        // whose flows are offered, and their ranking
+	rank   Rank
 }
 
 // countsIn says in which hours the records of a wish are counted.
@@ -224,6 +226,9 @@ func (c *Collector) Wanted(peer, host netcase.Endpoint) bool {
 // Add offers one flow.
 func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 	started := false
+	if input != c.input {
+		c.input, c.rank = input, RankIn(input)
+	}
 	for _, list := range [3][]wish{c.byPeer.of(&k.Peer), c.byHost.of(&k.Host), c.other} {
 		for i := range list {
 			if !list[i].matches(k, f.Start) {
@@ -241,7 +246,7 @@ func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 				if !c.counts(list[i].want, k.Hour) {
 					o.Records = 0
 				}
-				s.add(input, &o)
+				s.add(input, c.rank.Of(&o.Place), &o)
 			}
 		}
 	}
@@ -249,6 +254,10 @@ func (c *Collector) Add(input string, k *Key, f *netcase.Flow) {
 
 // AddEvents offers the logins, processes and alerts of a batch.
 func (c *Collector) AddEvents(input string, b *netcase.Batch) {
+	if len(c.events) == 0 {
+		return
+	}
+	rank := RankIn(input)
 	for _, i := range c.events {
 		w := &c.wants[i]
 		s := c.of[i]
@@ -260,14 +269,14 @@ func (c *Collector) AddEvents(input string, b *netcase.Batch) {
 			for k := range b.Logins {
 				l := &b.Logins[k]
 				if w.Selection.MatchesEvent(l.Peer.Key(), l.Host.Key(), l.Account, l.Sensor, l.Time) {
-					s.add(input, &original{l.Time, 1, l.Place, l.Raw, l.Context, l.Stamp, l.Zone})
+					s.add(input, rank.Of(&l.Place), &original{l.Time, 1, l.Place, l.Raw, l.Context, l.Stamp, l.Zone})
 				}
 			}
 		case Processes:
 			for k := range b.Processes {
 				p := &b.Processes[k]
 				if w.Selection.MatchesEvent(p.Peer.Key(), p.Host.Key(), p.Account, p.Sensor, p.Time) {
-					s.add(input, &original{p.Time, 1, p.Place, p.Raw, p.Context, p.Stamp, p.Zone})
+					s.add(input, rank.Of(&p.Place), &original{p.Time, 1, p.Place, p.Raw, p.Context, p.Stamp, p.Zone})
 				}
 			}
 		case Alerts:
@@ -275,7 +284,7 @@ func (c *Collector) AddEvents(input string, b *netcase.Batch) {
 				a := &b.Alerts[k]
 				src, dst := a.Src.Key(), a.Dst.Key()
 				if w.Selection.MatchesEvent(src, dst, "", a.Sensor, a.Time) || w.Selection.MatchesEvent(dst, src, "", a.Sensor, a.Time) {
-					s.add(input, &original{a.Time, 1, a.Place, a.Raw, a.Context, a.Stamp, a.Zone})
+					s.add(input, rank.Of(&a.Place), &original{a.Time, 1, a.Place, a.Raw, a.Context, a.Stamp, a.Zone})
 				}
 			}
 		}
@@ -442,9 +451,8 @@ func (h Rank) Of(p *netcase.Place) uint64 {
 	return uint64(h.mixed(uint64(p.Line) + 0x51).mixed(uint64(p.Offset) + 0x7f).mixed(uint64(p.Item) + 0x1d))
 }
 
-func (s *sample) add(input string, f *original) {
+func (s *sample) add(input string, rank uint64, f *original) {
 	s.total += f.Records
-	rank := RankIn(input).Of(&f.Place)
 	if l := &s.latest; !l.known || f.At > l.event.At || f.At == l.event.At && rank > l.rank {
 		raw := append(l.event.Raw[:0], f.Raw...)
 		l.input, l.event, l.rank, l.known = input, *f, rank, true

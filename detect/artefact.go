@@ -27,19 +27,8 @@ func artefact() Detector {
 	}
 }
 
-// Bounds and thresholds of the tests.
+// Bounds of the tests.
 const (
-	leastRecords  = 20      // of a peer whose count says something
-	leastCells    = 20      // filled, before one record a cell means anything
-	freeChance    = 1e-6    // probability of no collision below which free arrivals are ruled out
-	productSlack  = 0.02    // of tuples x cells
-	tooEqual      = 0.01    // lower tail of chi-square
-	nearEqual     = 0.02    // of the larger count
-	leastEqual    = 3       // counts: two cannot show under-dispersion
-	counterMean   = 1.05    // flows a record above which records are aggregates
-	subSecond     = 0.10    // of the stamps with a fraction: the clock is not truncated
-	onGrid        = 0.95    // of the stamps within a second of the grid
-	steadyPhase   = 0.95    // length of the mean phase vector of a scheduler
 	keptPeers     = 512     // candidates kept at most, listed ones and large counts first
 	mostTuples    = 512     // of one peer; more is a sweep and no repeated count
 	shownPeers    = 20      // of a group
@@ -183,7 +172,7 @@ func tallies(in *Input) (enough, busiest []*tally) {
 			return
 		}
 		now.listed = adverse(in, now.peer)
-		is := now.records >= leastRecords && !now.sweep && most.takes(&now)
+		is := now.records >= int64(in.Config.Artefact.Records) && !now.sweep && most.takes(&now)
 		if is || any.takes(&now) {
 			kept := now.keep(&met)
 			any.add(kept)
@@ -260,7 +249,7 @@ func suspectGroups(in *Input) []suspects {
 		out = append(out, suspects{why: listedAll, peers: listed, tests: 1})
 	}
 	out = append(out, sameTuples(enough, "addresses that touched the same hosts and ports")...)
-	if c := closestCounts(enough); len(c) > 0 {
+	if c := in.Config.Artefact.closest(enough); len(c) > 0 {
 		out = append(out, suspects{why: "addresses with nearly the same count", peers: c, chosen: true, n: len(enough)})
 	}
 	if len(enough) > 0 {
@@ -312,17 +301,17 @@ func recordsOf(peers []*tally) (n int64) {
 	return n
 }
 
-// closestCounts is the largest set of peers whose counts lie within nearEqual.
-func closestCounts(enough []*tally) []*tally {
+// closest is the largest set of peers whose counts are nearly equal.
+func (c *ArtefactConfig) closest(enough []*tally) []*tally {
 	byCount := slices.Clone(enough)
 	slices.SortFunc(byCount, func(a, b *tally) int { return cmp.Or(cmp.Compare(a.records, b.records), a.peer.Compare(b.peer)) })
 	var best []*tally
 	from := 0
 	for to := range byCount {
-		for float64(byCount[to].records-byCount[from].records) > nearEqual*float64(byCount[to].records) {
+		for float64(byCount[to].records-byCount[from].records) > c.EqualShare*float64(byCount[to].records) {
 			from++
 		}
-		if to+1-from >= max(leastEqual, len(best)) {
+		if to+1-from >= max(c.Equal, len(best)) {
 			best = byCount[from : to+1]
 		}
 	}
@@ -420,7 +409,7 @@ func (t *trial) decide() string {
 		return artefactLikely
 	case passed(testProduct) && passed(testEqual), passed(testEqual) && unknown:
 		return artefactPossible
-	case passed(testCap) && passed(testProduct) && unknown && t.phase < 0 && t.grid >= 300:
+	case passed(testCap) && passed(testProduct) && unknown && t.phase < 0 && netcase.Time(t.grid)*netcase.Second >= t.rule.Drifting:
 		// One record in every cell at no fixed place in it: a schedule would keep
 		// its phase, and free arrivals would collide.
 		return artefactPossible
@@ -556,7 +545,7 @@ func (t *trial) countEvidence(sel netcase.Selection) netcase.Evidence {
 			"peers": float64(len(records)), "min": float64(records[0]), "max": float64(records[len(records)-1]),
 			"mean": float64(recordsOf(t.group.peers)) / float64(len(records)), "tuples": float64(len(lead.tuples)),
 		},
-		Method: fmt.Sprintf("artefact: inbound records by address in the span; group: %s; at least %d records, or the busiest", t.group.why, leastRecords),
+		Method: fmt.Sprintf("artefact: inbound records by address in the span; group: %s; at least %d records, or the busiest", t.group.why, t.rule.Records),
 	}
 }
 
@@ -612,7 +601,7 @@ func (t *trial) testEvidence(sel netcase.Selection) netcase.Evidence {
 		Numbers:   numbers, Selection: sel,
 		Method: fmt.Sprintf("artefact: grids of 60, 300, 600, 900, 3600 s; chance of free arrivals below %g; tuples x cells within %g %%; "+
 			"chi-square lower tail at most %g; flows a record above %g; likely: (1 and 2 with two tuples) or 5 or 6; possible: 2 and 3, or 3 or a filled grid alone "+
-			"where the interval is unknown; raw or sub-second stamps need 5 or 6", freeChance, 100*productSlack, tooEqual, counterMean),
+			"where the interval is unknown; raw or sub-second stamps need 5 or 6", t.rule.Free, 100*t.rule.Slack, t.rule.EqualP, t.rule.Counters),
 	}
 }
 

@@ -103,6 +103,12 @@ func TestArtefactOfTheSeed(t *testing.T) {
 	}
 }
 
+// usualTests is what the tests need where nothing else is set.
+func usualTests() *ArtefactConfig {
+	c := DefaultArtefactConfig()
+	return &c
+}
+
 // Without any list the same tuples make the group.
 func TestArtefactWithoutLists(t *testing.T) {
 	w := seedCounts()
@@ -340,17 +346,17 @@ func TestReadingsOfOtherNumbers(t *testing.T) {
 	}{
 		{288, 24, 60, 12, "24 60 12"}, {240, 24, 60, 10, "24 60 10"}, {144, 24, 10, 1, "24 10 1"}, {96, 8, 10, 2, "8 10 2"},
 	} {
-		r := readings(c.observed, c.hours, c.interval, c.tuples)
+		r := usualTests().readings(c.observed, c.hours, c.interval, c.tuples)
 		if len(r) == 0 || fmt.Sprint(r[0].hours, r[0].minutes, r[0].tuples) != c.first {
 			t.Errorf("%d: %+v", c.observed, r)
 		}
 		for _, x := range r {
-			if p := float64(x.hours * 60 / x.minutes * x.tuples); math.Abs(p-float64(c.observed)) > productSlack*float64(c.observed) {
+			if p := float64(x.hours * 60 / x.minutes * x.tuples); math.Abs(p-float64(c.observed)) > usualTests().Slack*float64(c.observed) {
 				t.Errorf("%d: %+v", c.observed, x)
 			}
 		}
 	}
-	if r := readings(1_000_003, 24, 0, 3); len(r) != 0 {
+	if r := usualTests().readings(1_000_003, 24, 0, 3); len(r) != 0 {
 		t.Errorf("a number that nothing explains: %+v", r)
 	}
 }

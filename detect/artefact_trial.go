@@ -23,6 +23,7 @@ const (
 
 // trial is the six tests on one group of peers.
 type trial struct {
+	rule      *ArtefactConfig
 	group     *suspects
 	finest    kindsOf
 	grids     []gridCount // finest first
@@ -46,16 +47,19 @@ type gridCount struct {
 	byPeer  map[netcase.Endpoint]int
 }
 
-func (g *gridCount) capped() bool {
-	return g.largest == 1 && g.filled >= leastCells && g.log < math.Log(freeChance)
+// capped tells whether no cell of a grid holds two records of one key, though free arrivals
+// would collide.
+func (c *ArtefactConfig) capped(g *gridCount) bool {
+	return g.largest == 1 && g.filled >= c.Cells && g.log < math.Log(c.Free)
 }
 
-func (g *gridCount) fits() bool {
-	return g.product > 0 && math.Abs(float64(g.records-g.product)) <= productSlack*float64(g.product)
+// fits tells whether the records are as many as tuples times cells.
+func (c *ArtefactConfig) fits(g *gridCount) bool {
+	return g.product > 0 && math.Abs(float64(g.records-g.product)) <= c.Slack*float64(g.product)
 }
 
 func newTrial(in *Input, g *suspects) *trial {
-	t := &trial{group: g, phase: -1}
+	t := &trial{rule: &in.Config.Artefact, group: g, phase: -1}
 	for _, c := range g.peers {
 		t.finest = t.finest.plus(c.finest)
 	}
@@ -137,24 +141,21 @@ func (t *trial) lookAtStamps(starts []stamped) {
 			fractions += b2i(s.At%netcase.Second != 0)
 		}
 	}
-	t.fractions = t.stamps > 0 && float64(fractions) > subSecond*float64(t.stamps)
+	t.fractions = t.stamps > 0 && float64(fractions) > t.rule.Fractions*float64(t.stamps)
 	for _, g := range artefactGrids {
-		if phase, ok := steadyOn(starts, g); ok {
+		if phase, ok := t.rule.steadyOn(starts, g); ok {
 			t.phase, t.steady = phase, g
 		}
 	}
 }
 
-// leastPhases is how many starts of a pair a phase is taken from.
-const leastPhases = 10
-
 // steadyOn tells whether most pairs keep their place in the cells of a grid, and
 // the place of the first of them, in seconds.
-func steadyOn(starts []stamped, seconds int64) (phase int64, ok bool) {
+func (c *ArtefactConfig) steadyOn(starts []stamped, seconds int64) (phase int64, ok bool) {
 	seen, steady := 0, 0
 	phase = -1
 	for _, own := range starts {
-		if len(own.at) < leastPhases {
+		if len(own.at) < c.Phases {
 			continue
 		}
 		seen++
@@ -163,7 +164,7 @@ func steadyOn(starts []stamped, seconds int64) (phase int64, ok bool) {
 			angle := 2 * math.Pi * float64(s.At%netcase.Time(seconds*1000)) / float64(seconds*1000)
 			sx, sy = sx+math.Cos(angle), sy+math.Sin(angle)
 		}
-		if math.Hypot(sx, sy) < steadyPhase*float64(len(own.at)) {
+		if math.Hypot(sx, sy) < c.PhaseR*float64(len(own.at)) {
 			continue
 		}
 		steady++
@@ -255,7 +256,7 @@ func logNoCollision(n, cells int64) float64 {
 func (t *trial) chooseGrid() {
 	for _, both := range []bool{true, false} {
 		for i := len(t.grids) - 1; i >= 0; i-- {
-			if g := &t.grids[i]; g.capped() && (g.fits() || !both) {
+			if g := &t.grids[i]; t.rule.capped(g) && (t.rule.fits(g) || !both) {
 				t.grid = g.seconds
 				return
 			}
@@ -296,9 +297,9 @@ func (t *trial) testOne() netcase.ArtefactTest {
 	if math.IsInf(g.log, -1) {
 		x.P = 0
 	}
-	if g.filled < leastCells {
+	if g.filled < t.rule.Cells {
 		x.Result, x.P = netcase.NA, 0
-		x.Detail = fmt.Sprintf("%s filled, %d are needed", count(g.filled, "cell"), leastCells)
+		x.Detail = fmt.Sprintf("%s filled, %d are needed", count(g.filled, "cell"), t.rule.Cells)
 		return x
 	}
 	if g.largest > 1 {
@@ -312,7 +313,7 @@ func (t *trial) testOne() netcase.ArtefactTest {
 	}
 	x.Detail = fmt.Sprintf("never more than 1 record per host, port and %s in %s; free arrivals would do that with p = %s",
 		strings.TrimPrefix(intervalText(g.seconds), "1 "), count(g.filled, "filled cell"), chance)
-	if g.capped() {
+	if t.rule.capped(g) {
 		x.Result = netcase.Pass
 	}
 	return x
@@ -322,7 +323,7 @@ func (t *trial) testOne() netcase.ArtefactTest {
 func (t *trial) testTwo() netcase.ArtefactTest {
 	x := netcase.ArtefactTest{Name: "2 product", Result: netcase.Fail}
 	g := t.at()
-	if g.product == 0 || g.records < leastRecords {
+	if g.product == 0 || g.records < int64(t.rule.Records) {
 		x.Result = netcase.NA
 		x.Detail = "too few records"
 		return x
@@ -330,7 +331,7 @@ func (t *trial) testTwo() netcase.ArtefactTest {
 	off := float64(g.records-g.product) / float64(g.product)
 	x.Detail = fmt.Sprintf("%s records against %s pairs of host and port times cells of %s (%+.1f %%)",
 		thousands(g.records), thousands(g.product), intervalText(g.seconds), 100*off)
-	if g.fits() {
+	if t.rule.fits(g) {
 		x.Result = netcase.Pass
 	}
 	return x
@@ -339,8 +340,8 @@ func (t *trial) testTwo() netcase.ArtefactTest {
 // testThree: the counts of independent sources would differ more.
 func (t *trial) testThree() netcase.ArtefactTest {
 	x := netcase.ArtefactTest{Name: "3 too equal", Result: netcase.NA}
-	if len(t.group.peers) < leastEqual {
-		x.Detail = fmt.Sprintf("%s, at least %d are needed", count(len(t.group.peers), "count"), leastEqual)
+	if len(t.group.peers) < t.rule.Equal {
+		x.Detail = fmt.Sprintf("%s, at least %d are needed", count(len(t.group.peers), "count"), t.rule.Equal)
 		return x
 	}
 	chi, df := t.chiSquare()
@@ -358,7 +359,7 @@ func (t *trial) testThree() netcase.ArtefactTest {
 		x.Detail += fmt.Sprintf("; %.0f groups were looked at, so that the chance is at most %s", t.group.tests, small(max(x.P, smallestP)))
 	}
 	x.Result = netcase.Fail
-	if x.P <= tooEqual {
+	if x.P <= t.rule.EqualP {
 		x.Result = netcase.Pass
 	}
 	return x
@@ -390,14 +391,14 @@ func (t *trial) chanceOfCluster() float64 {
 // testFour: the stamps lie on a grid, which a truncating source makes.
 func (t *trial) testFour(starts []stamped) netcase.ArtefactTest {
 	x := netcase.ArtefactTest{Name: "4 grid lock", Result: netcase.NA}
-	if t.stamps < leastRecords {
-		x.Detail = fmt.Sprintf("%s, at least %d are needed", count(t.stamps, "exact time"), leastRecords)
+	if t.stamps < t.rule.Records {
+		x.Detail = fmt.Sprintf("%s, at least %d are needed", count(t.stamps, "exact time"), t.rule.Records)
 		return x
 	}
 	x.Result = netcase.Fail
 	best, share := int64(0), 0.0
 	for _, g := range artefactGrids {
-		if s := shareOnGrid(starts, g); s >= onGrid {
+		if s := t.rule.shareOnGrid(starts, g); s >= t.rule.OnGrid {
 			best, share = g, s
 		}
 	}
@@ -410,23 +411,28 @@ func (t *trial) testFour(starts []stamped) netcase.ArtefactTest {
 	case t.phase >= 0:
 		x.Detail = fmt.Sprintf("the stamps keep a place %d s after the full %s: a schedule", t.phase, intervalText(t.steady))
 	default:
-		x.Detail = fmt.Sprintf("%s of the stamps lie on the full minute (2 to 3 of 60 by chance), and they keep no place in any cell", percent(shareOnGrid(starts, 60)))
+		x.Detail = fmt.Sprintf("%s of the stamps lie on the full minute (2 to 3 of 60 by chance), and they keep no place in any cell", percent(t.rule.shareOnGrid(starts, 60)))
 	}
 	return x
 }
 
-// shareOnGrid is the share of starts within a second of a grid line.
-func shareOnGrid(starts []stamped, seconds int64) float64 {
+// shareOnGrid is the share of starts near a grid line.
+func (c *ArtefactConfig) shareOnGrid(starts []stamped, seconds int64) float64 {
 	on, n := 0, 0
 	w := netcase.Time(seconds) * netcase.Second
 	for _, own := range starts {
 		for _, s := range own.at {
-			off := s.At - s.At.Truncate(w)
-			on += b2i(off <= netcase.Second || w-off <= netcase.Second)
+			on += b2i(c.near(s.At, w))
 			n++
 		}
 	}
 	return float64(on) / float64(max(n, 1))
+}
+
+// near tells whether an instant lies near a line of a grid of some width.
+func (c *ArtefactConfig) near(at, width netcase.Time) bool {
+	off := at - at.Truncate(width)
+	return off <= c.Near || width-off <= c.Near
 }
 
 // testFive: counters that stand for more than one flow a record.
@@ -435,7 +441,7 @@ func (t *trial) testFive() netcase.ArtefactTest {
 	mean := float64(t.flows()) / float64(max(recordsOf(t.group.peers), 1))
 	x.Detail = fmt.Sprintf("%.2f flows a record", mean)
 	switch {
-	case mean > counterMean:
+	case mean > t.rule.Counters:
 		x.Result = netcase.Pass
 		x.Detail += ": the records are aggregates"
 	case t.finest.unknown && !t.finest.raw && t.finest.minutes == 0:
@@ -460,10 +466,10 @@ func (t *trial) testSix() netcase.ArtefactTest {
 	return x
 }
 
-// equal tells whether three or more counts lie close together.
+// equal tells whether enough counts lie close together.
 func (t *trial) equal() bool {
 	r := t.records()
-	return len(r) >= leastEqual && r[0] >= leastRecords && float64(r[len(r)-1]-r[0]) <= nearEqual*float64(r[len(r)-1])
+	return len(r) >= t.rule.Equal && r[0] >= int64(t.rule.Records) && float64(r[len(r)-1]-r[0]) <= t.rule.EqualShare*float64(r[len(r)-1])
 }
 
 // reading is one way to arrive at the observed number.
@@ -479,7 +485,7 @@ func (t *trial) explanations() []string {
 	observed := t.observed()
 	hours := lead.spanCells(3600)
 	interval := max(t.grid/60, 0)
-	out := readings(observed, hours, interval, int64(len(lead.tuples)))
+	out := t.rule.readings(observed, hours, interval, int64(len(lead.tuples)))
 	texts := t.declared()
 	for _, r := range t.consistent(out) {
 		texts = append(texts, t.readingText(r))
@@ -545,9 +551,9 @@ var (
 )
 
 // readings is every interval, stretch and number of tuples whose product is the
-// observed number within productSlack. A product that would fit any number is
+// observed number within the slack. A product that would fit any number is
 // left out, unless its tuples are those that were seen.
-func readings(observed, hours, interval, tuples int64) []reading {
+func (c *ArtefactConfig) readings(observed, hours, interval, tuples int64) []reading {
 	stretches := []int64{hours}
 	for _, h := range usualHours {
 		if !slices.Contains(stretches, h) {
@@ -558,7 +564,7 @@ func readings(observed, hours, interval, tuples int64) []reading {
 	if interval > 0 && !slices.Contains(intervals, interval) {
 		intervals = append(slices.Clone(intervals), interval)
 	}
-	slack := productSlack * float64(observed)
+	slack := c.Slack * float64(observed)
 	var out []reading
 	for _, h := range stretches {
 		for _, m := range intervals {

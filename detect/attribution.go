@@ -13,19 +13,12 @@ import (
 	"netcase/cube"
 )
 
-// The rule by which a dimension explains an excess.
-//
-// Source: Adtributor, NSDI 2014: an element needs a part of its own, and the set
-// is full when it explains most of the excess.
+// Bounds of what is kept.
 const (
-	elementShare    = 0.10 // explanatory power that an element needs
-	setShare        = 0.80 // explanatory power at which the set is full
-	leastDivergence = 0.01 // bits: below, the elements kept their shares
-	newElement      = 0.5  // flows expected of an element that was never there
-	mostCells       = 10
-	rankedElements  = 64
-	cellCounters    = 1024    // a cell with a thousandth of the flows is never missed
-	mostElements    = 1 << 17 // distinct values of a dimension that are counted one by one
+	mostCells      = 10
+	rankedElements = 64
+	cellCounters   = 1024    // a cell with a thousandth of the flows is never missed
+	mostElements   = 1 << 17 // distinct values of a dimension that are counted one by one
 )
 
 // part is what one element held in the window and in the bins it is compared with.
@@ -34,6 +27,7 @@ type part struct{ in, before float64 }
 // ranking finds the elements that explain an excess. Elements are offered one by
 // one and only the best are kept.
 type ranking struct {
+	rule               *AttributionConfig
 	dimension          string
 	observed, expected float64 // of the window
 	before             float64 // flows in the bins that the window is compared with
@@ -52,7 +46,7 @@ func (k *ranking) add(name string, p part, listed bool) {
 
 func (k *ranking) offer(c netcase.Contribution) {
 	if c.Expected <= 0 {
-		c.Expected = min(newElement, k.expected)
+		c.Expected = min(k.rule.New, k.expected)
 	}
 	if excess := k.observed - k.expected; excess > 0 {
 		c.Share = (c.Observed - c.Expected) / excess
@@ -82,13 +76,13 @@ func (k *ranking) trim() {
 func (k *ranking) answer() netcase.Attribution {
 	k.trim()
 	a := netcase.Attribution{Dimension: k.dimension, Divergence: k.divergence}
-	if k.divergence < leastDivergence {
+	if k.divergence < k.rule.Divergence {
 		return a
 	}
 	order := slices.Clone(k.top)
 	slices.SortStableFunc(order, func(a, b netcase.Contribution) int { return cmp.Compare(b.Surprise, a.Surprise) })
 	for _, c := range order {
-		if c.Share >= elementShare && a.Share < setShare {
+		if c.Share >= k.rule.Element && a.Share < k.rule.Set {
 			a.Elements = append(a.Elements, c)
 			a.Share += c.Share
 		}
@@ -246,7 +240,7 @@ func (b *breakdown) comparable(i int) {
 }
 
 func (b *breakdown) newRanking(dimension string) *ranking {
-	return &ranking{dimension: dimension, observed: b.observed, expected: b.expected, before: b.base}
+	return &ranking{rule: &b.in.Config.Attribution, dimension: dimension, observed: b.observed, expected: b.expected, before: b.base}
 }
 
 // rowsIndex is the question about rows that holds a direction.
@@ -543,9 +537,9 @@ func (b *breakdown) newborn() float64 {
 
 // stackDimension is what the figure stacks: addresses where they explain the
 // excess, since they can be acted on; else the best dimension.
-func (a *attribution) stackDimension() (string, []netcase.Contribution) {
+func (a *attribution) stackDimension(full float64) (string, []netcase.Contribution) {
 	for _, x := range a.answers {
-		if x.Dimension == byAddress && x.Share >= setShare {
+		if x.Dimension == byAddress && x.Share >= full {
 			return byAddress, x.Elements
 		}
 	}
@@ -561,7 +555,7 @@ func (b *breakdown) chooseStack() {
 	if b.r.line.distinct {
 		return
 	}
-	_, chosen := b.out.stackDimension()
+	_, chosen := b.out.stackDimension(b.in.Config.Attribution.Set)
 	for _, c := range chosen[:min(len(chosen), spikeStack)] {
 		b.out.stack = append(b.out.stack, c.Name)
 	}
@@ -590,7 +584,7 @@ func (b *breakdown) secondReading() {
 	for c := range b.cells {
 		exact[c], peers[c.peer] = &part{}, true
 	}
-	dimension, _ := b.out.stackDimension()
+	dimension, _ := b.out.stackDimension(b.in.Config.Attribution.Set)
 	stack := newStacked(dimension, b.out.stack)
 	b.out.stacks = map[int][]int64{}
 	peer, cells := int32(-1), false // whether any cell is of the peer at hand
@@ -692,6 +686,7 @@ func elementOf(row *cube.Row, dimension string) string {
 
 // chooseCells keeps the fewest cells that explain most of the excess, at most ten.
 func (b *breakdown) chooseCells(exact map[cell]*part) {
+	rule := &b.in.Config.Attribution
 	k := b.newRanking("cells")
 	for c, p := range exact {
 		k.add(c.named(b.r.line.direction), *p, adverse(b.in, c.peer))
@@ -699,7 +694,7 @@ func (b *breakdown) chooseCells(exact map[cell]*part) {
 	k.trim()
 	share := 0.0
 	for _, c := range k.top[:min(len(k.top), mostCells)] {
-		if share >= setShare || b.expected > 0 && c.Share < 0.01 {
+		if share >= rule.Set || b.expected > 0 && c.Share < rule.Cell {
 			break
 		}
 		b.out.cells = append(b.out.cells, c)

@@ -275,10 +275,6 @@ func (r *authReader) typing() *authCase {
 	return c
 }
 
-// fullCover is the share of the hours of the span that a log has to show for its silence
-// to say something.
-const fullCover = 0.95
-
 // cover measures in how many hours of the span the logs of the hosts have any record:
 // logins, and process records of the same kind of sensor.
 func (r *authReader) cover(out []*authCase) {
@@ -318,7 +314,7 @@ func (r *authReader) cover(out []*authCase) {
 		if len(c.hosts) == 0 {
 			c.covered = 0
 		}
-		c.complete = sound && c.covered >= fullCover
+		c.complete = sound && c.covered >= r.config.Cover
 	}
 }
 

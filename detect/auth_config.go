@@ -37,6 +37,14 @@ type AuthConfig struct {
 
 	StaleBeats int     // failures at an even pace that are a program's
 	StaleCV    float64 // largest robust coefficient of variation of the pace
+	StaleEven  float64 // share of the waits that lie within three of these of their median
+
+	SpreadTimes float64      // an hour's accounts over those of usual hours
+	WrongFirst  int          // failures of an account before an answer that hints at its password counts
+	Usual       netcase.Time // how long the place that an account came from counts as usual
+	SameLogin   netcase.Time // within which records tell of one login: Windows writes one of type 3 and one of type 10
+	Lend        netcase.Time // between a connection of Remote Desktop and the login that leaves its address out
+	Cover       float64      // share of the hours of the span that a log has to show for its silence to say something
 
 	FlowSessions  int64      // two-way flows of one source, host and port in an hour
 	FlowPackets   [2]float64 // packets of one of them, both ways
@@ -63,7 +71,8 @@ func DefaultAuthConfig() AuthConfig {
 		AccountFails: 5, SourceFails: 10, TypoFails: 4,
 		DistributedNetworks: 8, DistributedTries: 3,
 		AccountLockouts: 3, LockedAccounts: 5,
-		StaleBeats: 6, StaleCV: 0.1,
+		StaleBeats: 6, StaleCV: 0.1, StaleEven: 0.8,
+		SpreadTimes: 2, WrongFirst: 5, Usual: 30 * netcase.Day, SameLogin: 10 * netcase.Second, Lend: 10 * netcase.Second, Cover: 0.95,
 		FlowSessions: 20, FlowPackets: [2]float64{8, 60}, FlowCV: 0.35, SessionTimes: 5, SessionLength: netcase.Minute,
 	}
 }

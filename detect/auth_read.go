@@ -146,13 +146,13 @@ func (r *authReader) settle(same []netcase.Login) {
 			h.connected(l)
 		case l.Event != netcase.LoginAttempt || noPerson(l.Account, l.Sensor) && l.Outcome == netcase.LoginSucceeded:
 		case l.Outcome == netcase.LoginSucceeded:
-			lent := h.lend(l)
+			lent := h.lend(l, r.config.Lend)
 			r.login(l, lent)
 		case l.Outcome == netcase.LoginBlocked:
-			lent := h.lend(l)
+			lent := h.lend(l, r.config.Lend)
 			r.blocked(l, lent)
 		case l.Outcome.Failed() && !strings.EqualFold(l.Method, "publickey"):
-			lent := h.lend(l)
+			lent := h.lend(l, r.config.Lend)
 			r.fail(l, lent) // a client offers its keys one by one: a refused key is no guess
 		}
 	}
@@ -186,10 +186,7 @@ func (r *authReader) hostOf(l *netcase.Login) *authHost {
 
 // Windows leaves the address out of logins with network level authentication; Remote
 // Desktop logs who connected just before.
-const (
-	lendWithin   = 10 * netcase.Second
-	mostConnects = 16
-)
+const mostConnects = 16
 
 func (h *authHost) connected(l *netcase.Login) {
 	if !l.Peer.Addr.IsValid() {
@@ -203,13 +200,13 @@ func (h *authHost) connected(l *netcase.Login) {
 
 // lend fills in the address of a login over the network that names none, where one
 // client only had connected just before.
-func (h *authHost) lend(l *netcase.Login) bool {
+func (h *authHost) lend(l *netcase.Login, within netcase.Time) bool {
 	if l.Peer.Known() || l.Kind != "network" && l.Kind != "remote interactive" {
 		return false
 	}
 	var peer netcase.Endpoint
 	for _, c := range h.connects {
-		if l.Time-c.at > lendWithin || c.at > l.Time {
+		if l.Time-c.at > within || c.at > l.Time {
 			continue
 		}
 		if peer.Known() && peer != c.peer {
@@ -345,7 +342,7 @@ func (r *authReader) fail(l *netcase.Login, lent bool) {
 	}
 	network := r.cluster(p.peer)
 	if r.inside(p.peer) {
-		v.beat(l.Time)
+		v.beat(r.config, l.Time)
 	}
 	r.spread(l, p, network, account, full, n, inSpan)
 	for range min(n, int64(r.config.SprayTries)+1) {
@@ -496,21 +493,18 @@ func overNetwork(l *netcase.Login) bool {
 	return false
 }
 
-// memory is how long the place that an account came from counts as usual.
-const memory = 30 * netcase.Day
-
 func (r *authReader) login(l *netcase.Login, lent bool) {
 	p, account := r.pairOf(l), r.accountOn(l)
 	network := sourceNetwork(p.peer)
 	seen := [2]string{account, network}
 	last, ok := r.known.get(seen)
-	usual := ok && l.Time-last <= memory
+	usual := ok && l.Time-last <= r.config.Usual
 	grade, fails, full := r.before(l, p, account)
 	inSpan := r.in.Span.Contains(l.Time)
 	k, guessed := r.tracks.get(p)
 	if guessed && inSpan {
 		v := k.view(sensorOf(l), r.config)
-		v.loggedIn(l, account)
+		v.loggedIn(r.config, l, account)
 	}
 	if grade == "" || usual || welcome(r.in.Site, p.peer) {
 		r.settleIn(l, p, k, account, network, usual, inSpan)
@@ -530,7 +524,7 @@ func (r *authReader) login(l *netcase.Login, lent bool) {
 // newSource tells how well it is known that an account never came from a network.
 func (r *authReader) newSource(l *netcase.Login, p authPair) netcase.State {
 	h, ok := r.hosts.get(p.host)
-	if !ok || l.Time-h.first < memory || r.known.forgot > 0 {
+	if !ok || l.Time-h.first < r.config.Usual || r.known.forgot > 0 {
 		return netcase.Unknown
 	}
 	return netcase.True
@@ -570,9 +564,8 @@ func (r *authReader) settleIn(l *netcase.Login, p authPair, k *authTrack, accoun
 // The answers of Windows that only a right password gets, and those that get it where
 // wrong passwords were answered otherwise.
 var (
-	rightPassword  = []string{"c000015b", "c0000224"}
-	maybePassword  = []string{"c0000072", "c0000193"}
-	manyWrongFirst = 5 // of the account, before maybePassword counts
+	rightPassword = []string{"c000015b", "c0000224"}
+	maybePassword = []string{"c0000072", "c0000193"}
 )
 
 func (r *authReader) blocked(l *netcase.Login, lent bool) {
@@ -586,7 +579,7 @@ func (r *authReader) blocked(l *netcase.Login, lent bool) {
 		if k, ok := r.tracks.get(p); ok {
 			known = slices.ContainsFunc(k.views, func(v *authView) bool {
 				a := v.of(account)
-				return a != nil && a.wrong >= int64(manyWrongFirst)
+				return a != nil && a.wrong >= int64(r.config.WrongFirst)
 			})
 		}
 	}
@@ -621,7 +614,7 @@ func (r *authReader) note(l *netcase.Login, p authPair, pattern netcase.Pattern,
 	if a := l.Account; a != "" && !slices.Contains(c.accounts, a) && len(c.accounts) < mostViews {
 		c.accounts = append(c.accounts, a)
 	}
-	if c.sensor == sensorOf(l) && (c.logins == 0 || l.Time-c.latest > sameLogin) {
+	if c.sensor == sensorOf(l) && (c.logins == 0 || l.Time-c.latest > r.config.SameLogin) {
 		c.logins += max(l.Count, 1)
 	}
 	c.latest = l.Time

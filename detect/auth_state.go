@@ -256,12 +256,8 @@ func (k *authTrack) named(e netcase.Endpoint) {
 	}
 }
 
-// sameLogin is the time within which records tell of one login: Windows writes one of
-// type 3 and one of type 10.
-const sameLogin = 10 * netcase.Second
-
-func (v *authView) loggedIn(l *netcase.Login, account string) {
-	if v.who != account || l.Time-v.login > sameLogin {
+func (v *authView) loggedIn(c *AuthConfig, l *netcase.Login, account string) {
+	if v.who != account || l.Time-v.login > c.SameLogin {
 		v.logins += max(l.Count, 1)
 	}
 	if v.first == 0 {
@@ -272,8 +268,8 @@ func (v *authView) loggedIn(l *netcase.Login, account string) {
 
 // beat notes when a source of ours began to fail anew: a program tries several times
 // in a row.
-func (v *authView) beat(t netcase.Time) {
-	if n := len(v.beats); n > 0 && t-v.beats[n-1] < sameLogin {
+func (v *authView) beat(c *AuthConfig, t netcase.Time) {
+	if n := len(v.beats); n > 0 && t-v.beats[n-1] < c.SameLogin {
 		return
 	}
 	if len(v.beats) == mostBeats {
@@ -299,7 +295,7 @@ func (v *authView) pace(c *AuthConfig) netcase.Time {
 	for _, g := range gaps {
 		even += b2i(g > (1-3*c.StaleCV)*m && g < (1+3*c.StaleCV)*m)
 	}
-	if 10*even < 8*len(gaps) {
+	if float64(even) < c.StaleEven*float64(len(gaps)) {
 		return 0 // a tight middle with ragged ends is a person at the keyboard
 	}
 	return netcase.Time(m)

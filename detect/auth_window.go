@@ -189,9 +189,6 @@ func (w *lastHour) cleared(account, sensor string) {
 	}
 }
 
-// leastExcess is the smallest ratio of an hour's accounts to those of usual hours.
-const leastExcess = 2
-
 // spreads lists the hours of the span in which more accounts failed a few times each
 // than is usual; without history, those above the threshold, and judged is false.
 func (w *lastHour) spreads(in *Input) (hours []int64, judged bool) {
@@ -204,7 +201,7 @@ func (w *lastHour) spreads(in *Input) (hours []int64, judged bool) {
 	if s := in.History.Start.Hour(); in.History.Start.Known() && s < first {
 		first = max(s, last-gridWeeks*weekHours)
 	}
-	g := &grid{hours: 1, first: first, missing: make([]bool, last-first+1)}
+	g := &grid{hours: 1, first: first, missing: make([]bool, last-first+1), rule: &in.Config.Baseline}
 	x := make([]float64, last-first+1)
 	for _, h := range all {
 		if h >= first {
@@ -220,12 +217,12 @@ func (w *lastHour) spreads(in *Input) (hours []int64, judged bool) {
 			continue
 		}
 		e := b.at(i)
-		if e.tier == tierNone && len(x) > leastHistory {
-			e = others(x, i) // the log begins here, but there is more of it
+		if e.tier == tierNone && len(x) > g.rule.Bins {
+			e = g.rule.others(x, i) // the log begins here, but there is more of it
 		}
 		if e.tier == tierNone {
 			hours = append(hours, h)
-		} else if judged = true; n >= leastExcess*e.mu && e.tail(n) <= in.Config.SpikeQ/float64(len(x)) {
+		} else if judged = true; n >= w.config.SpreadTimes*e.mu && e.tail(n) <= in.Config.SpikeQ/float64(len(x)) {
 			hours = append(hours, h)
 		}
 	}
@@ -233,7 +230,7 @@ func (w *lastHour) spreads(in *Input) (hours []int64, judged bool) {
 }
 
 // others is what the other bins let one expect of a bin.
-func others(x []float64, i int) expectation {
+func (c *BaselineConfig) others(x []float64, i int) expectation {
 	n, sum, squares := float64(len(x)-1), 0.0, 0.0
 	for k, v := range x {
 		if k != i {
@@ -242,7 +239,7 @@ func others(x []float64, i int) expectation {
 		}
 	}
 	mean := sum / n
-	e := expectation{tier: tierMean, n: n, sum: sum, mu: max(mean, leastMean)}
-	e.phi = max(meanPhi, max(squares-n*mean*mean, 0)/(n-1)/e.mu)
+	e := expectation{tier: tierMean, n: n, sum: sum, mu: max(mean, c.Mean)}
+	e.phi = max(c.MeanPhi, max(squares-n*mean*mean, 0)/(n-1)/e.mu)
 	return e
 }

@@ -12,26 +12,13 @@ type tier int
 
 // The tiers, by the clean history before the tested bin.
 const (
-	tierNone  tier = iota // less than 12 bins: only described
-	tierMean              // to 3 days: the mean
-	tierDaily             // to 14 days: the median of the same hours of earlier days
+	tierNone  tier = iota // too few bins: only described
+	tierMean              // less than a few days: the mean
+	tierDaily             // less than a few weeks: the median of the same hours of earlier days
 	tierWeek              // beyond: the median of the same hour of earlier weeks
 )
 
 func (t tier) String() string { return [...]string{"T0", "T1", "T2", "T3"}[t] }
-
-// Bounds of the tiers and of what a baseline looks at.
-const (
-	leastHistory = 12 // bins: fewer cannot carry a baseline
-	dailyHistory = 3 * 24
-	weekHistory  = 14 * 24 // hours
-	daysBack     = 13
-	weeksBack    = 8
-	trendWeeks   = 4   // a slope through fewer weekly medians is noise
-	leastMean    = 0.5 // an expectation below is not believed
-	meanPhi      = 2   // smallest dispersion of a baseline that is a mean
-	medianPhi    = 1.5 // smallest dispersion of a baseline that is a median
-)
 
 // grid is the row of bins that all series share.
 type grid struct {
@@ -39,6 +26,7 @@ type grid struct {
 	first   int64 // number of the first bin since 1970
 	missing []bool
 	from    int // first bin of the investigated span
+	rule    *BaselineConfig
 }
 
 func (g *grid) bins() int { return len(g.missing) }
@@ -108,13 +96,13 @@ func (e expectation) tail(x float64) float64 {
 }
 
 func (b *baseline) tierAt(i int) tier {
-	hours := b.n[i] * float64(b.g.hours)
-	switch {
-	case b.n[i] < leastHistory:
+	clean := b.n[i] * float64(b.g.width())
+	switch rule := b.g.rule; {
+	case b.n[i] < float64(rule.Bins):
 		return tierNone
-	case hours < dailyHistory:
+	case clean < float64(rule.Daily):
 		return tierMean
-	case hours < weekHistory:
+	case clean < float64(rule.Weekly):
 		return tierDaily
 	}
 	return tierWeek
@@ -153,36 +141,33 @@ func (b *baseline) next() {
 func (b *baseline) fromMean(e *expectation, i int) {
 	n := b.n[i]
 	mean := b.sum[i] / n
-	e.mu = max(mean, leastMean)
+	e.mu = max(mean, b.g.rule.Mean)
 	variance := max(b.squares[i]-n*mean*mean, 0) / (n - 1)
-	e.phi = max(meanPhi, variance/e.mu*caution(n-1))
+	e.phi = max(b.g.rule.MeanPhi, variance/e.mu*b.g.rule.caution(n-1))
 }
 
 // pooled is the dispersion of all bins judged so far about what was expected of them.
 func (b *baseline) pooled() float64 {
-	if b.judged < leastHistory {
-		return meanPhi
+	if b.judged < float64(b.g.rule.Bins) {
+		return b.g.rule.MeanPhi
 	}
-	return b.away / b.judged * caution(b.judged)
+	return b.away / b.judged * b.g.rule.caution(b.judged)
 }
 
-// cautionZ is the normal quantile that leaves 5 % below.
-const cautionZ = -1.645
-
 // caution is by how much a dispersion estimated from n residuals has to be
-// raised, so that it is too small once in twenty times only.
+// raised, so that it is seldom too small: once in twenty times for a caution of 1.645.
 //
-// Source: n over the 5 % point of chi-square on n degrees of freedom, by Wilson
+// Source: n over a lower point of chi-square on n degrees of freedom, by Wilson
 // and Hilferty 1931.
-func caution(n float64) float64 {
-	c := 2 / (9 * n)
-	return 1 / math.Pow(1-c+cautionZ*math.Sqrt(c), 3)
+func (c *BaselineConfig) caution(n float64) float64 {
+	v := 2 / (9 * n)
+	return 1 / math.Pow(1-v-c.Caution*math.Sqrt(v), 3)
 }
 
 // sameHours is the clean bins of earlier days at the same hour of the day, an
 // hour more or less.
 func (b *baseline) sameHours(i int) []float64 {
-	return b.steps(i, int(max(24/b.g.hours, 1)), daysBack, 0, true)
+	return b.steps(i, int(max(24/b.g.hours, 1)), b.g.rule.Days, 0, true)
 }
 
 // steps is the clean bins that lie whole steps back, carried on to bin i by a
@@ -203,20 +188,17 @@ func (b *baseline) steps(i, step, most int, slope float64, beside bool) []float6
 	return out
 }
 
-// leastValues is how many bins a median needs.
-const leastValues = 3
-
 // fromMedian takes the median of comparable bins, or the mean of all where there
 // are too few of them.
 func (b *baseline) fromMedian(e *expectation, i int, values []float64) {
-	if len(values) < leastValues {
+	if len(values) < b.g.rule.Values {
 		b.fromMean(e, i)
 		return
 	}
 	centre := middle(values)
-	e.mu = max(centre, leastMean)
+	e.mu = max(centre, b.g.rule.Mean)
 	s := spread(values, centre)
-	e.phi = max(medianPhi, s*s/e.mu, b.pooled())
+	e.phi = max(b.g.rule.MedianPhi, s*s/e.mu, b.pooled())
 }
 
 // fromWeeks takes the median of the same hour of earlier weeks, carried on by
@@ -224,18 +206,18 @@ func (b *baseline) fromMedian(e *expectation, i int, values []float64) {
 func (b *baseline) fromWeeks(e *expectation, i int) {
 	week := int(max(weekHours/b.g.hours, 1))
 	slope := b.trend(i, week)
-	pooled := b.steps(i, week, weeksBack, slope, true)
-	if len(pooled) < leastValues {
+	pooled := b.steps(i, week, b.g.rule.Weeks, slope, true)
+	if len(pooled) < b.g.rule.Values {
 		b.fromMedian(e, i, b.sameHours(i))
 		return
 	}
-	values := b.steps(i, week, weeksBack, slope, false)
+	values := b.steps(i, week, b.g.rule.Weeks, slope, false)
 	if len(values) < 2 {
 		values = slices.Clone(pooled)
 	}
-	e.mu = max(middle(values), leastMean)
+	e.mu = max(middle(values), b.g.rule.Mean)
 	s := spread(pooled, middle(pooled))
-	e.phi = max(medianPhi, s*s/e.mu, b.pooled())
+	e.phi = max(b.g.rule.MedianPhi, s*s/e.mu, b.pooled())
 }
 
 // trend is the Theil–Sen slope a week of the medians of the whole weeks before
@@ -250,7 +232,7 @@ func (b *baseline) trend(i, week int) float64 {
 func (b *baseline) slope(weeks, week int) float64 {
 	var medians []float64
 	known := 0
-	for k := max(weeks-weeksBack, 0); k < weeks; k++ {
+	for k := max(weeks-b.g.rule.Weeks, 0); k < weeks; k++ {
 		var values []float64
 		for j := k * week; j < (k+1)*week; j++ {
 			if b.clean[j] {
@@ -264,7 +246,7 @@ func (b *baseline) slope(weeks, week int) float64 {
 		}
 		medians = append(medians, m)
 	}
-	if known < trendWeeks {
+	if known < b.g.rule.Trend {
 		return 0
 	}
 	return theilSen(medians)

@@ -51,20 +51,8 @@ const (
 	beaconNamed      = 1 << 17 // addresses whose names are kept
 	beaconRecords    = 6
 	beaconFindings   = 60
-	beaconFew        = 10  // findings that no test stands behind, of each kind
-	evenLogs         = 0.7 // standard deviation of the logarithms of gaps, from which a stream that was not measured is not told
-	leastLogs        = 8   // gaps between active minutes that the order of candidates is taken from
-	steadyHours      = 0.8
-	leastHours       = 8    // with a record, before rows of hours look steady
-	countsMore       = 1.05 // flows a record above which records are aggregates
-	shortGaps        = 0.1  // share of the gaps shorter than a grid from which one record a cell is the grid's doing
-	rankInterval     = 0.30
-	rankSpectrum     = 0.20
-	rankSize         = 0.15
-	rankDuration     = 0.15
-	rankRarity       = 0.20
-	sizesNeeded      = 0.5 // share of the starts with sizes
-	readableHours    = 24  // of a stream that earn the whole part of the rank for duration
+	beaconFew        = 10 // findings that no test stands behind, of each kind
+	leastLogs        = 8  // gaps between active minutes that the order of candidates is taken from
 	beaconMissing    = "exact times were not available"
 	beaconAggregated = "the records stand for intervals"
 )
@@ -165,9 +153,9 @@ func (c *trailCounts) mayCycle(rules *CadenceConfig) bool {
 }
 
 // mayHide tells whether rows of intervals look as steady as a cadence would make them.
-func (c *trailCounts) mayHide() bool {
+func (c *trailCounts) mayHide(rules *CadenceConfig) bool {
 	span := c.last.Hour() - c.first.Hour() + 1
-	return c.hours >= leastHours && float64(c.hours) >= steadyHours*float64(span)
+	return c.hours >= rules.SteadyHours && float64(c.hours) >= rules.Steady*float64(span)
 }
 
 // allIntervals tells whether every record is known to stand for an interval.
@@ -373,7 +361,7 @@ func (s *search) endPeer() {
 func (s *search) hand(c *doorTrail, of *destination) {
 	switch {
 	case c.allIntervals():
-		if c.door.direction == netcase.Outbound && c.mayHide() {
+		if c.door.direction == netcase.Outbound && c.mayHide(&s.in.Config.Cadence) {
 			x := c.caller(of)
 			x.aggregated = true
 			s.intervals.offer(x)
@@ -659,7 +647,7 @@ func findBeacons(in *Input) []netcase.Finding {
 	close(spread)
 	wg.Wait()
 	var out []netcase.Finding
-	for _, t := range chosen(all) {
+	for _, t := range chosen(&in.Config.Cadence, all) {
 		out = append(out, t.finding(in))
 	}
 	return out
@@ -685,7 +673,7 @@ func testTrail(in *Input, s *caller) *tested {
 	if score, ok := ritaScore(t.times, t.sizes, in.Span); ok {
 		t.rita = &score
 	}
-	t.decide(starts)
+	t.decide(in, starts)
 	t.weigh()
 	return t
 }
@@ -786,7 +774,7 @@ func (t *tested) shape(starts []cube.Start) {
 			received += float64(p.in)
 		}
 	}
-	if t.sized = float64(len(t.sizes)) >= sizesNeeded*float64(len(starts)) && sent > 0; !t.sized {
+	if t.sized = float64(len(t.sizes)) >= t.rules.Sizes*float64(len(starts)) && sent > 0; !t.sized {
 		return
 	}
 	t.same, t.back = float64(most)/float64(len(t.sizes)), received/sent
@@ -807,8 +795,8 @@ func (t *tested) sizeCV() float64 {
 
 // decide is the stated rule: first whether the records can carry a cadence at all, then
 // whether there is enough of it, then the tests, then who began and what is known.
-func (t *tested) decide(starts []cube.Start) {
-	if why := notTimes(starts); why != "" {
+func (t *tested) decide(in *Input, starts []cube.Start) {
+	if why := in.Config.notTimes(starts); why != "" {
 		t.verdict, t.why = netcase.CadenceUnmeasured, why
 		return
 	}
@@ -825,7 +813,7 @@ func (t *tested) decide(starts []cube.Start) {
 		spectrum = fmt.Sprintf("the spectrum has a peak at %s with p = %s, on a hill of the autocorrelation", seconds(netcase.Time(t.spectral)), small(t.p))
 	}
 	t.why = intervals + "; " + spectrum
-	if why := t.ofTheLogging(starts); why != "" {
+	if why := t.ofTheLogging(in, starts); why != "" {
 		t.verdict, t.why = netcase.CadenceUnmeasured, why+" ("+t.why+")"
 		return
 	}
@@ -854,26 +842,23 @@ func (t *tested) decide(starts []cube.Start) {
 // ofTheLogging says why a period that was found may be that of the logging: the interval of
 // the records is not known, and the period is as long as a usual one. Each record may then be
 // the first connection of an interval, whose place in it a clock of any shorter period keeps.
-func (t *tested) ofTheLogging(starts []cube.Start) string {
+func (t *tested) ofTheLogging(in *Input, starts []cube.Start) string {
 	unknown, fractions := 0, 0
 	for i := range starts {
 		unknown += b2i(starts[i].Resolution == netcase.ResolutionUnknown)
 		fractions += b2i(starts[i].At%netcase.Second != 0)
 	}
-	if !t.found() || unknown == 0 || float64(fractions) > subSecond*float64(len(starts)) {
+	if !t.found() || unknown == 0 || float64(fractions) > in.Config.Artefact.Fractions*float64(len(starts)) {
 		return ""
 	}
 	period := float64(t.period)
 	for _, w := range artefactGrids {
-		if width := float64(w * 1000); math.Abs(period-width) <= sameInterval*width {
+		if width := float64(w * 1000); math.Abs(period-width) <= in.Config.Cadence.Interval*width {
 			return "a record every " + intervalText(w) + ", which is a usual interval of logging, and the interval of these records is not known"
 		}
 	}
 	return ""
 }
-
-// sameInterval is how far a period may lie from an interval of logging and be taken for it.
-const sameInterval = 0.02
 
 // tooLittle says why a stream cannot be judged; empty: it can.
 func (t *tested) tooLittle() string {
@@ -893,7 +878,7 @@ func (t *tested) tooLittle() string {
 
 // notTimes says why the starts are no times of connections; empty: they are. Records of
 // an unknown interval pass by sub-second stamps, else by the test of the grid.
-func notTimes(starts []cube.Start) string {
+func (c *Config) notTimes(starts []cube.Start) string {
 	flows, aggregated, unknown, fractions := int64(0), 0, 0, 0
 	for i := range starts {
 		flows += starts[i].Flows
@@ -905,35 +890,34 @@ func notTimes(starts []cube.Start) string {
 	switch {
 	case aggregated > 0:
 		return beaconAggregated
-	case float64(flows) > countsMore*n:
+	case float64(flows) > c.Artefact.Counters*n:
 		return fmt.Sprintf("a record stands for %.2f connections on average", float64(flows)/n)
-	case unknown == 0, float64(fractions) > subSecond*n:
+	case unknown == 0, float64(fractions) > c.Artefact.Fractions*n:
 		return ""
 	}
-	return onAGrid(starts)
+	return c.onAGrid(starts)
 }
 
 // onAGrid tells whether records of an unknown interval lie in the cells of a logging
 // interval: one in a cell where free arrivals would collide, though some follow each
 // other sooner than the interval, or all on its edges.
-func onAGrid(starts []cube.Start) string {
+func (c *Config) onAGrid(starts []cube.Start) string {
 	for i := len(artefactGrids) - 1; i >= 0; i-- {
 		w := artefactGrids[i]
 		g := gridCount{seconds: w, byPeer: map[netcase.Endpoint]int{}}
 		g.addPeer([]stamped{{at: starts}}, netcase.Time(w)*netcase.Second)
-		if !g.capped() {
+		if !c.Artefact.capped(&g) {
 			continue
 		}
 		soon, edges := 0, 0
 		for k := range starts {
-			phase := starts[k].At % (netcase.Time(w) * netcase.Second)
-			edges += b2i(phase <= netcase.Second || phase >= netcase.Time(w)*netcase.Second-netcase.Second)
+			edges += b2i(c.Artefact.near(starts[k].At, netcase.Time(w)*netcase.Second))
 			soon += b2i(k > 0 && starts[k].At-starts[k-1].At < netcase.Time(w)*netcase.Second)
 		}
 		switch {
-		case float64(edges) >= onGrid*float64(len(starts)):
+		case float64(edges) >= c.Artefact.OnGrid*float64(len(starts)):
 			return "every stamp lies on a grid of " + intervalText(w) + ": they may be those of the logging"
-		case float64(soon) >= shortGaps*float64(len(starts)-1):
+		case float64(soon) >= c.Cadence.Sooner*float64(len(starts)-1):
 			return fmt.Sprintf("one record in every %s that has any, at no fixed place in it (free arrivals: p = %s): the interval may be that of the logging", intervalText(w), small(math.Exp(g.log)))
 		}
 	}
@@ -950,8 +934,9 @@ func (t *tested) weigh() {
 	if !t.rarity.Rare && t.rarity.Estate > 0 {
 		rarity = max(1-float64(t.rarity.Hosts)/float64(t.rarity.Estate), 0)
 	}
-	t.rank = rankInterval*max(1-t.cv, 0) + rankSpectrum*(1-min(t.p, 1)) + rankSize*size +
-		rankDuration*min(float64(t.active)/float64(readableHours*netcase.Hour), 1) + rankRarity*rarity
+	w := &t.rules.Rank
+	t.rank = w.Interval*max(1-t.cv, 0) + w.Spectrum*(1-min(t.p, 1)) + w.Size*size +
+		w.Duration*min(float64(t.active)/float64(w.Readable), 1) + w.Rarity*rarity
 }
 
 // beaconOrder is the order of the verdicts in the report.
@@ -961,7 +946,7 @@ var beaconOrder = []netcase.Cadence{
 
 // chosen is the streams that are told: each address once, those without a cadence only
 // where others list the address, and few of those that could not be measured.
-func chosen(all []*tested) []*tested {
+func chosen(rules *CadenceConfig, all []*tested) []*tested {
 	slices.SortStableFunc(all, func(a, b *tested) int {
 		return cmp.Or(cmp.Compare(slices.Index(beaconOrder, a.verdict), slices.Index(beaconOrder, b.verdict)),
 			cmp.Compare(b2i(a.network), b2i(b.network)), cmp.Compare(b2i(len(b.peers) > 1), b2i(len(a.peers) > 1)),
@@ -982,7 +967,7 @@ func chosen(all []*tested) []*tested {
 				continue
 			}
 		case netcase.CadenceUnmeasured:
-			if t.direction == netcase.Inbound || t.cause != "" && !t.listed || !t.listed && !t.mayHide() && t.unevenness() > evenLogs {
+			if t.direction == netcase.Inbound || t.cause != "" && !t.listed || !t.listed && !t.mayHide(rules) && t.unevenness() > rules.Uneven {
 				continue
 			}
 		case netcase.CadenceHeld:

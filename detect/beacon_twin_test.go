@@ -141,7 +141,7 @@ func (s *slowSearch) endPeer() {
 			trailCounts: *c, hosts: hosts, estate: len(s.census.all), listed: listed}
 		switch {
 		case c.allIntervals():
-			if x.aggregated = true; d.direction == netcase.Outbound && c.mayHide() {
+			if x.aggregated = true; d.direction == netcase.Outbound && c.mayHide(&s.in.Config.Cadence) {
 				s.intervals.offer(x)
 			}
 			continue

@@ -183,13 +183,15 @@ func (t *tested) limits() (out []string) {
 	return out
 }
 
-// spanText is a length that is asked for: "2 hours", "3 days".
+// spanText is a length that is asked for: "10 minutes", "2 hours", "3 days".
 func spanText(t netcase.Time) string {
 	switch {
 	case t%netcase.Day == 0:
 		return count(int(t/netcase.Day), "day")
 	case t%netcase.Hour == 0:
 		return count(int(t/netcase.Hour), "hour")
+	case t%netcase.Minute == 0:
+		return count(int(t/netcase.Minute), "minute")
 	}
 	return seconds(t)
 }

@@ -13,17 +13,11 @@ import (
 	"netcase/cube"
 )
 
+// Bounds of what is followed.
 const (
-	// clockTolerance is how far two clocks may differ unremarked: sensors stamp the
-	// first packet, the log line or the whole second.
-	clockTolerance = 2 * netcase.Second
-	clockReach     = 26 * netcase.Hour // no zone differs by more
-	clockPairs     = 60                // pairs looked at for each two sensors
-	clockLeast     = 5                 // pairs that must tell the same difference
-	clockShare     = .6                // of the pairs looked at
-	clockFlows     = 20                // a pair with more flows from one sensor is too busy to match one by one
-	clockOpen      = 4096              // pairs of one peer that are followed
-	clockLogins    = 20_000            // sources, hosts and accounts of logins that are followed
+	clockPairs  = 60     // pairs looked at for each two sensors
+	clockOpen   = 4096   // pairs of one peer
+	clockLogins = 20_000 // sources, hosts and accounts of logins
 )
 
 // clock compares the clocks of sensors that saw the same flows or the same logins.
@@ -31,7 +25,7 @@ func clock() Detector {
 	return Detector{
 		Name: "clock",
 		Doc:  "sensors whose clocks differ, that fall silent, or that report the same flows twice",
-		Method: "the difference of times that most pairs (or sources, hosts and accounts of logins) seen by two sensors share, within 2 s; aggregated records are left out; " +
+		Method: "the difference of times that most pairs (or sources, hosts and accounts of logins) seen by two sensors share, within a tolerance; aggregated records are left out; " +
 			"hours without a flow that other days, other sensors or the hours beside speak against; cells of two sensors with equal counts",
 		Ask: func(Config) Questions {
 			return Questions{
@@ -54,17 +48,17 @@ func clock() Detector {
 			var out []netcase.Finding
 			seen := in.Memo.(bothSaw)
 			for _, list := range [][]sharedTimes{pairTimes(seen.pairs, in.Details.Starts), seen.logins} {
-				for _, c := range compareClocks(list) {
-					if c.apart() {
+				for _, c := range in.Config.Clock.compare(list) {
+					if in.Config.Clock.apart(&c) {
 						out = append(out, c.finding(in))
 					}
 				}
 			}
 			for i := range seen.silent {
-				out = append(out, seen.silent[i].finding())
+				out = append(out, seen.silent[i].finding(&in.Config.Silence))
 			}
 			for i := range seen.twins {
-				out = append(out, seen.twins[i].finding())
+				out = append(out, seen.twins[i].finding(&in.Config.Twins))
 			}
 			return out
 		},
@@ -118,7 +112,7 @@ func sharedPairs(in *Input) []sharedPair {
 			s := &open.of[i].value
 			slices.Sort(s.sensors)
 			s.sensors = slices.Compact(s.sensors)
-			if len(s.sensors) < 2 || s.flows > clockFlows*int64(len(s.sensors)) {
+			if len(s.sensors) < 2 || s.flows > int64(in.Config.Clock.Flows*len(s.sensors)) {
 				continue
 			}
 			s.hash = pairHash(s.Pair)
@@ -203,8 +197,8 @@ type comparison struct {
 }
 
 // apart tells whether the clocks differ, and enough pairs say so.
-func (c *comparison) apart() bool {
-	return c.agree >= clockLeast && float64(c.agree) >= clockShare*float64(c.pairs) && (c.offset > clockTolerance || c.offset < -clockTolerance)
+func (c *ClockConfig) apart(x *comparison) bool {
+	return x.agree >= c.Least && float64(x.agree) >= c.Share*float64(x.pairs) && (x.offset > c.Tolerance || x.offset < -c.Tolerance)
 }
 
 // difference is one possible match of two start times of one pair.
@@ -259,7 +253,7 @@ func sharedLogins(in *Input) []sharedTimes {
 				bar = lowerHalf(open)
 			}
 		}
-		if len(t.times[l.Sensor]) <= clockFlows {
+		if len(t.times[l.Sensor]) <= in.Config.Clock.Flows {
 			t.times[l.Sensor] = append(t.times[l.Sensor], l.Time)
 			t.span = t.span.Extend(l.Time)
 		}
@@ -291,8 +285,8 @@ func lowerHalf[K comparable](open map[K]*sharedTimes) uint64 {
 	return bar
 }
 
-// compareClocks compares every two sensors that share something.
-func compareClocks(shared []sharedTimes) []comparison {
+// compare compares every two sensors that share something.
+func (c *ClockConfig) compare(shared []sharedTimes) []comparison {
 	type two struct{ a, b string }
 	found := map[two][]difference{}
 	seen := map[two]*comparison{}
@@ -300,7 +294,7 @@ func compareClocks(shared []sharedTimes) []comparison {
 		times := shared[i].times
 		for x, a := range shared[i].sensors {
 			for _, b := range shared[i].sensors[x+1:] {
-				if len(times[a]) == 0 || len(times[b]) == 0 || len(times[a]) > clockFlows || len(times[b]) > clockFlows {
+				if len(times[a]) == 0 || len(times[b]) == 0 || len(times[a]) > c.Flows || len(times[b]) > c.Flows {
 					continue
 				}
 				k := two{a, b}
@@ -311,7 +305,7 @@ func compareClocks(shared []sharedTimes) []comparison {
 				seen[k].span = seen[k].span.Join(shared[i].span)
 				for _, ta := range times[a] {
 					for _, tb := range times[b] {
-						if d := tb - ta; d >= -clockReach && d <= clockReach {
+						if d := tb - ta; d >= -c.Reach && d <= c.Reach {
 							found[k] = append(found[k], difference{i, d})
 						}
 					}
@@ -320,22 +314,22 @@ func compareClocks(shared []sharedTimes) []comparison {
 		}
 	}
 	var out []comparison
-	for k, c := range seen {
-		c.settle(found[k])
-		out = append(out, *c)
+	for k, x := range seen {
+		x.settle(found[k], c.Tolerance)
+		out = append(out, *x)
 	}
 	slices.SortFunc(out, func(x, y comparison) int { return cmp.Or(strings.Compare(x.a, y.a), strings.Compare(x.b, y.b)) })
 	return out
 }
 
 // settle finds the window of differences, as wide as the tolerance, that most pairs share.
-func (c *comparison) settle(all []difference) {
+func (c *comparison) settle(all []difference, tolerance netcase.Time) {
 	slices.SortFunc(all, func(x, y difference) int { return cmp.Or(cmp.Compare(x.ms, y.ms), cmp.Compare(x.pair, y.pair)) })
 	count := map[int]int{}
 	from := 0
 	for to := range all {
 		count[all[to].pair]++
-		for all[to].ms-all[from].ms > clockTolerance {
+		for all[to].ms-all[from].ms > tolerance {
 			if count[all[from].pair]--; count[all[from].pair] == 0 {
 				delete(count, all[from].pair)
 			}
@@ -361,7 +355,8 @@ func (c *comparison) finding(in *Input) netcase.Finding {
 			"seconds": float64(c.offset) / float64(netcase.Second), "pairs": float64(c.pairs), "agreeing": float64(c.agree),
 		},
 		Selection: netcase.Selection{Sensors: []string{c.a, c.b}},
-		Method:    "clock: the most shared difference of times within ±26 h, at least 5 pairs and 60 % of them",
+		Method: fmt.Sprintf("clock: the most shared difference of times within ±%g h, at least %d pairs and %g %% of them",
+			float64(in.Config.Clock.Reach)/float64(netcase.Hour), in.Config.Clock.Least, 100*in.Config.Clock.Share),
 	}
 	evidence = in.Cite(evidence, c.tag)
 	return netcase.Finding{

@@ -29,6 +29,17 @@ type Config struct {
 	Rare           RareConfig
 	Upload         UploadConfig
 	Move           MoveConfig
+	Baseline       BaselineConfig
+	Clock          ClockConfig
+	Silence        SilenceConfig
+	Twins          TwinConfig
+	Artefact       ArtefactConfig
+	Attribution    AttributionConfig
+	Rise           RiseConfig
+	Scan           ScanConfig
+	Flood          FloodConfig
+	Staging        StagingConfig
+	Process        ProcessConfig
 }
 
 // DefaultConfig is what the method proposes.
@@ -40,6 +51,8 @@ func DefaultConfig() Config {
 		SpikeQ: 0.01, SpikeRatio: 2, SpikeExcess: 10, Draws: 999,
 		FloodFlows: 1000, FloodRatio: 10,
 		Auth: DefaultAuthConfig(), Cadence: DefaultCadenceConfig(), Long: DefaultLongConfig(), Rare: DefaultRareConfig(), Upload: DefaultUploadConfig(), Move: DefaultMoveConfig(),
+		Baseline: DefaultBaselineConfig(), Clock: DefaultClockConfig(), Silence: DefaultSilenceConfig(), Twins: DefaultTwinConfig(),
+		Artefact: DefaultArtefactConfig(), Attribution: DefaultAttributionConfig(), Rise: DefaultRiseConfig(), Scan: DefaultScanConfig(), Flood: DefaultFloodConfig(), Staging: DefaultStagingConfig(), Process: DefaultProcessConfig(),
 	}
 }
 
@@ -69,6 +82,19 @@ type CadenceConfig struct {
 	ClockStarts   int          // fewer do not tell a scheduler from a sleep
 	ClockR        float64      // length of the mean phase vector from which a fixed clock sets the pace …
 	ClockP        float64      // … and the largest probability of such a length
+	Sizes         float64      // share of the starts with sizes that can be compared
+	Sooner        float64      // share of the gaps shorter than a grid from which one record a cell is the grid's doing
+	Interval      float64      // of an interval of logging, within which a period may be that
+	SteadyHours   int          // with a record, before rows of hours look steady
+	Steady        float64      // … share of the hours of the stream
+	Uneven        float64      // standard deviation of the logarithms of the gaps above which a stream that was not measured is not told
+	Rank          RankConfig
+}
+
+// RankConfig holds the weights by which streams are ordered, and nothing else.
+type RankConfig struct {
+	Interval, Spectrum, Size, Duration, Rarity float64
+	Readable                                   netcase.Time // length of a stream that earns the whole weight for duration
 }
 
 // DefaultCadenceConfig is what the method proposes; decision 22 says which are ours.
@@ -78,6 +104,8 @@ func DefaultCadenceConfig() CadenceConfig {
 		Near: 0.8, About: [2]float64{0.3, 2.2}, Pause: 10, LeastPause: netcase.Hour,
 		P: 0.01, Surrogates: 199, LongestBeat: netcase.Hour, Hill: 2, AsHigh: 0.8, SpectrumStart: 20, Followed: 0.4, MoreFollowed: 0.25, Slack: 0.05,
 		ClockStarts: 20, ClockR: 0.6, ClockP: 0.01,
+		Sizes: 0.5, Sooner: 0.1, Interval: 0.02, SteadyHours: 8, Steady: 0.8, Uneven: 0.7,
+		Rank: RankConfig{Interval: 0.30, Spectrum: 0.20, Size: 0.15, Duration: 0.15, Rarity: 0.20, Readable: netcase.Day},
 	}
 }
 

@@ -14,12 +14,9 @@ import (
 // sources is that they share a network, and that they asked for the same ports or came
 // and went together; a like set of ports alone is the same tool, not the same hand.
 const (
-	together       = netcase.Time(10 * 60 * 1000) // start and stop within so many ms
-	jointFactor    = 1.5                          // by so much the thresholds of a cluster are higher
-	mostMembers    = 4096                         // of one /24 or /48 that are looked at
-	mostCandidates = 1 << 16                      // sources with a known autonomous system that are looked at
-	mostNetworks   = 20                           // named in a finding
-	coordinationP  = 0.01                         // hypergeometric: the targets overlap less, or more, than by chance
+	mostMembers    = 4096    // of one /24 or /48 that are looked at
+	mostCandidates = 1 << 16 // sources with a known autonomous system that are looked at
+	mostNetworks   = 20      // named in a finding
 )
 
 // What joins the members of a cluster, in words.
@@ -27,7 +24,7 @@ const (
 	joinNetwork = "one /24 or /48"
 	joinSystem  = "one autonomous system"
 	joinPorts   = "the same ports"
-	joinTime    = "start and stop within 10 minutes"
+	joinTime    = "start and stop within " // … how long
 )
 
 // The two ways in which targets that several sources asked for are no chance.
@@ -71,12 +68,16 @@ type crowd struct {
 }
 
 func newCrowd(in *Input, limits thresholds, spare *spareSources, alone func(*scanner)) *crowd {
-	limits.hosts, limits.strobe, limits.ports = jointly(limits.hosts), jointly(limits.strobe), jointly(limits.ports)
+	rule := limits.rule
+	limits.hosts, limits.strobe, limits.ports = rule.jointly(limits.hosts), rule.jointly(limits.strobe), rule.jointly(limits.ports)
 	return &crowd{in: in, limits: limits, estate: limits.estate, alone: alone, spare: spare}
 }
 
 // jointly is the threshold of a cluster.
-func jointly(alone int) int { return int(math.Ceil(jointFactor * float64(alone))) }
+func (c *ScanConfig) jointly(alone int) int { return partOfMany(c.Joint, alone) }
+
+// partOfMany is a part of a number, rounded up.
+func partOfMany(part float64, n int) int { return int(math.Ceil(part * float64(n))) }
 
 // add takes a source that is no scanner by itself, and keeps it while it may be in a
 // cluster. What it would be called alone is its class, and empty where it would not be
@@ -99,7 +100,7 @@ func (c *crowd) add(s scanner) {
 
 // join makes a source a member, if it can be one.
 func (c *crowd) join(s scanner) {
-	counted := s.counted(false)
+	counted := s.counted(c.limits.rule, false)
 	ports := portsHash(counted)
 	if !s.profiler.p.Peer.Addr.IsValid() || s.visits() || ports == 0 || len(c.members) >= mostMembers {
 		c.overflow += b2i(len(c.members) >= mostMembers)
@@ -179,8 +180,12 @@ func (c *crowd) first() *source {
 
 // joinBy takes clusters out of members that share a network already, by one more trait.
 func (c *crowd) joinBy(members []*member, by, network, shared string) (left []*member) {
-	for _, group := range alike(members, by) {
-		k := &cluster{members: group, networks: []string{network}, joined: []string{shared, by}}
+	said := by
+	if by == joinTime {
+		said += spanText(c.limits.rule.Together)
+	}
+	for _, group := range alike(members, by, c.limits.rule.Together) {
+		k := &cluster{members: group, networks: []string{network}, joined: []string{shared, said}}
 		if len(group) < 2 || !c.scans(k) {
 			left = append(left, group...)
 			continue
@@ -191,7 +196,7 @@ func (c *crowd) joinBy(members []*member, by, network, shared string) (left []*m
 }
 
 // alike cuts members into groups that share a trait.
-func alike(members []*member, by string) [][]*member {
+func alike(members []*member, by string, together netcase.Time) [][]*member {
 	sorted := slices.Clone(members)
 	same := func(first, m *member) bool { return first.ports == m.ports }
 	order := func(a, b *member) int {
@@ -267,7 +272,7 @@ func (c *crowd) scans(k *cluster) bool {
 	if k.class = classOf(all, c.limits); k.class == "" {
 		return false
 	}
-	k.coordination, k.p = coordination(k.members, c.estate)
+	k.coordination, k.p = coordination(k.members, c.estate, c.limits.rule.Coordination)
 	return true
 }
 
@@ -276,7 +281,7 @@ func (c *crowd) scans(k *cluster) bool {
 //
 // Source: each member against the union of those before it, hypergeometric tails, joined
 // by Fisher's method.
-func coordination(members []*member, estate int) (string, float64) {
+func coordination(members []*member, estate int, p float64) (string, float64) {
 	union := map[int32]bool{}
 	less, more, n := 0.0, 0.0, 0
 	for _, m := range members {
@@ -301,9 +306,9 @@ func coordination(members []*member, estate int) (string, float64) {
 	}
 	pLess, pMore := 1-chiLower(less, float64(2*n)), 1-chiLower(more, float64(2*n))
 	switch {
-	case pLess < coordinationP:
+	case pLess < p:
 		return splitWork, max(pLess, smallestP)
-	case pMore < coordinationP:
+	case pMore < p:
 		return sameTargets, max(pMore, smallestP)
 	}
 	return "", min(pLess, pMore)

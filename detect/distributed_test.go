@@ -56,10 +56,10 @@ func TestCoordination(t *testing.T) {
 			list[i] = append(list[i], k)
 		}
 	}
-	if got, p := coordination(membersOf(split), estate); got != splitWork || p >= .01 {
+	if got, p := coordination(membersOf(split), estate, .01); got != splitWork || p >= .01 {
 		t.Errorf("split: %q, p %g", got, p)
 	}
-	if got, p := coordination(membersOf(list), estate); got != sameTargets || p >= .01 {
+	if got, p := coordination(membersOf(list), estate, .01); got != sameTargets || p >= .01 {
 		t.Errorf("list: %q, p %g", got, p)
 	}
 	random, called := rand.New(rand.NewPCG(7, 7)), 0
@@ -69,7 +69,7 @@ func TestCoordination(t *testing.T) {
 		for i := range chance {
 			chance[i] = random.Perm(estate)[:each]
 		}
-		if got, _ := coordination(membersOf(chance), estate); got != "" {
+		if got, _ := coordination(membersOf(chance), estate, .01); got != "" {
 			called++
 		}
 	}

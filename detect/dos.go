@@ -45,20 +45,11 @@ func dos() Detector {
 	}
 }
 
-// Parameters that are not configured.
+// Bounds of what is kept and told.
 const (
-	floodServices   = 64     // services whose hours are kept: those with the fullest hour
-	floodDescribed  = 10_000 // flows in an hour from which a load without history is described
-	floodFindings   = 10     // the heaviest are told
-	floodRecords    = 40
-	floodManySource = 100  // sources in an hour: fewer is no distributed load
-	floodMadeUp     = 0.9  // share of the sources with one unanswered flow that look made up
-	floodUnanswered = 0.9  // share of our own flows that fail where our side floods another
-	suffersBelow    = 0.5  // of the answered flows that were to be expected
-	bearsFrom       = 0.8  // …
-	leastAnswers    = 20   // expected answers that a comparison needs
-	darkMinutes     = 5    // in a row without an answer are an outage: service level agreements count downtime so
-	floodChance     = 0.01 // over all services and hours, after Bonferroni
+	floodServices = 64 // services whose hours are kept: those with the fullest hour
+	floodFindings = 10 // the heaviest are told
+	floodRecords  = 40
 )
 
 // service is one port of one machine, as the target of load.
@@ -150,11 +141,11 @@ func judgeLoad(in *Input, g *grid, x service, hours []load, services int) *flood
 		}
 	}
 	base = newBaseline(g, flows, excluded)
-	chance := floodChance / float64(services*g.bins())
+	chance := in.Config.Flood.P / float64(services*g.bins())
 	over := func(i int) bool {
 		e := base.at(i)
 		return !g.missing[i] && e.tier != tierNone && flows[i] >= float64(in.Config.FloodFlows) &&
-			flows[i] >= in.Config.FloodRatio*e.mu && e.tail(flows[i]) <= chance && loaded(x, &hours[i], in.Config.FloodRatio*e.mu)
+			flows[i] >= in.Config.FloodRatio*e.mu && e.tail(flows[i]) <= chance && in.Config.Flood.loaded(x, &hours[i], in.Config.FloodRatio*e.mu)
 	}
 	best := &flood{service: x, grid: g, base: base, hours: hours, kind: "flood"}
 	for i := g.from; i < g.bins(); i++ {
@@ -171,7 +162,7 @@ func judgeLoad(in *Input, g *grid, x service, hours []load, services int) *flood
 		i = to
 	}
 	if best.to == 0 {
-		return describeLoad(g, x, hours, base)
+		return in.Config.Flood.describe(g, x, hours, base)
 	}
 	best.p = 1
 	for i := best.from; i < best.to; i++ {
@@ -179,29 +170,29 @@ func judgeLoad(in *Input, g *grid, x service, hours []load, services int) *flood
 		best.expected += e.mu
 		best.p = min(best.p, e.tail(flows[i]))
 	}
-	best.weighAnswers(excluded)
+	best.weighAnswers(&in.Config.Flood, excluded)
 	return best
 }
 
 // loaded tells whether an hour looks like a flood by who took part in it: many sources,
 // and more than the floor also without the busiest of them; of our own flows, that hardly
 // any is answered.
-func loaded(x service, l *load, floor float64) bool {
+func (c *FloodConfig) loaded(x service, l *load, floor float64) bool {
 	if x.dir == netcase.Outbound {
-		return float64(l.reach.Failed()) >= floodUnanswered*float64(l.flows)
+		return float64(l.reach.Failed()) >= c.Unanswered*float64(l.flows)
 	}
-	return l.sources >= floodManySource && float64(l.flows-l.top) >= floor
+	return l.sources >= c.Sources && float64(l.flows-l.top) >= floor
 }
 
-// describeLoad is a load so large that it is told even where nothing says what is usual.
-func describeLoad(g *grid, x service, hours []load, base *baseline) *flood {
+// describe is a load so large that it is told even where nothing says what is usual.
+func (c *FloodConfig) describe(g *grid, x service, hours []load, base *baseline) *flood {
 	top := g.from
 	for i := g.from; i < g.bins(); i++ {
 		if hours[i].flows > hours[top].flows {
 			top = i
 		}
 	}
-	if top >= g.bins() || hours[top].flows < floodDescribed || !loaded(x, &hours[top], floodDescribed) || base.at(top).tier != tierNone {
+	if top >= g.bins() || hours[top].flows < c.Described || !c.loaded(x, &hours[top], float64(c.Described)) || base.at(top).tier != tierNone {
 		return nil
 	}
 	return &flood{service: x, grid: g, base: base, hours: hours, from: top, to: top + 1, kind: "description", p: 1,
@@ -209,7 +200,7 @@ func describeLoad(g *grid, x service, hours []load, base *baseline) *flood {
 }
 
 // weighAnswers asks whether the service answered less often than before.
-func (f *flood) weighAnswers(excluded []bool) {
+func (f *flood) weighAnswers(c *FloodConfig, excluded []bool) {
 	answered, decided := make([]float64, len(f.hours)), int64(0)
 	for i := range f.hours {
 		answered[i] = float64(f.hours[i].reach.Answered())
@@ -228,12 +219,12 @@ func (f *flood) weighAnswers(excluded []bool) {
 	}
 	numbers := fmt.Sprintf("%s flows were answered, %s were to be expected", amount(got), amount(expected))
 	switch {
-	case expected < leastAnswers:
+	case expected < c.Answers:
 		f.suffers, f.why = netcase.Unknown, "it was seldom asked before, so that answers cannot be compared: "+numbers
-	case got <= suffersBelow*expected:
+	case got <= c.Suffers*expected:
 		f.suffers, f.why = netcase.True, numbers
-		f.findDark(base)
-	case got >= bearsFrom*expected:
+		f.findDark(c, base)
+	case got >= c.Bears*expected:
 		f.suffers, f.why = netcase.False, numbers
 	default:
 		f.suffers, f.why = netcase.Unknown, "a little less than usual: "+numbers
@@ -243,7 +234,7 @@ func (f *flood) weighAnswers(excluded []bool) {
 // findDark looks for an outage: minutes in a row in which the service was asked and nobody
 // was answered, where by its usual rate that would hardly happen. An hour that the load
 // did not fill, or in which a few got through, hides it in the sum.
-func (f *flood) findDark(answers *baseline) {
+func (f *flood) findDark(c *FloodConfig, answers *baseline) {
 	if f.grid.hours != 1 {
 		return
 	}
@@ -258,7 +249,7 @@ func (f *flood) findDark(answers *baseline) {
 				continue
 			}
 			run, expected, chance = run+1, expected+e.mu/perHour, chance+nbNone(e.mu/perHour, e.phi)
-			if run < darkMinutes || expected <= f.darkExpected || chance > math.Log(floodChance/float64(perHour*(f.to-f.from))) {
+			if netcase.Time(run)*netcase.Minute < c.Dark || expected <= f.darkExpected || chance > math.Log(c.P/float64(perHour*(f.to-f.from))) {
 				continue
 			}
 			end := f.grid.start(i) + netcase.Time(m+1)*netcase.Minute
@@ -307,8 +298,8 @@ func (f *flood) selection() netcase.Selection {
 }
 
 // madeUp tells whether most sources look like addresses that nobody answers from.
-func (l *load) madeUp() bool {
-	return l.sources >= floodManySource && float64(l.single) >= floodMadeUp*float64(l.sources)
+func (c *FloodConfig) madeUp(l *load) bool {
+	return l.sources >= c.Sources && float64(l.single) >= c.MadeUp*float64(l.sources)
 }
 
 func (f *flood) finding(in *Input) netcase.Finding {
@@ -316,7 +307,7 @@ func (f *flood) finding(in *Input) netcase.Finding {
 	facts := &netcase.FloodFacts{
 		Host: f.service.host, Port: f.service.port.port, Proto: f.service.port.proto, Window: f.grid.span(f.from, f.to),
 		Sources: t.sources, Flows: t.flows, Packets: t.packets, Octets: t.octets, Expected: round(f.expected, 3),
-		Spoofed: t.madeUp() && f.service.dir == netcase.Inbound, Outbound: f.service.dir == netcase.Outbound, Suffers: f.suffers, Why: f.why,
+		Spoofed: in.Config.Flood.madeUp(&t) && f.service.dir == netcase.Inbound, Outbound: f.service.dir == netcase.Outbound, Suffers: f.suffers, Why: f.why,
 		Dark: f.dark, DarkExpected: round(f.darkExpected, 1),
 	}
 	if f.expected > 0 {
@@ -335,8 +326,8 @@ func (f *flood) finding(in *Input) netcase.Finding {
 		Statement: statement, Selection: out.Selection,
 		Numbers: map[string]float64{"flows": float64(t.flows), "sources": float64(t.sources), "answered": float64(t.reach.Answered())},
 		Method: fmt.Sprintf("dos: bins of %s on the hour; at least %d flows and %g times the baseline of the port, p <= %g over %d services; %s",
-			count(int(f.grid.hours), "hour"), in.Config.FloodFlows, in.Config.FloodRatio, floodChance, floodServices,
-			map[bool]string{false: fmt.Sprintf("at least %d sources in an hour", floodManySource), true: "nine tenths of our flows unanswered"}[facts.Outbound]),
+			count(int(f.grid.hours), "hour"), in.Config.FloodFlows, in.Config.FloodRatio, in.Config.Flood.P, floodServices,
+			map[bool]string{false: fmt.Sprintf("at least %d sources in an hour", in.Config.Flood.Sources), true: fmt.Sprintf("%g %% of our flows unanswered", 100*in.Config.Flood.Unanswered)}[facts.Outbound]),
 	}
 	if f.kind == "flood" {
 		e.Numbers["expected"], e.Numbers["ratio"], e.Numbers["p"] = facts.Expected, facts.Ratio, f.p

@@ -336,7 +336,7 @@ func widened(g *grid, x []float64, width int64) (*grid, []float64) {
 	n := int(width / g.hours)
 	first := floorTo(g.first, int64(n)) // in bins of the width
 	skip := int(g.first - first*int64(n))
-	out := &grid{hours: width, first: first, missing: make([]bool, (skip+g.bins()+n-1)/n), from: (skip + g.from) / n}
+	out := &grid{hours: width, first: first, missing: make([]bool, (skip+g.bins()+n-1)/n), from: (skip + g.from) / n, rule: g.rule}
 	sums, gone := make([]float64, out.bins()), make([]int, out.bins())
 	for i, v := range x {
 		sums[(skip+i)/n] += v

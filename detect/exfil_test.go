@@ -178,7 +178,7 @@ func TestExfilDoesNotCare(t *testing.T) {
 func TestWidenedTwin(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 15))
 	for range 300 {
-		g := &grid{hours: 1, first: 488_000 + r.Int64N(200), missing: make([]bool, 1+r.IntN(400))}
+		g := &grid{hours: 1, first: 488_000 + r.Int64N(200), missing: make([]bool, 1+r.IntN(400)), rule: usualRule()}
 		g.from = r.IntN(len(g.missing))
 		x := make([]float64, len(g.missing))
 		for i := range x {

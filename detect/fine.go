@@ -8,10 +8,6 @@ import (
 // fineBin is the width of the bins in which a window of hours is looked at again.
 const fineBin = 5 * netcase.Minute
 
-// fineShare is the part of the window's flows that one sensor must hold: the minutes of
-// several sensors are not one account.
-const fineShare = 0.9
-
 // fine looks for the bounds of a window within five minutes: the same scan statistic over
 // finer bins, an hour beyond the window on either side, on the minutes of the sensor that
 // saw most. It is empty where records stand for intervals, or no sensor saw the whole.
@@ -30,7 +26,7 @@ func (r *rise) fine(in *Input, s *seriesSet) netcase.Span {
 		}
 	}
 	x := r.finest(in, start, bins)
-	if sum(x) < fineShare*sum(r.line.x[from:to]) {
+	if sum(x) < in.Config.Rise.Fine*sum(r.line.x[from:to]) {
 		return netcase.Span{}
 	}
 	w := scanWindow(x, mu, bins)

@@ -12,12 +12,6 @@ import (
 const (
 	outageShown   = 5        // stretches told of one sensor
 	outageSensors = 20       // findings
-	outageDays    = 3        // other days with the hour that its own history speaks from
-	othersSpeak   = 0.5      // of what the other sensors usually say
-	busyBeside    = 20       // flows in the hour before and after: nothing in between is no lull
-	longestLull   = 6        // hours that such neighbours can bracket
-	twinCells     = 100      // cells that two sensors must share
-	twinShare     = 0.95     // of them with equal counts, and of all cells of the smaller sensor
 	mostSensors   = lineKeep // followed
 )
 
@@ -48,17 +42,18 @@ func silences(in *Input) []silence {
 	}
 	var out []silence
 	for _, sensor := range slices.Sorted(maps.Keys(hours)) {
-		if s := silenceOf(sensor, hours[sensor], total); len(s.hours) > 0 {
+		if s := in.Config.Silence.of(sensor, hours[sensor], total); len(s.hours) > 0 {
 			out = append(out, s)
 		}
 	}
 	return out[:min(len(out), outageSensors)]
 }
 
-func silenceOf(sensor string, own, total map[int64]float64) silence {
+// of is the silence of one sensor, by the flows of each hour of its own and of all.
+func (c *SilenceConfig) of(sensor string, own, total map[int64]float64) silence {
 	keys := slices.Sorted(maps.Keys(own))
 	s := silence{sensor: sensor, typical: middle(slices.Collect(maps.Values(own)))}
-	if s.typical < silentMedian {
+	if s.typical < c.Usual {
 		return s
 	}
 	var others []float64
@@ -70,17 +65,18 @@ func silenceOf(sensor string, own, total map[int64]float64) silence {
 	usual := middle(others)
 	for k := 1; k < len(keys); k++ {
 		from, to := keys[k-1]+1, keys[k]
-		if to-from > 7*24 {
+		gap := netcase.Time(to-from) * netcase.Hour
+		if gap > c.Apart {
 			continue // two exports, not one with a gap
 		}
-		beside := to-from <= longestLull && own[from-1] >= busyBeside && own[to] >= busyBeside
+		beside := gap <= c.Lull && own[from-1] >= c.Beside && own[to] >= c.Beside
 		for h := from; h < to; h++ {
 			why := ""
 			switch days, median := sameHour(own, keys, h); {
-			case days >= outageDays && median >= silentMedian:
+			case days >= c.Days && median >= c.Usual:
 				why = "it has flows at these hours on other days"
-			case days >= outageDays:
-			case usual >= silentMedian && total[h] >= othersSpeak*usual:
+			case days >= c.Days:
+			case usual >= c.Usual && total[h] >= c.Others*usual:
 				why = "other sensors went on reporting"
 			case beside:
 				why = "it was busy right before and after"
@@ -122,7 +118,7 @@ func (s *silence) stretches() (out []netcase.Span) {
 	return out
 }
 
-func (s *silence) finding() netcase.Finding {
+func (s *silence) finding(c *SilenceConfig) netcase.Finding {
 	runs := s.stretches()
 	var parts []string
 	for _, r := range runs[:min(len(runs), outageShown)] {
@@ -138,7 +134,7 @@ func (s *silence) finding() netcase.Finding {
 		Evidence: []netcase.Evidence{{
 			Statement: fmt.Sprintf("%s (%s): %s; it usually reports %s an hour", title, strings.Join(parts, "; "), s.why, count(int64(s.typical), "flow")),
 			Numbers:   map[string]float64{"hours": float64(len(s.hours)), "stretches": float64(len(runs)), "typical": s.typical}, Selection: sel,
-			Method: fmt.Sprintf("clock: hours without a flow inside the life of a sensor with a median of %d flows or more, where three other days, the other sensors, or the hours beside speak against a lull", silentMedian),
+			Method: fmt.Sprintf("clock: hours without a flow inside the life of a sensor with a median of %g flows or more, where %s, the other sensors, or the hours beside speak against a lull", c.Usual, count(c.Days, "other day")),
 		}},
 		Limits: []string{"what happened in these hours this sensor cannot show: they are missing, not quiet"},
 	}
@@ -180,10 +176,11 @@ func twinSensors(in *Input) []twins {
 		t.shared++
 		t.equal += int64(b2i(r.Agree == r.Flows))
 	}
+	c := &in.Config.Twins
 	var out []twins
 	for _, t := range pairs {
 		smaller := min(alone[t.a], alone[t.b])
-		if t.shared >= twinCells && float64(t.equal) >= twinShare*float64(t.shared) && float64(t.shared) >= twinShare*float64(t.shared+smaller) {
+		if t.shared >= int64(c.Cells) && float64(t.equal) >= c.Share*float64(t.shared) && float64(t.shared) >= c.Share*float64(t.shared+smaller) {
 			out = append(out, *t)
 		}
 	}
@@ -191,7 +188,7 @@ func twinSensors(in *Input) []twins {
 	return out
 }
 
-func (t *twins) finding() netcase.Finding {
+func (t *twins) finding(c *TwinConfig) netcase.Finding {
 	title := fmt.Sprintf("the sensors %s and %s report the same flows", t.a, t.b)
 	sel := netcase.Selection{Sensors: []string{t.a, t.b}}
 	return netcase.Finding{
@@ -199,7 +196,7 @@ func (t *twins) finding() netcase.Finding {
 		Evidence: []netcase.Evidence{{
 			Statement: fmt.Sprintf("%s: %s of %s that both saw have equal counts; they are counted once", title, thousands(t.equal), count(t.shared, "hour of a pair")),
 			Numbers:   map[string]float64{"shared": float64(t.shared), "equal": float64(t.equal)}, Selection: sel,
-			Method: fmt.Sprintf("clock: at least %d cells of hour, pair and port that both saw, %g %% of them with equal counts, and as many of all that the smaller sensor saw", twinCells, 100*twinShare),
+			Method: fmt.Sprintf("clock: at least %d cells of hour, pair and port that both saw, %g %% of them with equal counts, and as many of all that the smaller sensor saw", c.Cells, 100*c.Share),
 		}},
 		Limits: []string{"two sensors on one path, or one exported under two names: that they agree is no second proof"},
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"netcase"
 	"netcase/cube"
@@ -202,11 +203,7 @@ func afterText(r *netcase.LoginRef) string {
 }
 
 // Where services call: a destination that few of many hosts call is unusual.
-const (
-	rareShare     = 0.01    // of the hosts on which the service calls anybody
-	rareEstate    = 100     // hosts: fewer cannot show one in a hundred
-	mostCallPairs = 1 << 16 // services and destinations
-)
+const mostCallPairs = 1 << 16 // services and destinations
 
 // rareCalls counts the hosts on which a service calls a destination, over the whole
 // history.
@@ -246,7 +243,7 @@ func (c *rareCalls) see(in *Input, v *processView) {
 		}
 		c.by[k] = map[netcase.Endpoint]bool{}
 	}
-	if len(c.by[k]) <= mostCallPairs/100 {
+	if len(c.by[k]) <= int(in.Config.Process.RareShare*mostCallPairs) {
 		c.by[k][host] = true
 	}
 	if !in.Span.Contains(v.p.Time) {
@@ -274,17 +271,18 @@ func operator(in *Input, e netcase.Endpoint) string {
 }
 
 func (c *rareCalls) rare(in *Input) (out []*oddProcess) {
+	rule := &in.Config.Process
 	for k, g := range c.calls {
 		estate, hosts := len(c.hosts[k.service]), len(c.by[k])
-		if estate < rareEstate || float64(hosts) > rareShare*float64(estate) {
+		if estate < rule.RareEstate || float64(hosts) > rule.RareShare*float64(estate) {
 			continue
 		}
 		g.facts.Why = fmt.Sprintf("The service %s called %s on %s of %s on which it calls anybody.", k.service, k.network, thousands(int64(hosts)), count(estate, "host"))
 		if c.full {
 			g.limits = append(g.limits, "more destinations were called than are counted")
 		}
-		if in.History.Length().Hours() < 24*30 {
-			g.limits = append(g.limits, "the records reach back less than 30 days")
+		if in.History.Length() < time.Duration(rule.RareHistory)*time.Millisecond {
+			g.limits = append(g.limits, "the records reach back less than "+spanText(rule.RareHistory))
 		}
 		out = append(out, g)
 	}

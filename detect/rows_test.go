@@ -84,7 +84,7 @@ func TestRowS8(t *testing.T) {
 // after four successes, 99 and 0.0101 to reach, and 5.41 contacts by Wald's approximation,
 // which leaves out that the walk oversteps.
 func TestRowsOfTheWalk(t *testing.T) {
-	w := newWalk(0.8, 0.2, 0.01, 0.99)
+	w := newWalk(0.8, 0.2, 0.01, 0.99, 4)
 	success, failure := math.Log(w.scanner/w.benign), math.Log((1-w.scanner)/(1-w.benign))
 	near(t, "upper", math.Exp(w.upper), 99, 1e-9)
 	near(t, "lower", math.Exp(w.lower), 0.0101, 0.001)

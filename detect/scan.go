@@ -15,14 +15,7 @@ import (
 
 // Parameters of the scan detector that are not configured.
 const (
-	fewPorts       = 5   // a horizontal scan asks for at most so many ports (bro-simple-scan)
-	fewHosts       = 5   // a vertical scan asks at most so many hosts
-	strobePorts    = 20  // a strobe asks for at most so many ports
-	darkHits       = 3   // contacts with so many unused addresses lower the thresholds (bro-simple-scan)
-	darkHosts      = 3   // … to so many hosts
-	benignFailures = 0.2 // a client fails in about so many of its first contacts (Jung et al. 2004: theta0 = 0.8)
-	insideHosts    = 25  // distinct failed targets of a source of ours (Zeek policy/misc/scan)
-	maxScanGroups  = 20  // findings with a port set of their own; the rest is joined by class
+	maxScanGroups = 20 // findings with a port set of their own; the rest is joined by class
 )
 
 // The classes, in the order of the report.
@@ -73,6 +66,7 @@ func scan() Detector {
 
 // thresholds are what a source must reach to be called a scanner.
 type thresholds struct {
+	rule   *ScanConfig
 	hosts  int
 	strobe int
 	ports  int
@@ -80,9 +74,9 @@ type thresholds struct {
 }
 
 // thresholdsOf scales to the estate: a fixed 25 could never fire on 16 addresses.
-func thresholdsOf(c Config, estate int) thresholds {
-	hosts := max(c.ScanHostsFloor, min(c.ScanHosts, (estate+1)/2))
-	return thresholds{hosts: hosts, strobe: max(c.ScanHostsFloor, (hosts+1)/2), ports: c.ScanPorts, estate: estate}
+func thresholdsOf(c *Config, estate int) thresholds {
+	hosts := max(c.ScanHostsFloor, min(c.ScanHosts, partOfMany(c.Scan.Estate, estate)))
+	return thresholds{rule: &c.Scan, hosts: hosts, strobe: max(c.ScanHostsFloor, partOfMany(c.Scan.Strobe, hosts)), ports: c.ScanPorts, estate: estate}
 }
 
 // scanner is one source with its class. What it did is looked up at the source, and kept
@@ -97,11 +91,12 @@ type scanner struct {
 
 // scanGroups finds the scanners and joins those that did the same.
 func scanGroups(in *Input) []*scanGroup {
-	inside := thresholds{hosts: insideHosts, strobe: insideHosts, ports: in.Config.ScanPorts}
+	rule := &in.Config.Scan
+	inside := thresholds{rule: rule, hosts: rule.Inside, strobe: rule.Inside, ports: in.Config.ScanPorts}
 	found := newGrouping()
 	seen := lookAround(in, inside.least())
 	found.walk, inside.estate = seen.walk, seen.estate
-	outside := thresholdsOf(in.Config, seen.estate)
+	outside := thresholdsOf(&in.Config, seen.estate)
 	in.together(
 		func(in *Input) { fromOutside(in, found, outside, inside) },
 		func(in *Input) { fromInside(in, found, inside, seen.failing) },
@@ -262,13 +257,13 @@ func (s *source) classify(in *Input, t thresholds) (scanner, bool) {
 		if tried = b.refused; s.watches(in.Site) {
 			return scanner{}, false
 		}
-	} else if len(in.Site.Dark) > 0 && s.darkTargets(in.Site) >= darkHits {
-		t.hosts, t.strobe = min(t.hosts, darkHosts), min(t.strobe, darkHosts)
+	} else if len(in.Site.Dark) > 0 && s.darkTargets(in.Site) >= t.rule.DarkHits {
+		t.hosts, t.strobe = min(t.hosts, t.rule.DarkHosts), min(t.strobe, t.rule.DarkHosts)
 	}
 	if tried < t.least() {
 		return scanner{}, false
 	}
-	counted := s.counted(inside)
+	counted := s.counted(t.rule, inside)
 	class := classOf(counted, t)
 	if class == "" {
 		return scanner{}, false
@@ -285,7 +280,7 @@ func (s *source) alone(l *learned) scanner {
 	if p.Reach.Answered() == 0 && p.Reach.Failed() > 0 {
 		class = classProbe
 	}
-	if l.off == "" && len(s.firsts) >= leastContacts {
+	if l.off == "" && len(s.firsts) >= l.walk.least {
 		if v, _ := l.walk.run(firstOutcomes(s.firsts)); v == flagged {
 			class = classWalk
 		}
@@ -321,14 +316,14 @@ func (s *source) darkTargets(site *netcase.Site) (n int) {
 // of ours talk to many others for good reason.
 //
 // Owner:  the sets belong to the source.
-func (s *source) counted(inside bool) []attempted {
+func (s *source) counted(rule *ScanConfig, inside bool) []attempted {
 	if s.attempts == nil {
-		s.attempts = s.count(inside)
+		s.attempts = s.count(rule, inside)
 	}
 	return s.attempts
 }
 
-func (s *source) count(inside bool) []attempted {
+func (s *source) count(rule *ScanConfig, inside bool) []attempted {
 	tried, bad := 0, 0
 	ports := s.profiler.ports.of
 	for i := range ports {
@@ -338,7 +333,7 @@ func (s *source) count(inside bool) []attempted {
 		bad += n - t.answered.count()
 	}
 	visits := s.visits()
-	all := !inside && float64(bad) >= benignFailures*float64(tried) && !visits
+	all := !inside && float64(bad) >= rule.Failures*float64(tried) && !visits
 	out := make([]attempted, len(ports))
 	for i := range ports {
 		t := ports[i].value
@@ -416,15 +411,15 @@ func classOf(counted []attempted, t thresholds) string {
 	}
 	total := hosts.count()
 	switch {
-	case total >= t.hosts && deepest >= t.ports && total > fewHosts:
+	case total >= t.hosts && deepest >= t.ports && total > t.rule.FewHosts:
 		return classBlock
 	case deepest >= t.ports:
 		return classVertical
-	case strobe >= 2 && ports <= strobePorts:
+	case strobe >= 2 && ports <= t.rule.StrobePorts:
 		return classStrobe
-	case widest >= t.hosts || total >= t.hosts && ports <= fewPorts:
+	case widest >= t.hosts || total >= t.hosts && ports <= t.rule.FewPorts:
 		return classHorizontal
-	case total >= t.hosts && ports > fewPorts && total > fewHosts:
+	case total >= t.hosts && ports > t.rule.FewPorts && total > t.rule.FewHosts:
 		return classBlock
 	}
 	return ""
@@ -716,7 +711,7 @@ func (g *scanGroup) finding(in *Input) netcase.Finding {
 	f := netcase.Finding{
 		Kind: g.class, Direction: g.dir, Scan: facts, Selection: g.selection(),
 		Method: fmt.Sprintf("scan: horizontal >= %d hosts, strobe >= %d hosts on 2 to %d ports, vertical >= %d ports; estate %d",
-			g.limits.hosts, g.limits.strobe, strobePorts, g.limits.ports, g.limits.estate),
+			g.limits.hosts, g.limits.strobe, g.limits.rule.StrobePorts, g.limits.ports, g.limits.estate),
 	}
 	switch g.dir {
 	case netcase.Inbound:
@@ -774,7 +769,7 @@ func (g *scanGroup) togetherness(f *netcase.ScanFacts, sel netcase.Selection) ne
 		text += " Whether their targets were shared out cannot be told from chance."
 	}
 	e := netcase.Evidence{Statement: text, Selection: sel, Numbers: map[string]float64{"sources": float64(g.count)},
-		Method: fmt.Sprintf("scan: sources of one network or system joined by one more trait; thresholds times %g; targets of each source against those before it, hypergeometric tails joined by Fisher's method", jointFactor)}
+		Method: fmt.Sprintf("scan: sources of one network or system joined by one more trait; thresholds times %g; targets of each source against those before it, hypergeometric tails joined by Fisher's method", g.limits.rule.Joint)}
 	if f.Coordination != "" {
 		e.Numbers["p"] = f.CoordinationP
 	}
@@ -809,7 +804,7 @@ func (g *scanGroup) facts() *netcase.ScanFacts {
 		if k.coordination != "" {
 			facts.CoordinationP = k.p
 		}
-		facts.HostThreshold, facts.PortThreshold = jointly(g.limits.hosts), jointly(g.limits.ports)
+		facts.HostThreshold, facts.PortThreshold = g.limits.rule.jointly(g.limits.hosts), g.limits.rule.jointly(g.limits.ports)
 	}
 	ports := map[uint16]bool{}
 	for d := range g.doorKeys() {

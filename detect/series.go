@@ -13,11 +13,9 @@ import (
 
 // Bounds of the row of bins.
 const (
-	gridWeeks    = 24  // weeks of bins at most: twelve to judge, twelve before them
-	aliveShare   = 0.9 // of a bin in which the sensor has to be alive
-	silentMedian = 7   // flows a bin: silence where this is usual has p < 0.001
-	lineKeep     = 256 // single series whose bins are judged; of the others each bin counts as p = 1
-	weekHours    = 168
+	gridWeeks = 24  // weeks of bins at most: twelve to judge, twelve before them
+	lineKeep  = 256 // single series whose bins are judged; of the others each bin counts as p = 1
+	weekHours = 168
 )
 
 // line is one series under judgement.
@@ -106,7 +104,7 @@ func (s *seriesSet) layGrid(in *Input) *grid {
 		return nil
 	}
 	from, to := stretch(in, weeks, first, last)
-	g := &grid{hours: hours, first: floorTo(from, hours)}
+	g := &grid{hours: hours, first: floorTo(from, hours), rule: &in.Config.Baseline}
 	n := floorTo(to, hours) - g.first + 1
 	g.missing = make([]bool, max(n, 1))
 	s.findSilence(in, g)
@@ -201,7 +199,7 @@ func (s *seriesSet) findSilence(in *Input, g *grid) {
 	lacking := make([]float64, g.bins())
 	for _, v := range sensors {
 		typical := middle(nonZero(v))
-		if typical < silentMedian {
+		if typical < g.rule.SilentFrom {
 			continue
 		}
 		begun, ended := bounds(v)
@@ -212,7 +210,7 @@ func (s *seriesSet) findSilence(in *Input, g *grid) {
 		}
 	}
 	for i := range g.missing {
-		short := lacking[i] > (1-aliveShare)*usual && total[i] < usual-lacking[i]/2
+		short := lacking[i] > (1-g.rule.Alive)*usual && total[i] < usual-lacking[i]/2
 		g.missing[i] = total[i] <= 0 || short
 	}
 }
@@ -299,7 +297,7 @@ func (s *seriesSet) trim(in *Input) {
 	}
 	s.short, s.began = in.History.Length() < time.Hour, in.History.Start
 	if !s.wholeBins(in) && !s.short {
-		slack := netcase.Time((1 - aliveShare) * float64(g.width()))
+		slack := netcase.Time((1 - g.rule.Alive) * float64(g.width()))
 		if in.History.Start > g.start(0)+slack && n > 1 {
 			g.missing[0] = true
 		}
@@ -436,7 +434,7 @@ func (s *seriesSet) testable() (n int) {
 		if missing {
 			continue
 		}
-		if i >= s.g.from && before >= leastHistory {
+		if i >= s.g.from && before >= s.g.rule.Bins {
 			n++
 		}
 		before++

@@ -93,6 +93,7 @@ type hostSockets struct {
 	services map[string]*suspect // by name: those that are new
 	programs map[string]*suspect // by path
 	running  map[uint32]running  // by process id
+	keep     netcase.Time        // how long an archive is known as packed
 	callers  map[string]bool     // programs that called outside
 	packed   map[string]step     // by path: archives that were packed
 }
@@ -135,7 +136,7 @@ func (r *socketReader) see(p *netcase.Process) {
 		if len(r.hosts) >= mostSocketHosts {
 			return
 		}
-		h = &hostSockets{services: map[string]*suspect{}, programs: map[string]*suspect{}, running: map[uint32]running{}, callers: map[string]bool{}, packed: map[string]step{}}
+		h = &hostSockets{services: map[string]*suspect{}, programs: map[string]*suspect{}, running: map[uint32]running{}, callers: map[string]bool{}, packed: map[string]step{}, keep: r.in.Config.Process.Packed}
 		r.hosts[name] = h
 	}
 	v := viewOf(r.in, p)
@@ -239,9 +240,6 @@ func (h *hostSockets) seeStart(v *processView, rules []processRule) {
 	}
 }
 
-// packedFor is how long an archive is known as packed.
-const packedFor = netcase.Day
-
 // given is the archives, packed on the host before, that the command line of a program
 // names, with the record of the first of them; those that this program packs are noted.
 func (h *hostSockets) given(v *processView) (names []string, from []step) {
@@ -255,7 +253,7 @@ func (h *hostSockets) given(v *processView) (names []string, from []step) {
 	_, rest := firstWord(v.p.CommandLine)
 	for _, a := range strings.Fields(strings.ReplaceAll(rest, `"`, " ")) {
 		at, ok := h.packed[windowsPath(strings.TrimPrefix(a, "@"))]
-		if ok && v.p.Time-at.at <= packedFor && !slices.Contains(names, a) {
+		if ok && v.p.Time-at.at <= h.keep && !slices.Contains(names, a) {
 			names, from = append(names, strings.TrimPrefix(a, "@")), append(from, at)
 		}
 	}

@@ -57,16 +57,11 @@ func askSpike(Config) Questions {
 
 // Bounds on what is reported.
 const (
-	spikeWindows  = 2    // of one series
-	spikeLines    = 4    // series beside the totals
-	spikePoints   = 2016 // bins in a figure: twelve weeks of hours
-	spikeStack    = 6    // contributors in a figure
-	spikeRecords  = 40   // original records of one finding
-	lineShare     = 0.20 // of the inbound flows of its hours: a series below is not reported by itself
-	burstFlows    = 1000 // in one bin of a direction that is only described
-	burstShare    = 0.5  // of all flows of that direction
-	sensorShare   = 0.8  // of an excess: a sensor that was not there before made it
-	catchUpSigmas = 3
+	spikeWindows = 2    // of one series
+	spikeLines   = 4    // series beside the totals
+	spikePoints  = 2016 // bins in a figure: twelve weeks of hours
+	spikeStack   = 6    // contributors in a figure
+	spikeRecords = 40   // original records of one finding
 )
 
 // rise is one thing that the detector has to say about one series.
@@ -127,7 +122,7 @@ func (s *seriesSet) rises(in *Input) []rise {
 	covered := make([]bool, s.g.bins())
 	for k, l := range s.totals() {
 		found := s.windows(in, l)
-		if len(found) == 0 && (k == 0 || s.burst(l)) {
+		if len(found) == 0 && (k == 0 || s.burst(&in.Config.Rise, l)) {
 			found = []rise{s.description(in, l)}
 		}
 		for _, r := range found {
@@ -165,7 +160,7 @@ func (s *seriesSet) hiddenRises(in *Input, covered []bool) []rise {
 			continue
 		}
 		for _, r := range s.windows(in, l) {
-			if r.kind != "spike" || anyOf(covered[r.from:r.to]) || sum(l.x[r.from:r.to]) < lineShare*sum(inbound.x[r.from:r.to]) {
+			if r.kind != "spike" || anyOf(covered[r.from:r.to]) || sum(l.x[r.from:r.to]) < in.Config.Rise.Line*sum(inbound.x[r.from:r.to]) {
 				continue
 			}
 			mark(covered, r.from, r.to)
@@ -198,9 +193,9 @@ func cutInputs(in *Input) string {
 }
 
 // burst tells whether one bin of a direction holds most of its flows.
-func (s *seriesSet) burst(l *line) bool {
+func (s *seriesSet) burst(c *RiseConfig, l *line) bool {
 	top := l.x[l.peak(s.g)]
-	return top >= burstFlows && top >= burstShare*sum(l.x)
+	return top >= c.Burst && top >= c.Most*sum(l.x)
 }
 
 // windows is the windows of a series that hold a flagged bin, the best first.
@@ -230,7 +225,7 @@ func (s *seriesSet) windows(in *Input, l *line) []rise {
 				delete(flagged, c.bin)
 			}
 		}
-		if why := s.catchUp(&r); why != "" {
+		if why := s.catchUp(&in.Config.Rise, &r); why != "" {
 			r.kind, r.why, r.flagged = "description", why, nil
 		}
 		mark(removed, w.from, w.to)
@@ -271,7 +266,7 @@ func (s *seriesSet) bestWindow(in *Input, l *line, removed, gone []bool, flagged
 // enough flows, else the flagged bins in a row that exceed most.
 func (s *seriesSet) scan(in *Input, l *line, base *baseline, gone []bool, flagged map[int]bool) (scanned, bool) {
 	mu := s.means(base, gone)
-	w := scanWindow(l.x, mu, s.longest(mu))
+	w := scanWindow(l.x, mu, s.longest(&in.Config.Rise, mu))
 	holds := false
 	for i := w.from; i < w.to; i++ {
 		holds = holds || flagged[i]
@@ -309,22 +304,20 @@ func (s *seriesSet) means(base *baseline, gone []bool) []float64 {
 	return mu
 }
 
-// longestWindow is the longest window of the scan statistic, in hours.
-const longestWindow = 72
-
-func (s *seriesSet) longest(mu []float64) int {
+// longest is the longest window of the scan statistic, in bins.
+func (s *seriesSet) longest(c *RiseConfig, mu []float64) int {
 	n := 0
 	for _, m := range mu {
 		if m > 0 {
 			n++
 		}
 	}
-	return max(min(int(longestWindow/s.g.hours), n/2), 1)
+	return max(min(int(c.Longest/s.g.width()), n/2), 1)
 }
 
 // catchUp tells why a window looks like records that were held back: it follows
 // a gap, is hardly longer than it, and holds no more than what the gap lacks.
-func (s *seriesSet) catchUp(r *rise) string {
+func (s *seriesSet) catchUp(c *RiseConfig, r *rise) string {
 	gap := 0
 	lost, spare := 0.0, 0.0
 	for i := r.from - 1; i >= 0 && s.g.missing[i]; i-- {
@@ -336,7 +329,7 @@ func (s *seriesSet) catchUp(r *rise) string {
 	if gap == 0 || lost == 0 || r.to-r.from > gap+1 {
 		return ""
 	}
-	if excess := r.window.observed - r.window.expected; excess > lost+catchUpSigmas*math.Sqrt(spare) {
+	if excess := r.window.observed - r.window.expected; excess > lost+c.CatchUp*math.Sqrt(spare) {
 		return ""
 	}
 	return fmt.Sprintf("no judgement: the %s before it are missing, and the excess is no more than they lack (%s expected there): "+
@@ -349,7 +342,7 @@ func (s *seriesSet) description(in *Input, l *line) rise {
 	r := rise{line: l, from: p, to: p + 1, base: newBaseline(s.g, l.x, l.excluded), kind: "description", q: 1}
 	e := r.base.at(p)
 	if e.tier == tierNone {
-		r.why = fmt.Sprintf("only described: %s of history before it, and a baseline needs %d", count(int(e.n), "complete bin"), leastHistory)
+		r.why = fmt.Sprintf("only described: %s of history before it, and a baseline needs %d", count(int(e.n), "complete bin"), s.g.rule.Bins)
 		if n := s.testable(); n > 0 {
 			r.why += fmt.Sprintf("; %s with a baseline %s compared, and none stood out", count(n, "later "+s.binNoun()), map[bool]string{true: "was", false: "were"}[n == 1])
 		}

@@ -572,7 +572,7 @@ func compareCores(t *testing.T, name string, got, want []string) {
 
 // S7: "other" has the largest surprise only because its share shrank.
 func TestAttributionSet(t *testing.T) {
-	k := ranking{dimension: "x", observed: 400, expected: 100}
+	k := ranking{rule: usualAttribution(), dimension: "x", observed: 400, expected: 100}
 	for i, n := range []string{"a", "b", "c", "other"} {
 		k.offer(netcase.Contribution{Name: n, Expected: []float64{10, 10, 10, 70}[i], Observed: []float64{110, 108, 112, 70}[i]})
 	}
@@ -589,7 +589,7 @@ func TestAttributionSet(t *testing.T) {
 
 // S8: all ports four times as busy.
 func TestAttributionOfEqualRise(t *testing.T) {
-	k := ranking{dimension: byPortDim, observed: 400, expected: 100, before: 1000}
+	k := ranking{rule: usualAttribution(), dimension: byPortDim, observed: 400, expected: 100, before: 1000}
 	for _, p := range []string{"22", "23", "80", "3389"} {
 		k.add(p, part{in: 100, before: 250}, false)
 	}
@@ -629,7 +629,7 @@ func TestNullSeries(t *testing.T) {
 	for k := range series {
 		mu := []float64{2, 5, 10, 20, 50, 100}[k%6]
 		phi := []float64{1, 1.5, 2, 3, 4}[k%5]
-		g := &grid{hours: 1, first: 480_000, missing: make([]bool, 168)}
+		g := &grid{hours: 1, first: 480_000, missing: make([]bool, 168), rule: usualRule()}
 		l := &line{x: make([]float64, 168), by: cube.ByDirection}
 		for i := range l.x {
 			l.x[i] = drawCount(mu, phi, random)
@@ -656,7 +656,7 @@ func TestNullSeriesOfWeeks(t *testing.T) {
 		for i := range l.x {
 			l.x[i] = drawCount([]float64{5, 20, 100}[k%3], []float64{1, 2, 3, 4}[k%4], random)
 		}
-		s := &seriesSet{g: &grid{hours: 1, first: 480_000, missing: make([]bool, bins)}, lines: []*line{l}, series: 1}
+		s := &seriesSet{g: &grid{hours: 1, first: 480_000, missing: make([]bool, bins), rule: usualRule()}, lines: []*line{l}, series: 1}
 		s.judge(&Input{Config: DefaultConfig()})
 		flagged += b2i(slices.ContainsFunc(l.candidates, func(c candidate) bool { return c.q <= DefaultConfig().SpikeQ }))
 	}
@@ -665,8 +665,26 @@ func TestNullSeriesOfWeeks(t *testing.T) {
 	}
 }
 
+// usualAttribution is the rule where nothing else is set.
+func usualAttribution() *AttributionConfig {
+	c := DefaultAttributionConfig()
+	return &c
+}
+
+// usualScan is what tells scans apart where nothing else is set.
+func usualScan() *ScanConfig {
+	c := DefaultScanConfig()
+	return &c
+}
+
+// usualRule is how baselines are made where nothing else is set.
+func usualRule() *BaselineConfig {
+	c := DefaultBaselineConfig()
+	return &c
+}
+
 func TestTiers(t *testing.T) {
-	g := &grid{hours: 1, first: 480_000, missing: make([]bool, 24*30)}
+	g := &grid{hours: 1, first: 480_000, missing: make([]bool, 24*30), rule: usualRule()}
 	x := make([]float64, len(g.missing))
 	for i := range x {
 		x[i] = 20 + 10*float64(i%24/12)
@@ -677,7 +695,7 @@ func TestTiers(t *testing.T) {
 			t.Errorf("bin %d: %s, want %s", i, got, want)
 		}
 	}
-	if e := b.at(200); e.mu != x[200] || e.phi < medianPhi {
+	if e := b.at(200); e.mu != x[200] || e.phi < g.rule.MedianPhi {
 		t.Errorf("by the day: %+v", e)
 	}
 	if e := b.at(500); e.mu != x[500] {

@@ -16,7 +16,7 @@ func (r *rise) finding(in *Input, s *seriesSet, a *attribution) netcase.Finding 
 	if a.unknown && a.flows == a.records && a.flows > 0 {
 		unit = "record"
 	}
-	if r.kind == "spike" && a.newborn >= sensorShare {
+	if r.kind == "spike" && a.newborn >= in.Config.Rise.Sensor {
 		r.kind, r.flagged = "description", nil
 		r.why = fmt.Sprintf("no judgement: sensors that were not there before explain %s of the excess; a new source of records looks the same", percent(a.newborn))
 	}
@@ -33,7 +33,7 @@ func (r *rise) finding(in *Input, s *seriesSet, a *attribution) netcase.Finding 
 		f.Evidence = append(f.Evidence, r.windowEvidence(in, s, facts))
 	}
 	if !facts.Described {
-		f.Evidence = append(f.Evidence, r.shareEvidence(s, facts, a))
+		f.Evidence = append(f.Evidence, r.shareEvidence(&in.Config.Attribution, s, facts, a))
 	}
 	if a.listed != nil && !r.line.distinct {
 		f.Evidence = append(f.Evidence, r.listedEvidence(s, facts, a, unit))
@@ -93,7 +93,7 @@ func (r *rise) windowP(in *Input, s *seriesSet) float64 {
 	h := fnv.New64a()
 	h.Write([]byte(r.line.called("")))
 	random := rand.New(rand.NewPCG(in.Config.Seed, h.Sum64()))
-	return windowP(mu, phi, s.longest(mu), r.window.stat, in.Config.Draws, random)
+	return windowP(mu, phi, s.longest(&in.Config.Rise, mu), r.window.stat, in.Config.Draws, random)
 }
 
 // bandTail is what the band of the figure leaves above.
@@ -236,7 +236,7 @@ func (r *rise) windowEvidence(in *Input, s *seriesSet, f *netcase.SpikeFacts) ne
 		Numbers:   map[string]float64{"llr": f.LLR, "p": f.WindowP, "draws": float64(in.Config.Draws), "kusto_score": k.Score},
 		Selection: r.selection(s),
 		Method: fmt.Sprintf("spike: temporal scan statistic, windows of at most %d bins, %d draws from the fitted negative binomials, seed %d; "+
-			"support: windows with LLR >= maximum - %g; Kusto: series_decompose_anomalies(n, %g, %d, 'linefit')", s.longest(s.means(r.base, make([]bool, s.g.bins()))), in.Config.Draws, in.Config.Seed, supportDrop, kustoThreshold, k.PeriodHours/int(s.g.hours)),
+			"support: windows with LLR >= maximum - %g; Kusto: series_decompose_anomalies(n, %g, %d, 'linefit')", s.longest(&in.Config.Rise, s.means(r.base, make([]bool, s.g.bins()))), in.Config.Draws, in.Config.Seed, supportDrop, kustoThreshold, k.PeriodHours/int(s.g.hours)),
 	}
 }
 
@@ -255,7 +255,7 @@ func seasonText(hours int) string {
 }
 
 // shareEvidence says what the excess consists of.
-func (r *rise) shareEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution) netcase.Evidence {
+func (r *rise) shareEvidence(rule *AttributionConfig, s *seriesSet, f *netcase.SpikeFacts, a *attribution) netcase.Evidence {
 	excess := f.Excess
 	fresh := a.fresh.in / excess
 	var parts []string
@@ -274,7 +274,7 @@ func (r *rise) shareEvidence(s *seriesSet, f *netcase.SpikeFacts, a *attribution
 		Numbers: map[string]float64{"excess": excess, "new_addresses": float64(a.freshN), "new_flows": a.fresh.in, "new_share": fresh},
 		Method: fmt.Sprintf("spike: explanatory power (O-E of the element over O-E of all) and surprise (Jensen–Shannon, bits) by address, /24 or /48, autonomous system where lists name it, host, port, outcome and sensor; "+
 			"E of an element is E of all times its share of the compared hours, %g where it was never met; set by falling surprise with power >= %g until %g; no answer below %g bit",
-			newElement, elementShare, setShare, leastDivergence),
+			rule.New, rule.Element, rule.Set, rule.Divergence),
 	}
 }
 
@@ -327,9 +327,9 @@ func (r *rise) limits(in *Input, s *seriesSet, a *attribution, unit string) []st
 	}
 	switch r.base.at(r.from).tier {
 	case tierNone:
-		out = append(out, fmt.Sprintf("less than %d bins of history: nothing here says whether the count is unusual", leastHistory))
+		out = append(out, fmt.Sprintf("less than %d bins of history: nothing here says whether the count is unusual", s.g.rule.Bins))
 	case tierMean:
-		out = append(out, "the baseline is the mean of less than three days: a rhythm of the day cannot be told from a rise")
+		out = append(out, "the baseline is the mean of less than "+spanText(in.Config.Baseline.Daily)+": a rhythm of the day cannot be told from a rise")
 	}
 	if n := countTrue(s.g.missing); n > 0 {
 		out = append(out, "missing, not zero: "+count(n, s.binNoun())+" in which a sensor was silent")

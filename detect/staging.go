@@ -18,7 +18,7 @@ func staging() Detector {
 		Name: "staging",
 		Doc:  "programs that pack files, gather them in one folder or carry them off, unless they do so day by day",
 		Method: "tables of packers, copiers and carriers with what their command lines ask for; files with the ending of an archive in folders that users may write to; " +
-			"many files in one folder within an hour; what ran at one hour of the day on three days or more is a job",
+			"many files in one folder within an hour; what ran at one hour of the day on several days is a job",
 		Ask: func(Config) Questions { return Questions{Processes: true} },
 		Refine: func(in *Input) []cube.Want {
 			told := stagedData(in)
@@ -44,9 +44,6 @@ const ruleStaging = "packs or copies data"
 const (
 	mostStaged     = 4096 // groups of equal records
 	mostStagedSays = 40   // findings, the weightiest first
-	jobDays        = 3    // days on which a job ran: two equal waits are the least that shows a schedule
-	jobHours       = 2    // hours of the day within which it did
-	manyFiles      = 100  // different files that a program wrote into one folder within an hour
 	mostBursts     = 4096 // programs and folders that are counted at the same time
 )
 
@@ -96,7 +93,8 @@ var (
 // stagedData reads the process records once and tells what is no job.
 func stagedData(in *Input) (out []*stagedGroup) {
 	groups := map[stagedKey]*stagedGroup{}
-	bursts := newBursts()
+	rule := &in.Config.Staging
+	bursts := newBursts(rule.Files)
 	for p := range in.Processes() {
 		v := viewOf(in, &p)
 		kind, why := stagedBy(&v, bursts)
@@ -115,7 +113,7 @@ func stagedData(in *Input) (out []*stagedGroup) {
 		g.add(in, &v, why)
 	}
 	for _, g := range groups {
-		if g.events > 0 && !g.job() {
+		if g.events > 0 && !g.job(rule) {
 			out = append(out, g)
 		}
 	}
@@ -146,15 +144,15 @@ func (g *stagedGroup) add(in *Input, v *processView, why string) {
 	g.span = g.span.Extend(p.Time)
 }
 
-// job tells whether it ran at one hour of the day on three days or more: a backup does.
-func (g *stagedGroup) job() bool {
-	if len(g.days) < jobDays {
+// job tells whether it ran at one hour of the day on several days: a backup does.
+func (g *stagedGroup) job(c *StagingConfig) bool {
+	if len(g.days) < c.JobDays {
 		return false
 	}
 	for from := range 24 {
 		all := true
 		for h, ran := range g.hours {
-			if ran && (h-from+24)%24 >= jobHours {
+			if ran && netcase.Time((h-from+24)%24)*netcase.Hour >= c.JobSpan {
 				all = false
 			}
 		}
@@ -187,7 +185,7 @@ func (g *stagedGroup) finding(in *Input) netcase.Finding {
 	out := netcase.Finding{
 		Kind: "staging", Title: title, Technique: g.rule.technique, Span: g.span, Process: &f,
 		Selection: netcase.Selection{Hosts: []netcase.Endpoint{f.Host}, Span: g.span},
-		Limits:    []string{"backups and administrators do the same: a job that is younger than three days is not known as one"},
+		Limits:    []string{fmt.Sprintf("backups and administrators do the same: a job that is younger than %s is not known as one", count(in.Config.Staging.JobDays, "day"))},
 	}
 	e := in.Cite(netcase.Evidence{
 		Statement: text, Selection: out.Selection, Method: "staging: " + g.rule.name,
@@ -230,9 +228,12 @@ type burst struct {
 }
 
 // fileBursts counts the files that programs write into folders, hour by hour.
-type fileBursts struct{ at map[burstKey]*burst }
+type fileBursts struct {
+	many int // files
+	at   map[burstKey]*burst
+}
 
-func newBursts() *fileBursts { return &fileBursts{at: map[burstKey]*burst{}} }
+func newBursts(many int) *fileBursts { return &fileBursts{many: many, at: map[burstKey]*burst{}} }
 
 // see counts a file that was written; it is true once an hour, at the file that makes many.
 func (b *fileBursts) see(v *processView) bool {
@@ -259,6 +260,6 @@ func (b *fileBursts) see(v *processView) bool {
 		return false
 	}
 	x.files[target[i:]] = true
-	x.told = len(x.files) >= manyFiles
+	x.told = len(x.files) >= b.many
 	return x.told
 }

@@ -222,7 +222,7 @@ func stagedByFile(v *processView, bursts *fileBursts) (stagingKind, string) {
 	case slices.ContainsFunc(archiveEndings, func(e string) bool { return strings.HasSuffix(target, e) }):
 		return stagedFile, fmt.Sprintf("%s wrote the archive %s into a folder that everybody may write to.", imageOrNone(v.image), v.p.Target)
 	case many:
-		return stagedMany, fmt.Sprintf("%s wrote %s or more into the folder of %s within an hour.", imageOrNone(v.image), count(manyFiles, "file"), v.p.Target)
+		return stagedMany, fmt.Sprintf("%s wrote %s or more into the folder of %s within an hour.", imageOrNone(v.image), count(bursts.many, "file"), v.p.Target)
 	}
 	return stagingKind{}, ""
 }

@@ -126,10 +126,10 @@ func TestStagingFiles(t *testing.T) {
 		{"an archive in a public folder", []netcase.Process{wrote("cmd.exe", `C:\Users\Public\x.rar`, 0)}, stagedFile.name},
 		{"a download", []netcase.Process{wrote("msedge.exe", `C:\Users\Public\x.zip`, 0)}, ""},
 		{"an archive at home", []netcase.Process{wrote("cmd.exe", `C:\Users\a\Documents\x.zip`, 0)}, ""},
-		{"many files", many(manyFiles, `C:\ProgramData\x`, netcase.Second), stagedMany.name},
-		{"one fewer", many(manyFiles-1, `C:\ProgramData\x`, netcase.Second), ""},
-		{"many files, slowly", many(2*manyFiles, `C:\ProgramData\x`, 2*netcase.Minute), ""},
-		{"many files of a user", many(2*manyFiles, `C:\Users\a\Documents`, netcase.Second), ""},
+		{"many files", many(DefaultStagingConfig().Files, `C:\ProgramData\x`, netcase.Second), stagedMany.name},
+		{"one fewer", many(DefaultStagingConfig().Files-1, `C:\ProgramData\x`, netcase.Second), ""},
+		{"many files, slowly", many(2*DefaultStagingConfig().Files, `C:\ProgramData\x`, 2*netcase.Minute), ""},
+		{"many files of a user", many(2*DefaultStagingConfig().Files, `C:\Users\a\Documents`, netcase.Second), ""},
 	} {
 		found := staged(t, c.list...)
 		if got := strings.Join(titlesOf(found), " "); len(found) > 1 || c.want == "" != (len(found) == 0) || !strings.Contains(got, c.want) {

@@ -62,6 +62,18 @@ func (c *Config) Thresholds() []Threshold {
 		{"beacon.clock.p", "largest probability of such a length", &b.ClockP},
 		{"beacon.spectrum.followed", "smallest share of the periods in which a start is followed a period later", &b.Followed},
 		{"beacon.spectrum.followed.more", "by how much that share exceeds the one at other lags", &b.MoreFollowed},
+		{"beacon.sizes", "smallest share of the starts with sizes that are compared", &b.Sizes},
+		{"beacon.grid.sooner", "smallest share of the gaps that are shorter than a grid with one record in a cell", &b.Sooner},
+		{"beacon.grid.interval", "share of an interval of logging within which a period may be that", &b.Interval},
+		{"beacon.unmeasured.hours", "hours with a record, fewer do not look steady", &b.SteadyHours},
+		{"beacon.unmeasured.steady", "smallest share of the hours with a record of a stream that looks steady", &b.Steady},
+		{"beacon.unmeasured.uneven", "largest standard deviation of the logarithms of the gaps of a stream that was not measured and is told", &b.Uneven},
+		{"beacon.rank.interval", "weight of even intervals in the order", &b.Rank.Interval},
+		{"beacon.rank.spectrum", "weight of the spectrum in the order", &b.Rank.Spectrum},
+		{"beacon.rank.size", "weight of even sizes in the order", &b.Rank.Size},
+		{"beacon.rank.duration", "weight of the length of a stream in the order", &b.Rank.Duration},
+		{"beacon.rank.duration.full", "length that earns this weight", &b.Rank.Readable},
+		{"beacon.rank.rarity", "weight of the rarity of the destination in the order", &b.Rank.Rarity},
 		{"longconn.band.base", "length of a connection with a rare or listed destination that is told", &l.Bands[0]},
 		{"longconn.band.low", "length of a connection with any destination that is told", &l.Bands[1]},
 		{"longconn.band.medium", "length that is graded above it", &l.Bands[2]},
@@ -98,6 +110,13 @@ func (c *Config) Thresholds() []Threshold {
 		{"auth.lockouts.accounts", "accounts that are locked within an hour", &a.LockedAccounts},
 		{"auth.stale.beats", "failures at an even pace that are a program's", &a.StaleBeats},
 		{"auth.stale.cv", "largest robust coefficient of variation of the pace", &a.StaleCV},
+		{"auth.stale.even", "smallest share of the waits that are near their median", &a.StaleEven},
+		{"auth.spread.times", "accounts of an hour over those of usual hours", &a.SpreadTimes},
+		{"auth.known.wrong", "wrong passwords of an account before an answer that hints at the right one counts", &a.WrongFirst},
+		{"auth.usual", "time for which a network that an account came from is usual for it", &a.Usual},
+		{"auth.same", "time within which records tell of one login", &a.SameLogin},
+		{"auth.lend", "time between a connection and the login that leaves out its address", &a.Lend},
+		{"auth.cover", "smallest share of the hours of the span of a log whose silence says something", &a.Cover},
 		{"auth.flows.sessions", "two-way flows of one source, host and port in an hour", &a.FlowSessions},
 		{"auth.flows.packets.least", "packets of one of them, both ways, at least", &a.FlowPackets[0]},
 		{"auth.flows.packets.most", "packets of one of them, both ways, at most", &a.FlowPackets[1]},
@@ -110,6 +129,12 @@ func (c *Config) Thresholds() []Threshold {
 		out = append(out, Threshold{"auth.bucket." + b.Name + ".capacity", "failures that the bucket holds", &b.Capacity},
 			Threshold{"auth.bucket." + b.Name + ".leak", "time in which it loses one", &b.Leak})
 	}
+	for _, group := range [][]Threshold{
+		c.Baseline.thresholds(), c.Clock.thresholds(), c.Silence.thresholds(), c.Twins.thresholds(), c.Artefact.thresholds(), c.Attribution.thresholds(),
+		c.Rise.thresholds(), c.Scan.thresholds(), c.Flood.thresholds(), c.Staging.thresholds(), c.Process.thresholds(),
+	} {
+		out = append(out, group...)
+	}
 	slices.SortFunc(out, func(x, y Threshold) int { return strings.Compare(x.Name, y.Name) })
 	return out
 }
@@ -119,6 +144,11 @@ var proportions = []string{
 	"scan.walk.alpha", "scan.walk.detection", "scan.walk.scanner", "spike.q", "exfil.q", "exfil.offhours", "beacon.near", "beacon.spectrum.p",
 	"beacon.spectrum.hill.share", "beacon.spectrum.slack", "beacon.clock.r", "beacon.clock.p",
 	"beacon.spectrum.followed", "beacon.spectrum.followed.more", "rare.share", "rare.common", "auth.spray.share", "auth.enumeration.share",
+	"baseline.alive", "clock.share", "silence.others", "twins.share", "artefact.cap.p", "artefact.product.slack", "artefact.equal.p",
+	"artefact.equal.share", "artefact.fractions", "artefact.grid.share", "artefact.phase.r", "attribution.element", "attribution.set", "attribution.cell",
+	"spike.line", "spike.burst.share", "spike.sensor", "spike.fine", "scan.hosts.share", "scan.strobe.share", "scan.failures", "scan.walk.low", "scan.walk.high",
+	"scan.joint.p", "dos.madeup", "dos.unanswered", "dos.suffers", "dos.bears", "dos.p",
+	"process.rare.share", "auth.stale.even", "auth.cover", "beacon.sizes", "beacon.grid.sooner", "beacon.grid.interval", "beacon.unmeasured.steady",
 }
 
 // Range is what Set takes, in words.
@@ -195,9 +225,29 @@ func (c *Config) Check() error {
 	}
 	rising("longconn.band.base", "longconn.band.low", "longconn.band.medium", "longconn.band.high")
 	rising("scan.hosts.floor", "scan.hosts")
+	rising("baseline.daily", "baseline.weekly")
+	rising("scan.walk.scanner", "scan.walk.low", "scan.walk.high")
+	rising("dos.suffers", "dos.bears")
 	rising("beacon.cv.few", "beacon.cv.some", "beacon.cv.many")
 	rising("beacon.cv.some.from", "beacon.cv.many.from")
 	rising("auth.flows.packets.least", "auth.flows.packets.most")
+	within := func(least, most float64, names ...string) {
+		for _, t := range c.Thresholds() {
+			switch v := t.number(); {
+			case !slices.Contains(names, t.Name):
+			case v < least:
+				wrong = append(wrong, fmt.Errorf("threshold %s is %s, which is below %g", t.Name, t.Value(), least))
+			case v > most:
+				wrong = append(wrong, fmt.Errorf("threshold %s is %s, which is above %g", t.Name, t.Value(), most))
+			}
+		}
+	}
+	const any = math.MaxFloat64
+	within(1, any, "scan.joint.factor")
+	within(1, any, "baseline.phi.mean", "baseline.phi.median") // counts vary as much as their mean at least
+	within(2, any, "baseline.bins", "artefact.equal.counts")   // one has no dispersion
+	within(1, mostLately, "auth.success.account", "auth.success.source", "auth.lockouts.account")
+	within(1, mostBeats, "auth.stale.beats")
 	if a := c.Cadence.About; a[0] > 1 || a[1] < 1 {
 		wrong = append(wrong, fmt.Errorf("thresholds beacon.near.least %g and beacon.near.most %g do not hold 1, the period itself", a[0], a[1]))
 	}

@@ -20,26 +20,15 @@ type walk struct {
 	scanner float64 // P(it is answered | the source scans), theta1
 	upper   float64 // log of the likelihood ratio at which a source is called a scanner
 	lower   float64 // … at which it is called harmless
+	least   int     // first contacts that a flag needs
 }
-
-// The bounds on what is learned. Below the smaller one the walk has no power left: a
-// harmless client fails here about as often as a scanner does.
-const (
-	benignLow  = 0.60
-	benignHigh = 0.95
-)
-
-// leastContacts is how many first contacts a flag needs: so many failures in a row decide
-// the walk with the rates of its authors (0.8 and 0.2). Where harmless sources are
-// answered more often, two stale addresses would be enough otherwise.
-const leastContacts = 4
 
 // newWalk is the walk for an estate in which harmless sources are answered at a rate.
 //
 // Units:  alpha, the most false alarms; detection, the least share of scanners found.
-func newWalk(benign, scanner, alpha, detection float64) walk {
+func newWalk(benign, scanner, alpha, detection float64, least int) walk {
 	return walk{
-		benign: benign, scanner: scanner,
+		benign: benign, scanner: scanner, least: least,
 		upper: math.Log(detection / alpha), lower: math.Log((1 - detection) / (1 - alpha)),
 	}
 }
@@ -66,7 +55,7 @@ func (w walk) run(outcomes []bool) (verdict, int) {
 			at += failure
 		}
 		switch {
-		case at >= w.upper-rounding && i+1 >= leastContacts:
+		case at >= w.upper-rounding && i+1 >= w.least:
 			return flagged, i + 1
 		case at <= w.lower+rounding:
 			return cleared, i + 1
@@ -133,7 +122,7 @@ func (l *learned) settle(c Config) {
 	case rate <= c.WalkScanner:
 		l.off = fmt.Sprintf("of the contacts of unlisted sources %s were answered: nearly everything is closed, so that harmless clients fail as often as scanners", percent(rate))
 	default:
-		l.walk = newWalk(min(max(rate, benignLow), benignHigh), c.WalkScanner, c.WalkAlpha, c.WalkDetection)
+		l.walk = newWalk(min(max(rate, c.Scan.WalkLow), c.Scan.WalkHigh), c.WalkScanner, c.WalkAlpha, c.WalkDetection, c.Scan.WalkContacts)
 	}
 }
 

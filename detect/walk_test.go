@@ -17,7 +17,7 @@ func outcomesOf(s string) []bool {
 }
 
 func TestWalk(t *testing.T) {
-	usual, strict := newWalk(0.8, 0.2, 0.01, 0.99), newWalk(0.8, 0.2, 1e-5, 0.99)
+	usual, strict := newWalk(0.8, 0.2, 0.01, 0.99, 4), newWalk(0.8, 0.2, 1e-5, 0.99, 4)
 	for _, c := range []struct {
 		walk     walk
 		outcomes string
@@ -83,7 +83,7 @@ func TestWalkLength(t *testing.T) {
 
 	// And the walk itself behaves so.
 	random := rand.New(rand.NewPCG(3, 5))
-	w := newWalk(0.8, 0.2, 0.01, 0.99)
+	w := newWalk(0.8, 0.2, 0.01, 0.99, 4)
 	const runs = 20_000
 	steps, found := 0, 0
 	for range runs {
@@ -118,7 +118,7 @@ func TestLearned(t *testing.T) {
 	for _, x := range []struct {
 		answered, failed int64
 		want             float64 // 0: off
-	}{{0, 0, 0}, {1, 99, 0}, {20, 80, 0}, {30, 70, benignLow}, {80, 20, .8}, {100, 0, benignHigh}} {
+	}{{0, 0, 0}, {1, 99, 0}, {20, 80, 0}, {30, 70, c.Scan.WalkLow}, {80, 20, .8}, {100, 0, c.Scan.WalkHigh}} {
 		l := learned{answered: x.answered, failed: x.failed}
 		l.settle(c)
 		if got := l.walk.benign; math.Abs(got-x.want) > 1e-9 || (l.off == "") != (x.want > 0) {

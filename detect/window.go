@@ -96,8 +96,8 @@ func (w *windows) drop(e *windowEvent) {
 func (w *windows) shows(e *windowEvent, t thresholds) bool {
 	hosts := int(w.ports[e.port])
 	switch {
-	case hosts >= t.hosts, int(w.hosts[e.host]) >= t.ports, w.reach >= t.hosts && w.alive <= fewPorts:
+	case hosts >= t.hosts, int(w.hosts[e.host]) >= t.ports, w.reach >= t.hosts && w.alive <= t.rule.FewPorts:
 		return true
 	}
-	return w.alive >= 2 && w.alive <= strobePorts && hosts >= t.strobe && w.strobed >= 2
+	return w.alive >= 2 && w.alive <= t.rule.StrobePorts && hosts >= t.strobe && w.strobed >= 2
 }

@@ -25,7 +25,7 @@ func TestWindowsTwin(t *testing.T) {
 			events = append(events, e)
 		}
 		w := newWindows(events, counted)
-		limits := thresholds{hosts: 2 + r.IntN(20), strobe: 1 + r.IntN(8), ports: 2 + r.IntN(20)}
+		limits := thresholds{rule: usualScan(), hosts: 2 + r.IntN(20), strobe: 1 + r.IntN(8), ports: 2 + r.IntN(20)}
 		for _, h := range []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour} {
 			got, want := w.slides(h, limits), slidesPlainly(events, h, counted, limits)
 			if got != want {
@@ -61,8 +61,8 @@ func slidesPlainly(events []contact, h time.Duration, counted []attempted, t thr
 		for _, on := range ports {
 			strobed += b2i(len(on) >= t.strobe)
 		}
-		if len(ports[e.port]) >= t.hosts || len(hosts[e.host]) >= t.ports || len(hosts) >= t.hosts && len(ports) <= fewPorts ||
-			len(ports) >= 2 && len(ports) <= strobePorts && len(ports[e.port]) >= t.strobe && strobed >= 2 {
+		if len(ports[e.port]) >= t.hosts || len(hosts[e.host]) >= t.ports || len(hosts) >= t.hosts && len(ports) <= t.rule.FewPorts ||
+			len(ports) >= 2 && len(ports) <= t.rule.StrobePorts && len(ports[e.port]) >= t.strobe && strobed >= 2 {
 			return true
 		}
 	}

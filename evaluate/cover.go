@@ -2,52 +2,61 @@ package evaluate
 
 import (
 	"math"
-	"sort"
 
 	"netcase"
 )
 
 // ranged is one prediction with its range, and the evidence that it rests on.
 type ranged struct {
+	kind      string // cases of one kind are alike: they come true together or not at all
 	evidence  string
 	low, high float64
 	true      bool
 }
 
-// leastOfSet is how many predictions a set needs for its share to say anything of a range.
-const leastOfSet = 10
-
 // tail is the chance on either side of a range of 90 %.
 const tail = 0.05
 
+// set is what rests on equal evidence.
+type set struct {
+	kinds     map[string]Ratio
+	n         int
+	low, high float64 // sums
+}
+
 // coverage asks of every set of predictions that rest on equal evidence whether the share
 // that came true agrees with its range: it lies in it, or is what chance makes of the end
-// that is nearer, with five chances in a hundred or more.
+// that is nearer, with five chances in a hundred or more. Chance is that of kinds, since
+// cases of one kind are no separate draws. A set that no outcome could contradict says
+// nothing of its range and is not counted.
 func coverage(list []ranged) (r Ratio) {
-	type set struct {
-		n, hit    int
-		low, high float64
-	}
 	sets := map[string]*set{}
 	for _, p := range list {
 		s := sets[p.evidence]
 		if s == nil {
-			s = &set{}
+			s = &set{kinds: map[string]Ratio{}}
 			sets[p.evidence] = s
 		}
-		s.n, s.hit, s.low, s.high = s.n+1, s.hit+int(one(p.true)), s.low+p.low, s.high+p.high
+		s.kinds[p.kind] = s.kinds[p.kind].plus(Ratio{int(one(p.true)), 1})
+		s.n, s.low, s.high = s.n+1, s.low+p.low, s.high+p.high
 	}
-	names := make([]string, 0, len(sets))
-	for name := range sets {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		if s := sets[name]; s.n >= leastOfSet {
-			r = r.plus(Ratio{int(one(covers(s.n, s.hit, s.low/float64(s.n), s.high/float64(s.n)))), 1})
+	for _, s := range sets {
+		n, low, high := len(s.kinds), s.low/float64(s.n), s.high/float64(s.n)
+		if !covers(n, 0, low, high) || !covers(n, n, low, high) {
+			r = r.plus(Ratio{int(one(covers(n, s.hits(), low, high))), 1})
 		}
 	}
 	return r
+}
+
+// hits are the kinds of which what was said came true: of a kind that did so in part,
+// its share.
+func (s *set) hits() int {
+	share := 0.0
+	for _, k := range sortedKeys(s.kinds) {
+		share += s.kinds[k].Value()
+	}
+	return int(math.Round(share))
 }
 
 // covers tells whether hits of n agree with a range.

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
@@ -25,12 +26,47 @@ func TestCovers(t *testing.T) {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
-	var list []ranged
-	for i := range 20 {
-		list = append(list, ranged{"a", .6, .9, i < 15}, ranged{"b", .6, .85, true})
+}
+
+// TestCoverageByKinds: twenty cases of one kind are one draw, which a range of .6 to .9
+// cannot contradict; where every outcome would agree the set is not counted.
+func TestCoverageByKinds(t *testing.T) {
+	of := func(kinds, cases, hits int, evidence string, low, high float64) (out []ranged) {
+		for k := range kinds {
+			for range cases {
+				out = append(out, ranged{fmt.Sprint(k), evidence, low, high, k < hits})
+			}
+		}
+		return out
 	}
-	list = append(list, ranged{"few", .1, .2, true})
-	if r := coverage(list); r != (Ratio{1, 2}) {
-		t.Errorf("%v, want one of two sets", r)
+	for _, x := range []struct {
+		name string
+		list []ranged
+		want Ratio
+	}{
+		{"one kind, a wide range", of(1, 20, 0, "a", .6, .9), Ratio{}},
+		{"one kind of what was nearly certain came true", of(1, 20, 1, "a", .96, .99), Ratio{1, 1}},
+		{"it did not", of(1, 20, 0, "a", .96, .99), Ratio{0, 1}},
+		{"fifteen kinds of twenty", of(20, 3, 15, "a", .6, .9), Ratio{1, 1}},
+		{"twenty of twenty", of(20, 3, 20, "a", .6, .85), Ratio{0, 1}},
+		{"two sets", append(of(20, 1, 15, "a", .6, .9), of(20, 1, 20, "b", .6, .85)...), Ratio{1, 2}},
+	} {
+		if got := coverage(x.list); got != x.want {
+			t.Errorf("%s: %v, want %v", x.name, got, x.want)
+		}
+	}
+}
+
+// TestCoverState: of six sets none, five or all agree, and no share of them is 85 to 95 %.
+func TestCoverState(t *testing.T) {
+	for _, x := range []struct {
+		r    Ratio
+		want State
+	}{
+		{Ratio{}, Unmeasured}, {Ratio{6, 6}, Unmeasured}, {Ratio{3, 6}, NotMet}, {Ratio{6, 7}, Met}, {Ratio{7, 7}, NotMet}, {Ratio{18, 20}, Met}, {Ratio{16, 20}, NotMet}, {Ratio{20, 20}, NotMet},
+	} {
+		if got := coverState(x.r); got != x.want {
+			t.Errorf("%v: %s, want %s", x.r, got, x.want)
+		}
 	}
 }

@@ -57,6 +57,7 @@ type Report struct {
 	Ratios   map[string]Ratio  `json:"ratios"`
 	Frames   []Calibration     `json:"calibration"`
 	Fitted   []Calibration     `json:"calibration_fitted"` // of the same cases with weights fitted to seeds below 1001
+	Fusion   Fusion            `json:"fusion"`
 	Edges    Edges             `json:"edges"`
 
 	FittedWeights string       `json:"fitted_weights"`
@@ -96,6 +97,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		r.Grounds = append(r.Grounds, g.name+": "+g.doc)
 	}
 	r.gather(outcomes)
+	r.Fusion = measureFusion()
 	r.Ablation = ablations(r.Ratios)
 	if r.Contacts, err = measureContacts(ctx, cfg); err != nil {
 		return nil, err

@@ -32,22 +32,6 @@ func TestWilson(t *testing.T) {
 	}
 }
 
-// TestCalibrate: who states what is true has a score of zero, who states .8 of what is
-// true in half of the cases is off by .3.
-func TestCalibrate(t *testing.T) {
-	perfect := calibrate("", []prediction{{1, true}, {0, false}, {1, true}})
-	if perfect.Brier != 0 || perfect.ECE != 0 {
-		t.Errorf("perfect: %+v", perfect)
-	}
-	off := calibrate("", []prediction{{.8, true}, {.8, false}, {.8, true}, {.8, false}})
-	if math.Abs(off.Brier-.34) > 1e-9 || math.Abs(off.ECE-.3) > 1e-9 || math.Abs(off.BaseRate-.25) > 1e-9 || len(off.Bins) != 1 {
-		t.Errorf("off: %+v", off)
-	}
-	if none := calibrate("", nil); none.N != 0 || none.ECE != 0 {
-		t.Errorf("of nothing: %+v", none)
-	}
-}
-
 // short are stories of every kind.
 var short = []string{"sweep", "guess-ssh", "spray", "breach-rdp-service", "beacon-exact", "office", "grid-hour", "busy-pair"}
 

@@ -15,7 +15,7 @@ import (
 var storyWeights []byte
 
 // FittedVersion names the weights that the stories of development give.
-const FittedVersion = "v4-stories-1"
+const FittedVersion = "v4-stories-2"
 
 // FitSeeds is how many seeds of development a fit takes.
 const FitSeeds = 5
@@ -55,8 +55,8 @@ func Fit(ctx context.Context, cfg Config) ([]byte, error) {
 // is about, and the claims that stated a probability.
 func (o *outcome) close(c *netcase.Case, told simulate.Told, g *netcase.Group) {
 	l := told.Truth.Labels
-	if explained(l, g) {
-		o.closed = append(o.closed, judge.Closed{Kind: o.story, Items: itemsOf(g.Lead().Weights), Lead: l.Lead})
+	if truth := whatTheyDid(l); g != nil && truth != "" {
+		o.closed = append(o.closed, judge.Closed{Kind: o.story, Items: itemsOf(g.Lead().Weights), Lead: []string{truth}})
 	}
 	for i := range c.Claims {
 		if k := &c.Claims[i]; k.Standing == netcase.Assessed {
@@ -80,13 +80,12 @@ func (o *outcome) refit(told simulate.Told) error {
 	}
 	o.fitted = &fittedOutcome{weights: w.String()}
 	l := told.Truth.Labels
-	if _, g := answer(c, &told.Truth, subjects(told)); explained(l, g) {
-		lead := g.Lead()
-		o.fitted.frameA = append(o.fitted.frameA, prediction{lead.Posterior, slices.Contains(l.Lead, lead.ID)})
+	if _, g := answer(c, &told.Truth, subjects(told)); g != nil && whatTheyDid(l) != "" {
+		o.fitted.frameA = append(o.fitted.frameA, exclusive(o.story, g.Hypotheses, whatTheyDid(l)))
 	}
 	for _, id := range claimIDs {
 		if k, ok := claim(c, id); ok && k.Standing == netcase.Assessed {
-			o.fitted.frameB = append(o.fitted.frameB, prediction{k.Posterior, slices.Contains(l.Claims, id)})
+			o.fitted.frameB = append(o.fitted.frameB, binary(o.story+" "+id, k.Posterior, slices.Contains(l.Claims, id)))
 		}
 	}
 	return nil

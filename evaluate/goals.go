@@ -1,6 +1,9 @@
 package evaluate
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Goal is one line of what is to be reached.
 type Goal struct {
@@ -39,6 +42,7 @@ const (
 	goalOneCause      = .95
 	goalTwoCauses     = .85
 	goalECE           = .05
+	goalCopy          = .01 // by which a copy moves a probability
 	goalTopOne        = .90
 	goalLikely        = .80
 	goalConfirmed     = .60
@@ -87,6 +91,12 @@ func goals(r *Report) (out []Goal) {
 	for _, f := range r.Fitted {
 		out = append(out, Goal{"calibration, frame " + f.Frame[:1] + ": expected calibration error with weights fitted on seeds below 1001 (not those of the judgement)", fmt.Sprintf("at most %g", goalECE), fmt.Sprintf("%.3f (n %d)", f.ECE, f.N), stateOf(f.N, f.ECE <= goalECE)})
 	}
+	f := &r.Fusion
+	moved := max(f.Copy, f.Fifth)
+	out = append(out,
+		Goal{"fusion of lists: expected calibration error where lists are as good as the tool believes, copies among them", fmt.Sprintf("at most %g", goalECE), fmt.Sprintf("%.3f (n %d)", f.Calibration.ECE, f.Calibration.N), stateOf(f.Calibration.N, f.Calibration.ECE <= goalECE)},
+		Goal{"fusion of lists: most that a copy which names its origin, or a fifth copy, moves the probability", fmt.Sprintf("less than %g", goalCopy), fmt.Sprintf("%.2g", moved), stateOf(f.Calibration.N, moved < goalCopy)},
+	)
 	least("judgement: right about what happened", "judgement.top1", goalTopOne)
 	n := r.Ratios["case.false-confirmed"]
 	out = append(out, Goal{"judgement: harm confirmed, once a person approves everything, that was not there or not proven", "none", falseText(n), stateOf(n.Of, n.Hit == 0)})
@@ -96,9 +106,33 @@ func goals(r *Report) (out []Goal) {
 	least("judgement: of that C2, confirmed once a person approves", "claim.confirmed.c2", goalConfirmed)
 	out = append(out,
 		Goal{"scan: first contacts until a source is flagged, median", fmt.Sprintf("at most %d", goalContacts), r.Contacts.String(), stateOf(r.Contacts.N, r.Contacts.Median <= goalContacts)},
-		Goal{"judgement: ranges of 90 % that agree with what came true, by sets of equal evidence", "85 to 95 %", r.Cover.String(), stateOf(r.Cover.Of, r.Cover.Value() >= .85 && r.Cover.Value() <= .95)},
+		Goal{"judgement: ranges of 90 % that agree with what came true, by sets of equal evidence that could contradict them, each kind of story once", "85 to 95 %", coverText(r.Cover), coverState(r.Cover)},
 	)
 	return out
+}
+
+// The share of the ranges of 90 % that is to agree with what came true.
+const goalCoverLeast, goalCoverMost = .85, .95
+
+// coverState: of few sets no share lies within the goal, so that it cannot be met, nor is
+// it missed where the interval of the share reaches into it.
+func coverState(r Ratio) State {
+	if low, high := r.Wilson(); !coverable(r.Of) && low <= goalCoverMost && high >= goalCoverLeast {
+		return Unmeasured
+	}
+	return stateOf(r.Of, r.Value() >= goalCoverLeast && r.Value() <= goalCoverMost)
+}
+
+// coverable tells whether some number of n sets is a share within the goal.
+func coverable(n int) bool {
+	return math.Ceil(goalCoverLeast*float64(n)) <= math.Floor(goalCoverMost*float64(n))
+}
+
+func coverText(r Ratio) string {
+	if r.Of > 0 && coverState(r) == Unmeasured {
+		return fmt.Sprintf("%s; no share of %d lies within the goal", r, r.Of)
+	}
+	return r.String()
 }
 
 func stateOf(n int, ok bool) State {

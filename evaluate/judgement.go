@@ -8,6 +8,7 @@ import (
 
 	"netcase"
 	"netcase/hunt"
+	"netcase/judge"
 	"netcase/simulate"
 )
 
@@ -85,11 +86,11 @@ func answer(c *netcase.Case, told *simulate.Truth, sources map[netip.Addr]bool) 
 	return "", nil
 }
 
-// groupOf is the first group with one of the sources. Of a flood, whose sources no case
-// lists, it is the first with more sources than it lists at the flooded service. A group
+// groupOf is the first group with one of the sources. Of a load, whose sources no case
+// lists, it is the first with more sources than it lists at the service that bears it. A group
 // that only counts what is not told does not say who is in it.
 func groupOf(c *netcase.Case, told *simulate.Truth, sources map[netip.Addr]bool) *netcase.Group {
-	flooded := activities(told.Labels, simulate.ActFlood)
+	loads := activities(told.Labels, simulate.ActFlood, simulate.ActCrowd)
 	for i := range c.Groups {
 		g := &c.Groups[i]
 		if len(g.Hypotheses) == 0 {
@@ -98,7 +99,7 @@ func groupOf(c *netcase.Case, told *simulate.Truth, sources map[netip.Addr]bool)
 		if slices.ContainsFunc(g.Sources, func(p netcase.Profile) bool { return sources[p.Peer.Addr] }) {
 			return g
 		}
-		for _, a := range flooded {
+		for _, a := range loads {
 			atService := slices.ContainsFunc(g.Hosts, func(e netcase.Endpoint) bool { return e.Addr == a.Hosts[0] }) && slices.Contains(g.Ports, a.Ports[0])
 			if atService && g.SourceCount > len(g.Sources) {
 				return g
@@ -130,11 +131,24 @@ func measureJudgement(o *outcome, c *netcase.Case, told simulate.Told) {
 	o.claims(c, l)
 	o.ablate(c, told, group)
 	o.close(c, told, group)
-	if group != nil && len(l.Lead) > 0 {
+	if truth := whatTheyDid(l); group != nil && truth != "" {
 		lead := group.Lead()
-		o.frameA = append(o.frameA, prediction{lead.Posterior, slices.Contains(l.Lead, lead.ID)})
-		o.ranges = append(o.ranges, ranged{"A " + lead.ID + fmt.Sprint(itemsOf(lead.Weights)), lead.Low, lead.High, slices.Contains(l.Lead, lead.ID)})
+		o.frameA = append(o.frameA, exclusive(o.story, group.Hypotheses, truth))
+		o.ranges = append(o.ranges, ranged{o.story, "A " + lead.ID + fmt.Sprint(itemsOf(lead.Weights)), lead.Low, lead.High, lead.ID == truth})
 	}
+}
+
+// whatTheyDid is the one explanation of the sources' activity that is true; empty: the
+// story does not say. Several explanations may be right answers, where nobody can tell
+// them apart; a probability is compared with the one that is true.
+func whatTheyDid(l *simulate.Labels) string {
+	switch {
+	case slices.ContainsFunc(judge.Explanations(), func(e judge.Explanation) bool { return e.ID == l.Hypothesis }):
+		return l.Hypothesis
+	case len(l.Lead) == 1:
+		return l.Lead[0]
+	}
+	return ""
 }
 
 // subjects are the outside addresses that a story is about: those that stand out of
@@ -165,8 +179,8 @@ func (o *outcome) claims(c *netcase.Case, l *simulate.Labels) {
 		truth, proven := slices.Contains(l.Claims, id), slices.Contains(l.Proven, id)
 		k, ok := claim(c, id)
 		if ok && k.Standing == netcase.Assessed {
-			o.frameB = append(o.frameB, prediction{k.Posterior, truth})
-			o.ranges = append(o.ranges, ranged{"B " + id + fmt.Sprint(itemsOf(k.Weights)), k.Low, k.High, truth})
+			o.frameB = append(o.frameB, binary(o.story+" "+id, k.Posterior, truth))
+			o.ranges = append(o.ranges, ranged{o.story + " " + id, "B " + id + fmt.Sprint(itemsOf(k.Weights)), k.Low, k.High, truth})
 		}
 		o.count("claim.assessed", ok && k.Standing == netcase.Assessed)
 		if truth {

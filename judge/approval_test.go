@@ -252,3 +252,72 @@ func (o outward) listed(claim netcase.ClaimType) netcase.Finding {
 		Sighting: &netcase.SightingFacts{Outcome: netcase.OutcomeOutbound, Count: 1, Sightings: []netcase.Sighting{{
 			Card: netcase.Card{Address: o.peer.Addr, Adverse: 1, Listings: []netcase.Listing{l}}, Profile: p, Outcome: netcase.OutcomeOutbound}}}}
 }
+
+// The owner's word that the tries of a source were theirs counts among the explanations as
+// it counts against a compromise, as long as it speaks for all that the source tried.
+func TestOwnersTries(t *testing.T) {
+	o := newOutward()
+	word := netcase.Statement{Who: "owner", What: "I had forgotten it", Account: "svc", Peer: o.peer.String()}
+	lead := func(s netcase.Statement, change func(*netcase.AuthFacts)) (netcase.State, netcase.Hypothesis) {
+		t.Helper()
+		c := judged(t, o.entered(func(in *Input) {
+			in.Site.Statements = []netcase.Statement{s}
+			in.Findings = numbered(in.Findings[0])
+			change(in.Findings[0].Auth)
+		}))
+		i := slices.IndexFunc(c.Groups, func(g netcase.Group) bool { return len(g.Hypotheses) > 0 })
+		return itemOf(c.Groups[i].Items, "A10").State, c.Groups[i].Lead()
+	}
+	same := func(*netcase.AuthFacts) {}
+	other := func(change func(*netcase.Statement)) netcase.Statement { s := word; change(&s); return s }
+	before, guessing := lead(other(func(s *netcase.Statement) { s.Peer = "192.0.2.1" }), same)
+	after, vouched := lead(word, same)
+	if before == netcase.True || after != netcase.True || guessing.ID != "BFA" || decibansOf(guessing.Posterior)-decibansOf(vouched.Posterior) < 6 {
+		t.Errorf("A10 %s, then %s; guessing %.4f, then %.4f", before, after, guessing.Posterior, vouched.Posterior)
+	}
+	for name, s := range map[string]netcase.Statement{
+		"another account": other(func(s *netcase.Statement) { s.Account = "root" }),
+		"no account":      other(func(s *netcase.Statement) { s.Account = "" }),
+		"denied":          other(func(s *netcase.Statement) { s.Denied = true }),
+	} {
+		if state, _ := lead(s, same); state == netcase.True {
+			t.Errorf("%s: A10 holds", name)
+		}
+	}
+	for name, change := range map[string]func(*netcase.AuthFacts){
+		"two accounts":  func(f *netcase.AuthFacts) { f.Accounts = []string{"root", "svc"} },
+		"many accounts": func(f *netcase.AuthFacts) { f.AccountCount = 40 },
+		"no login log":  func(f *netcase.AuthFacts) { f.FromFlows = true },
+	} {
+		if state, _ := lead(word, change); state == netcase.True {
+			t.Errorf("%s: A10 holds", name)
+		}
+	}
+}
+
+// Nobody is asked again what the site already answers; a word for another account, and one
+// that denies, leave the question.
+func TestAskedOnce(t *testing.T) {
+	o := newOutward()
+	for name, x := range map[string]struct {
+		word netcase.Statement
+		asks bool
+	}{
+		"no word":         {netcase.Statement{}, true},
+		"the account":     {netcase.Statement{Who: "owner", What: "mine", Account: "svc"}, false},
+		"the source":      {netcase.Statement{Who: "owner", What: "mine", Peer: o.peer.String()}, false},
+		"another source":  {netcase.Statement{Who: "owner", What: "mine", Account: "svc", Peer: "192.0.2.1"}, true},
+		"another account": {netcase.Statement{Who: "owner", What: "mine", Account: "root"}, true},
+		"denied":          {netcase.Statement{Who: "owner", What: "not mine", Account: "svc", Denied: true}, true},
+	} {
+		c := judged(t, o.entered(func(in *Input) {
+			if x.word.Who != "" {
+				in.Site.Statements = []netcase.Statement{x.word}
+			}
+		}))
+		asks := slices.ContainsFunc(c.Actions, func(a netcase.Action) bool { return strings.Contains(a.Title, "whether the login") })
+		if asks != x.asks {
+			t.Errorf("%s: asks %v", name, asks)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func activityItems() []activityItem {
 		{"A07", "failed logins above the threshold", failedLogins},
 		{"A08", "follows our names, or an unlisted source returns to open ports only", followsUs},
 		{"A09", "ten times the expected load, and a service that suffers", overload},
-		{"A10", "a source of ours or of a partner with its owner's word for it, or begun within a recorded change", insideOrChange},
+		{"A10", "a source of ours or of a partner with its owner's word for it, a source whose tries the owner of the one account says were theirs, or begun within a recorded change", insideOrChange},
 		{"A11", "ten times the expected load at a service in use, and most of it gets no answer", unansweredLoad},
 	}
 }
@@ -407,18 +407,19 @@ func insideOrChange(d *draft, c *cluster) answer {
 			return yes(why, d.coverage)
 		}
 	}
-	for _, ch := range d.site.Changes {
-		if ch.Start <= c.span.Start && c.span.Start < ch.End {
-			return yes("it began within a recorded change: "+ch.Reason, d.coverage)
-		}
+	if why := d.vouchedTries(c); why != "" {
+		return yes(why, d.coverage)
 	}
+	change := d.withinChange(c)
 	switch {
+	case change.state == netcase.True:
+		return change
 	case ours:
 		return open("the source is ours; whether it was told to do this is not in the data")
 	case len(d.site.Changes) == 0:
 		return open("no record of changes was given")
 	}
-	return no("it began outside the recorded changes", d.coverage)
+	return change
 }
 
 // evenPace tells whether the login log shows one account of a source of ours that fails

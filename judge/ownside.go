@@ -148,3 +148,35 @@ func (d *draft) vouchedRole(c *cluster) string {
 	}
 	return ""
 }
+
+// vouchedTries is the word of the owner of an account that what one source tried was
+// theirs. Who vouches for one account of several, or one source of several, vouches for a
+// part, which settles nothing of the whole.
+func (d *draft) vouchedTries(c *cluster) string {
+	if len(c.sources) != 1 {
+		return ""
+	}
+	source := c.sources[0].profile.Peer
+	for _, s := range d.site.Statements {
+		if !s.Denied && s.Account != "" && s.Peer == source.String() && d.triedOnly(source, s.Account) {
+			return s.Who + ": " + s.What
+		}
+	}
+	return ""
+}
+
+// triedOnly tells whether the login log has tries of a source, and all on one account.
+func (d *draft) triedOnly(source netcase.Endpoint, account string) bool {
+	tried := false
+	for i := range d.findings {
+		f := d.findings[i].Auth
+		if f == nil || f.FromFlows || !slices.Contains(f.Peers, source) {
+			continue
+		}
+		if len(f.Accounts) != 1 || f.AccountCount > 1 || f.Accounts[0] != account {
+			return false
+		}
+		tried = true
+	}
+	return tried
+}

@@ -60,6 +60,7 @@ const (
 	ActRandom    = "random"          // often and at random: no cadence
 	ActUpload    = "upload"
 	ActFlood     = "flood"
+	ActCrowd     = "crowd" // a load of visitors that is nobody's attack
 	ActSpike     = "spike"
 	ActLateral   = "lateral"
 	ActPersist   = "persistence"

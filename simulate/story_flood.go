@@ -77,10 +77,14 @@ func (l *lab) flooded(first int, from netcase.Time) {
 
 func crowd(l *lab) {
 	l.visited()
+	first := len(l.conns)
 	from := l.at(10, 0)
 	for range 3600 {
 		l.add(conn{at: l.millis(from, 2*netcase.Hour), length: netcase.Time(l.between(200, 9000)), src: l.within(l.net24(visitorOctets)), dst: l.web.addr, dport: 443, result: answered,
 			out: octets(int64(l.between(900, 6000))), in: octets(int64(l.between(4000, 90_000)))})
 	}
+	a := l.happened(ActCrowd, first, true)
+	a.Sources = a.Sources[:min(len(a.Sources), 20)]
+	l.label(a)
 	l.labels.Severity = [2]string{sevInfo, sevLow}
 }

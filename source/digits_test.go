@@ -65,7 +65,7 @@ func TestNoteBytes(t *testing.T) {
 			line[i] = "\t\t\x08\x0a\x89ab"[r.IntN(7)]
 		}
 		var got [zeekColumnsNoted]int32
-		n := noteBytes(line, '\t', &got)
+		n := noteBytes(line, '\t', &got, len(line))
 		want := 0
 		for i, c := range line {
 			if c != '\t' {

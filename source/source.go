@@ -170,9 +170,11 @@ type Input struct {
 	// pass over the rest of the record; the engine asks again. Which end is which does
 	// not matter.
 	Wanted func(src, dst netcase.Endpoint) bool
-	// Drawn, where it is set, tells beside it whether the record at a place is wanted
-	// whoever it is of. Only decoders of formats that say so ask it.
-	Drawn func(netcase.Place) bool
+	// Drawn, where it is set, tells beside it whether the record at a place, of a flow
+	// between two ends, is wanted. Only decoders of formats that say so ask it.
+	Drawn func(at netcase.Place, src, dst netcase.Endpoint) bool
+	// Texts, where it is set, tells beforehand what Wanted and Drawn would say no to.
+	Texts *Texts
 	// Near is when the other inputs were, for times without a year, and NearWhy
 	// says so in words ("the other inputs"). Zero: nothing is known.
 	Near    netcase.Span
@@ -192,7 +194,7 @@ type Input struct {
 // passes tells on the second pass that nobody asks for a flow between two ends, nor for
 // the record at its place.
 func (in *Input) passes(at netcase.Place, src, dst netcase.Endpoint) bool {
-	return in.Wanted != nil && !in.Wanted(src, dst) && (in.Drawn == nil || !in.Drawn(at))
+	return in.Wanted != nil && !in.Wanted(src, dst) && (in.Drawn == nil || !in.Drawn(at, src, dst))
 }
 
 // Sum adds to a count for Join.

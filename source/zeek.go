@@ -69,6 +69,7 @@ type zeekReader struct {
 	columns   int          // of the #fields line; -1: there was none
 	reads     []zeekColumn // those that are read, in their order
 	sides     [2]int32     // the columns of the two ends; 0: not known
+	glances   bool         // on the second pass rows are told by their beginning
 	log       *zeekLog     // the kind of the rows; nil: they are skipped
 	skip      string       // why they are
 	context   []byte
@@ -131,6 +132,11 @@ func decodeZeek(ctx context.Context, in *Input, out Sink) error {
 	z.batch.Flows = make([]netcase.Flow, 0, BatchSize)
 	z.begin()
 	for z.lines.Next() {
+		if z.glances && z.glance(z.lines.Bytes()) {
+			z.rows++
+			z.passed()
+			continue
+		}
 		z.line()
 		if z.batch.Len() >= BatchSize {
 			if err := z.flush(ctx); err != nil {
@@ -338,7 +344,7 @@ func (z *zeekReader) header(line []byte) {
 func (z *zeekReader) begin() {
 	z.separator, z.set, z.unset = []byte{'\t'}, []byte{','}, []byte{'-'}
 	z.path, z.columns, z.reads, z.log, z.skip = nil, -1, nil, nil, ""
-	z.sides = [2]int32{}
+	z.sides, z.glances = [2]int32{}, false
 	z.context, z.inherited = nil, ""
 }
 
@@ -383,6 +389,7 @@ func (z *zeekReader) fields(value []byte) {
 	if z.log != nil && z.log.path == "conn" {
 		z.missing(&z.row.has)
 	}
+	z.glances = z.in.Wanted != nil && z.log == zeekConnLog && len(z.separator) == 1 && z.sides[0] > 0 && z.sides[1] > 0
 	z.row.clear()
 }
 
@@ -439,11 +446,6 @@ func (z *zeekReader) tabbed(line []byte) {
 		z.in.Skip(z.skip)
 		return
 	}
-	if z.glance(line) {
-		z.in.Report.Read++
-		z.in.Report.Accepted++
-		return
-	}
 	if reason := z.incomplete(z.split(line)); reason != "" {
 		z.reject("", reason, line)
 		return
@@ -453,26 +455,38 @@ func (z *zeekReader) tabbed(line []byte) {
 }
 
 // glanceLength is how much of a line holds the ends of most flows.
-const glanceLength = 128
+const glanceLength = 96
 
-// glance tells on the second pass by the beginning of a line that nobody asks for its
-// flow. Most lines are passed over: they are not even split.
+// glance tells on the second pass by the beginning of a row that nobody asks for its
+// flow. Most are passed over: they are not even split.
 func (z *zeekReader) glance(line []byte) bool {
-	if z.in.Wanted == nil || z.log != zeekConnLog || len(z.separator) != 1 || z.sides[0] == 0 || z.sides[1] == 0 {
+	if len(line) == 0 || line[0] <= ' ' || line[0] == '#' || line[0] == '{' {
 		return false
 	}
-	n := noteBytes(line[:min(len(line), glanceLength)], z.separator[0], &z.tabs)
-	var ends [2]netip.Addr
-	for i, at := range z.sides {
-		if int(at) >= n {
+	n := noteBytes(line[:min(len(line), glanceLength)], z.separator[0], &z.tabs, int(max(z.sides[0], z.sides[1])))
+	var at [2][2]int
+	for i, side := range z.sides {
+		if int(side) >= n {
 			return false
 		}
-		var ok bool
-		if ends[i], ok = z.address(line[z.tabs[at-1]+1 : z.tabs[at]]); !ok {
-			return false
+		at[i] = [2]int{int(z.tabs[side-1]) + 1, int(z.tabs[side])}
+	}
+	if t := z.in.Texts; t != nil {
+		src, ok := ipv4Text(line, at[0][0], at[0][1])
+		dst, known := ipv4Text(line, at[1][0], at[1][1])
+		if ok && known && !t.asks(z.place(), src, dst) {
+			return true
 		}
 	}
-	return z.in.passes(z.place(), netcase.At(ends[0]), netcase.At(ends[1]))
+	src, ok := z.address(line[at[0][0]:at[0][1]])
+	dst, known := z.address(line[at[1][0]:at[1][1]])
+	return ok && known && z.in.passes(z.place(), netcase.At(src), netcase.At(dst))
+}
+
+// passed counts a record that nobody asks for.
+func (z *zeekReader) passed() {
+	z.in.Report.Read++
+	z.in.Report.Accepted++
 }
 
 // split fills the row and tells how many columns the line has.
@@ -481,7 +495,7 @@ func (z *zeekReader) split(line []byte) int {
 	var n int
 	width := int32(len(z.separator))
 	if width == 1 {
-		n = noteBytes(line, z.separator[0], &z.tabs)
+		n = noteBytes(line, z.separator[0], &z.tabs, len(line))
 	} else {
 		n = noteTexts(line, z.separator, &z.tabs)
 	}
@@ -512,10 +526,10 @@ func (z *zeekReader) split(line []byte) int {
 }
 
 // noteBytes notes where each separator stands and tells how many there are; those
-// beyond the room are only counted.
-func noteBytes(line []byte, separator byte, ends *[zeekColumnsNoted]int32) (n int) {
+// beyond the room are only counted. It may end once there are more than enough.
+func noteBytes(line []byte, separator byte, ends *[zeekColumnsNoted]int32, enough int) (n int) {
 	word := uint64(separator) * eachOne
-	for from := 0; from < len(line); from += 64 {
+	for from := 0; from < len(line) && n <= enough; from += 64 {
 		block := line[from:min(len(line), from+64)]
 		var found uint64 // a bit for each byte
 		i := 0
@@ -605,8 +619,7 @@ func (z *zeekReader) record(line []byte) {
 // connection turns a row into a flow.
 func (z *zeekReader) connection(line []byte) {
 	if z.unwanted() {
-		z.in.Report.Read++
-		z.in.Report.Accepted++
+		z.passed()
 		return
 	}
 	f := nextFlow(&z.batch)

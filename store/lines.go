@@ -16,6 +16,9 @@ import (
 // hosts, and a scan has every port.
 type lines struct {
 	hosts, ports, sensors, reaches *margin
+	// all counts by what the last three keep of a cell, while there are few such cells;
+	// they are counted from it.
+	all *margin
 }
 
 // margin is rows counted by one dimension: flows, and in the place of records those of
@@ -24,8 +27,22 @@ type margin struct {
 	keep  *keeper
 	by    ordering
 	table *table
-	brief briefTable // of cells that fit there
+	pages pageTable  // of cells that fit there, while there may be more of them
+	full  bool       // there may not
+	brief briefTable // of the others that are brief
 	runs  []*run
+}
+
+// mostPages is how many pages a margin may take, below the budget.
+func (k *keeper) mostPages() int {
+	const most = 64 << 10
+	switch {
+	case k.table > 0:
+		return k.table
+	case k.budget <= 0:
+		return most
+	}
+	return int(min(k.budget/16/pageSize, most))
 }
 
 func (m *answers) newMargin(by ordering) *margin {
@@ -35,6 +52,9 @@ func (m *answers) newMargin(by ordering) *margin {
 // count adds a row under the part of its cell that the margin keeps.
 func (g *margin) count(c *cell, flows int64, failed bool) error {
 	if a, b, ok := briefOf(c); ok {
+		if g.onPage(a, b, flows, failed) {
+			return nil
+		}
 		if g.brief.add(a, b, flows, failed); g.brief.count < g.keep.tableRows() {
 			return nil
 		}
@@ -54,6 +74,23 @@ func (g *margin) count(c *cell, flows int64, failed bool) error {
 	return g.seal()
 }
 
+// onPage counts flows on the page of a key; false: it has none.
+func (g *margin) onPage(a, b uint64, flows int64, failed bool) bool {
+	key, at := pageKey(a)
+	p := g.pages.find(key, b)
+	if p == nil {
+		if g.full = g.full || g.pages.count >= g.keep.mostPages() || !g.keep.reserve(pageSize); g.full {
+			return false
+		}
+		p = g.pages.make(key, b)
+	}
+	p[at].flows += flows
+	if failed {
+		p[at].failed += flows
+	}
+	return true
+}
+
 // unmeasured makes a new row one of a margin, which counts flows and nothing else.
 func (p *packed) unmeasured() {
 	p.octetsOut, p.octetsIn, p.packetsOut, p.packetsIn = netcase.Absent, netcase.Absent, netcase.Absent, netcase.Absent
@@ -61,19 +98,26 @@ func (p *packed) unmeasured() {
 	p.last = p.first
 }
 
+// seal puts away what was counted, but for the pages.
 func (g *margin) seal() error {
 	for _, rows := range [][]packed{g.brief.rows(), g.table.rows} {
-		if len(rows) == 0 {
-			continue
-		}
-		r, err := g.keep.sealed(rows, g.by)
-		g.runs = append(g.runs, r)
-		if err != nil {
+		if err := g.put(rows); err != nil {
 			return err
 		}
 	}
 	g.table.reset()
 	return nil
+}
+
+func (g *margin) put(rows []packed) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	r, err := g.keep.sealed(rows, g.by)
+	if err == nil {
+		g.runs = append(g.runs, r)
+	}
+	return err
 }
 
 func (g *margin) release() {
@@ -82,11 +126,19 @@ func (g *margin) release() {
 	}
 }
 
+// close gives up the memory that counting takes.
+func (g *margin) close() {
+	g.keep.reserve(-pageSize * int64(g.pages.count))
+	g.table, g.pages, g.brief = nil, pageTable{}, briefTable{}
+}
+
+// end makes sorted runs of what was counted.
 func (g *margin) end(ctx context.Context) (err error) {
-	if err = g.seal(); err == nil {
+	err = cmp.Or(g.seal(), g.pages.each(g.keep.tableRows(), g.put))
+	g.close()
+	if err == nil {
 		g.runs, err = g.keep.fewer(ctx, g.runs, g.by, nil)
 	}
-	g.table = nil
 	return err
 }
 
@@ -96,6 +148,7 @@ const (
 	keepReach     = keepDirection | reachMask<<reachShift
 	keepHost      = keepDirection | kindMask<<hostKindShift
 	keepPort      = keepDirection | 0xffffff<<protoShift
+	keepAll       = keepReach | keepPort
 )
 
 // readLines counts the rows by every dimension, once.
@@ -108,6 +161,7 @@ func (m *answers) readLines(ctx context.Context) (*lines, error) {
 	d := m.keep.names.reader()
 	l := &lines{
 		hosts: m.newMargin(d.hostsFirst()), ports: m.newMargin(portsFirst), sensors: m.newMargin(d.sensorsFirst()), reaches: m.newMargin(reachesFirst),
+		all: m.newMargin(portsFirst),
 	}
 	for c := range m.chunks(ctx, m.rows, cube.Question{}) {
 		for i := range c.rows {
@@ -119,10 +173,8 @@ func (m *answers) readLines(ctx context.Context) (*lines, error) {
 			return nil, c.err
 		}
 	}
-	for _, g := range []*margin{l.hosts, l.ports, l.sensors, l.reaches} {
-		if err := g.end(ctx); err != nil {
-			return nil, err
-		}
+	if err := l.end(ctx); err != nil {
+		return nil, err
 	}
 	m.lines = l
 	return l, nil
@@ -130,12 +182,40 @@ func (m *answers) readLines(ctx context.Context) (*lines, error) {
 
 func (l *lines) count(p *packed) error {
 	failed := p.reach().Failed()
+	if err := l.hosts.count(&cell{hostHi: p.hostHi, hostLo: p.hostLo, rest: p.rest & keepHost, hour: p.hour}, p.flows, failed); err != nil {
+		return err
+	}
+	if a, b, ok := briefOf(&cell{rest: p.rest & keepAll, sensor: p.sensor, hour: p.hour}); ok && l.all.onPage(a, b, p.flows, failed) {
+		return nil
+	}
+	return l.countApart(p)
+}
+
+// countApart counts a row by its port, its sensor and its outcome.
+func (l *lines) countApart(p *packed) error {
+	failed := p.reach().Failed()
 	return cmp.Or(
-		l.hosts.count(&cell{hostHi: p.hostHi, hostLo: p.hostLo, rest: p.rest & keepHost, hour: p.hour}, p.flows, failed),
 		l.ports.count(&cell{rest: p.rest & keepPort, hour: p.hour}, p.flows, failed),
 		l.sensors.count(&cell{rest: p.rest & keepDirection, sensor: p.sensor, hour: p.hour}, p.flows, failed),
 		l.reaches.count(&cell{rest: p.rest & keepReach, hour: p.hour}, p.flows, failed),
 	)
+}
+
+// end makes sorted runs of what was counted.
+func (l *lines) end(ctx context.Context) error {
+	err := l.all.pages.each(blockRows, func(rows []packed) error {
+		for i := range rows {
+			if err := l.countApart(&rows[i]); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
+	for _, g := range []*margin{l.hosts, l.ports, l.sensors, l.reaches} {
+		err = cmp.Or(err, g.end(ctx))
+	}
+	l.all.close()
+	return err
 }
 
 // portsFirst orders by port, protocol, hour, direction.

@@ -554,7 +554,7 @@ func (m *Memory) countWishes(ctx context.Context, wants []cube.Want) (map[int]cu
 // all of its flows were looked at.
 func short(c *cube.Collector, wants []cube.Want, counts map[int]cube.Count) bool {
 	for i := range counts {
-		if _, drawn := barOf(wants[i].Records, counts[i].Records); drawn && c.Short(i) {
+		if _, drawn := barOf(&wants[i], counts[i].Records); drawn && c.Short(i) {
 			return true
 		}
 	}
@@ -657,13 +657,14 @@ func (m *Memory) second(ctx context.Context, f *folded, wants []cube.Want, wante
 	var results []*decoded
 	var readErr error
 	at, next := int64(0), 0
+	pool := &sync.Pool{New: func() any { return new([]byte) }}
 	read := func() *part {
 		for ; next < len(f.parts) && readErr == nil; next++ {
 			n := &f.parts[next]
 			if !n.mayHold(wants) {
 				continue
 			}
-			p := &part{index: next, lead: n.lead, from: n.from, body: make([]byte, n.size)}
+			p := n.part(next, pool)
 			if readErr = skip(r, n.from.Offset-at); readErr == nil {
 				_, readErr = io.ReadFull(r, p.body)
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 	"sync"
 
 	"netcase"
@@ -149,6 +150,15 @@ type partNote struct {
 	first, last netcase.Time
 	peers       bloom
 	holds       holds
+}
+
+// part is the part again, with room for its body.
+func (n *partNote) part(index int, pool *sync.Pool) *part {
+	spare := pool.Get().(*[]byte)
+	text := append((*spare)[:0], n.lead...)
+	text = slices.Grow(text, int(n.size))[:len(n.lead)+int(n.size)]
+	*spare = text
+	return &part{index: index, lead: n.lead, body: text[len(n.lead):], text: text, from: n.from, spare: spare, pool: pool}
 }
 
 // holds says of each family of events whether a part holds any.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 
 	"netcase"
@@ -12,10 +13,12 @@ import (
 // wanted tells decoders of the second pass which flows may meet a wish, so that they
 // need not make the others whole.
 type wanted struct {
-	every  scope   // flows of wishes of which every one is looked at
-	cut    scope   // … in the hours of which rows could not say what meets a wish
-	draws  []drawn // wishes of which the rows say how many records meet them
+	all    scope // flows by the rank up to which they are looked at
+	cut    scope // all flows, in the hours of which rows could not say what meets a wish
+	hours  []netcase.Span
+	draws  []drawn // wishes that name no end, of whose flows only some are looked at
 	moment []cube.Edge
+	texts  source.Texts // the ends of all
 }
 
 // scope is flows by an end of theirs, and spans in which any flow may be wanted.
@@ -31,8 +34,7 @@ const maxPairs = 64
 // drawn is a wish of whose flows only some are looked at, as their ranks decide.
 type drawn struct {
 	span netcase.Span
-	hour []netcase.Span // in which all are looked at, after all
-	bar  uint64         // of the ranks
+	bar  uint64 // of the ranks
 }
 
 // newWanted gathers what is wanted. counts are what rows say of the wishes, by their
@@ -45,22 +47,35 @@ func newWanted(wants []cube.Want, counts map[int]cube.Count) *wanted {
 			continue
 		}
 		c, known := counts[i]
-		bar, few := barOf(wants[i].Records, c.Records)
+		bar, few := barOf(&wants[i], c.Records)
 		if !known || !few {
-			w.every.add(s, s.Span)
+			w.all.add(s, s.Span)
 			continue
 		}
-		d := drawn{span: s.Span, bar: bar}
+		w.draw(s, bar)
 		for _, h := range c.Open {
 			hour := netcase.Span{Start: netcase.Time(h) * netcase.Hour, End: netcase.Time(h+1) * netcase.Hour}
-			d.hour = append(d.hour, hour)
+			w.hours = append(w.hours, hour)
 			w.cut.add(s, hour)
 		}
-		w.draws, w.moment = append(w.draws, d), append(w.moment, c.Edges...)
+		w.moment = append(w.moment, c.Edges...)
 	}
+	w.all.tell(&w.texts)
 	return w
 }
 
+// draw asks for flows of low ranks.
+func (w *wanted) draw(s *netcase.Selection, bar uint64) {
+	named := namedEnds(s)
+	if named == nil {
+		w.draws = append(w.draws, drawn{s.Span, bar})
+	}
+	for k := range named {
+		w.all.ends.add(&named[k], bar)
+	}
+}
+
+// add asks for all flows of a selection.
 func (n *scope) add(s *netcase.Selection, span netcase.Span) {
 	named := namedEnds(s)
 	if named == nil {
@@ -75,7 +90,14 @@ func (n *scope) add(s *netcase.Selection, span netcase.Span) {
 		return
 	}
 	for k := range named {
-		n.ends.add(&named[k])
+		n.ends.add(&named[k], source.EveryRank)
+	}
+}
+
+func (n *scope) tell(t *source.Texts) {
+	n.ends.tell(t)
+	for pair := range n.pairs.pairs {
+		t.AddPair(addr4(uint32(pair>>32)), addr4(uint32(pair)))
 	}
 }
 
@@ -83,15 +105,19 @@ func all4(ends []netcase.Endpoint) bool {
 	return !slices.ContainsFunc(ends, func(e netcase.Endpoint) bool { return !e.Addr.Is4() })
 }
 
-// maxDrawn is the largest share of a wish's records that are looked at because of their
-// ranks; of a wish with so few records that it would be more, all are.
-const maxDrawn = 1. / 16
+// The largest share of a wish's records that are looked at because of their ranks; of a
+// wish with so few records that it would be more, all are. Where a wish names no end the
+// share is of the records of everybody.
+const (
+	maxDrawn      = 1. / 2
+	maxDrawnOfAll = 1. / 16
+)
 
 // barOf is the rank up to which records are looked at, so that there are surely as many
 // as a wish is for, even where one flow stands for a few records; false: it is not worth it.
-func barOf(limit int, records int64) (bar uint64, few bool) {
-	share := 4 * float64(2*min(limit, cube.MaxRecords)+40) / float64(max(records, 1))
-	if share > maxDrawn {
+func barOf(w *cube.Want, records int64) (bar uint64, few bool) {
+	share := 4 * float64(2*min(w.Records, cube.MaxRecords)+40) / float64(max(records, 1))
+	if share > maxDrawn || share > maxDrawnOfAll && namedEnds(&w.Selection) == nil {
 		return 0, false
 	}
 	return uint64(share * (1 << 63) * 2), true
@@ -100,58 +126,74 @@ func barOf(limit int, records int64) (bar uint64, few bool) {
 // sought is what is wanted of a part; nil ends: any flow may be.
 type sought struct {
 	ends  func(src, dst netcase.Endpoint) bool
-	drawn func(netcase.Place) bool // nil: none for its place alone
+	drawn func(at netcase.Place, src, dst netcase.Endpoint) bool
+	texts *source.Texts
 }
 
-func (a sought) tell(in *source.Input) { in.Wanted, in.Drawn = a.ends, a.drawn }
+func (a sought) tell(in *source.Input) { in.Wanted, in.Drawn, in.Texts = a.ends, a.drawn, a.texts }
 
 // within is what is wanted of a part of an input.
 func (w *wanted) within(n *partNote, input string) sought {
 	meets := func(s netcase.Span) bool { return n.size == wholeStream || n.meets(s) }
-	if slices.ContainsFunc(w.every.open, meets) || slices.ContainsFunc(w.cut.open, meets) {
+	if slices.ContainsFunc(w.all.open, meets) || slices.ContainsFunc(w.cut.open, meets) {
 		return sought{}
 	}
-	var bar uint64
-	sets, cut := []*endSet{&w.every.ends}, false
+	moments, anybody := w.near(meets)
+	if anybody {
+		return sought{}
+	}
+	rank, texts := cube.RankIn(input), w.texts
+	texts.Rank = func(p netcase.Place) uint64 { return rank.Of(&p) }
+	var least uint64
 	for i := range w.draws {
-		d := &w.draws[i]
-		if meets(d.span) {
-			bar = max(bar, d.bar)
+		if meets(w.draws[i].span) {
+			least = max(least, w.draws[i].bar)
 		}
-		cut = cut || slices.ContainsFunc(d.hour, meets)
 	}
-	if cut {
-		sets = append(sets, &w.cut.ends)
+	texts.Least = least
+	sets, pairs := []*endSet{&w.all.ends}, []*pairSet{&w.all.pairs}
+	if slices.ContainsFunc(w.hours, meets) {
+		sets, pairs = append(sets, &w.cut.ends), append(pairs, &w.cut.pairs)
+		w.cut.tell(&texts)
 	}
-	var moments endSet
+	if !moments.empty() {
+		sets = append(sets, moments)
+		moments.tell(&texts)
+	}
+	bar := func(src, dst *netcase.Endpoint) (bar uint64) {
+		for _, s := range sets {
+			bar = max(bar, s.bar(src), s.bar(dst))
+		}
+		return bar
+	}
+	return sought{
+		ends: func(src, dst netcase.Endpoint) bool {
+			return bar(&src, &dst) == source.EveryRank ||
+				slices.ContainsFunc(pairs, func(p *pairSet) bool { return p.has(&src, &dst) })
+		},
+		drawn: func(at netcase.Place, src, dst netcase.Endpoint) bool {
+			return rank.Of(&at) <= max(least, bar(&src, &dst))
+		},
+		texts: &texts,
+	}
+}
+
+// near are the ends wanted near moments; anybody: any may be.
+func (w *wanted) near(meets func(netcase.Span) bool) (ends *endSet, anybody bool) {
+	ends = &endSet{}
 	for i := range w.moment {
 		m := &w.moment[i]
 		if !meets(m.Span) {
 			continue
 		}
 		if len(m.Peers) == 0 {
-			return sought{}
+			return nil, true
 		}
 		for k := range m.Peers {
-			moments.add(&m.Peers[k])
+			ends.add(&m.Peers[k], source.EveryRank)
 		}
 	}
-	if !moments.empty() {
-		sets = append(sets, &moments)
-	}
-	a := sought{ends: func(src, dst netcase.Endpoint) bool {
-		for _, s := range sets {
-			if s.has(&src) || s.has(&dst) {
-				return true
-			}
-		}
-		return w.every.pairs.has(&src, &dst) || cut && w.cut.pairs.has(&src, &dst)
-	}}
-	if bar > 0 {
-		rank := cube.RankIn(input)
-		a.drawn = func(p netcase.Place) bool { return rank.Of(&p) <= bar }
-	}
-	return a
+	return ends, false
 }
 
 // namedEnds are ends of which a flow must have one to be selected; nil: it may have any.
@@ -165,31 +207,41 @@ func namedEnds(s *netcase.Selection) []netcase.Endpoint {
 	return s.Hosts
 }
 
-// endSet is a set of endpoints. Most are IPv4 addresses, and most that it is asked for
-// are not in it.
+// endSet is a set of endpoints, each with the rank up to which its flows are wanted. Most
+// are IPv4 addresses, and most that it is asked for are not in it.
 type endSet struct {
 	likely [1 << 10]uint64 // a bit for each hash of an IPv4 address in the set
-	v4     map[uint32]struct{}
-	others map[netcase.Endpoint]struct{}
+	v4     map[uint32]uint64
+	others map[netcase.Endpoint]uint64
 }
 
-func (s *endSet) add(e *netcase.Endpoint) {
+func (s *endSet) add(e *netcase.Endpoint, bar uint64) {
 	if !e.Addr.Is4() {
 		if s.others == nil {
-			s.others = map[netcase.Endpoint]struct{}{}
+			s.others = map[netcase.Endpoint]uint64{}
 		}
-		s.others[e.Key()] = struct{}{}
+		s.others[e.Key()] = max(s.others[e.Key()], bar)
 		return
 	}
 	if s.v4 == nil {
-		s.v4 = map[uint32]struct{}{}
+		s.v4 = map[uint32]uint64{}
 	}
 	a, word, bit := s.place(e)
 	s.likely[word] |= bit
-	s.v4[a] = struct{}{}
+	s.v4[a] = max(s.v4[a], bar)
 }
 
 func (s *endSet) empty() bool { return len(s.v4)+len(s.others) == 0 }
+
+func (s *endSet) tell(t *source.Texts) {
+	for a, bar := range s.v4 {
+		t.Add(addr4(a), bar)
+	}
+}
+
+func addr4(a uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)})
+}
 
 func (s *endSet) place(e *netcase.Endpoint) (a uint32, word uint32, bit uint64) {
 	b := e.Addr.As4()
@@ -198,20 +250,19 @@ func (s *endSet) place(e *netcase.Endpoint) (a uint32, word uint32, bit uint64) 
 	return a, h >> 6, 1 << (h & 63)
 }
 
-func (s *endSet) has(e *netcase.Endpoint) bool {
+// bar is the rank up to which flows of an end are wanted; zero where it is not in the set.
+func (s *endSet) bar(e *netcase.Endpoint) uint64 {
 	if !e.Addr.Is4() {
 		if len(s.others) == 0 {
-			return false
+			return 0
 		}
-		_, ok := s.others[e.Key()]
-		return ok
+		return s.others[e.Key()]
 	}
 	a, word, bit := s.place(e)
 	if s.likely[word]&bit == 0 {
-		return false
+		return 0
 	}
-	_, ok := s.v4[a]
-	return ok
+	return s.v4[a]
 }
 
 // pairSet is a set of pairs of IPv4 addresses; which is which does not matter.

@@ -93,6 +93,10 @@ func TestDrawnSampleTwin(t *testing.T) {
 	ctx := context.Background()
 	at := func(s string) []netcase.Endpoint { return []netcase.Endpoint{netcase.At(netip.MustParseAddr(s))} }
 	minute := func(n int) netcase.Time { return (1760961600 + netcase.Time(n)*60) * 1000 }
+	var v6 []netcase.Endpoint
+	for i := range 9 {
+		v6 = append(v6, at(fmt.Sprintf("2001:db8::%d", i))...)
+	}
 	for seed := range uint64(3) {
 		r := rand.New(rand.NewPCG(seed, 78))
 		text := hoursOfZeek(r, 16000, 24)
@@ -106,14 +110,22 @@ func TestDrawnSampleTwin(t *testing.T) {
 			{Tag: "a host", Records: 1, Selection: netcase.Selection{Hosts: at("10.0.0.2"), Span: netcase.Span{Start: minute(0), End: minute(23*60 + 1)}}},
 			{Tag: "within one hour", Records: 3, Selection: netcase.Selection{Span: netcase.Span{Start: minute(61), End: minute(100)}}},
 			{Tag: "a pair", Starts: true, Records: 3, Selection: netcase.Selection{Peers: at("8.8.1.3"), Hosts: at("10.0.0.1")}},
+			{Tag: "a door", Records: 5, Selection: netcase.Selection{Hosts: at("10.0.0.3"), Ports: []uint16{22}}},
+			{Tag: "IPv6", Records: 1, Selection: netcase.Selection{Peers: v6}},
 			{Tag: "few of a pair", Records: 2, Selection: netcase.Selection{Peers: at("8.8.1.4"), Hosts: at("10.0.0.1")}},
 		}
 		counts, err := m.countWishes(ctx, wants)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w := newWanted(wants, counts); len(w.draws) < 3 {
-			t.Fatalf("only %d samples are drawn", len(w.draws))
+		drawn := 0
+		for i := range counts {
+			if _, few := barOf(&wants[i], counts[i].Records); few {
+				drawn++
+			}
+		}
+		if drawn < 5 {
+			t.Fatalf("only %d samples are drawn", drawn)
 		}
 		got, err := m.Details(ctx, wants)
 		if err != nil {
