@@ -160,6 +160,40 @@ func TestRangesOfIPv4(t *testing.T) {
 	}
 }
 
+// TestChangeCovers: a change names machines by name or address, as the inputs or the assets know them.
+func TestChangeCovers(t *testing.T) {
+	at := func(s string) netcase.Endpoint { return netcase.At(netip.MustParseAddr(s)) }
+	s := netcase.Site{Assets: []netcase.Asset{{Name: "web01", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")}}}}
+	subnet := netcase.Change{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("2001:db8::/64")}}
+	named := netcase.Change{Hosts: []string{"rg-prod/WEB01", "db01"}, Ports: []uint16{443}}
+	for _, c := range []struct {
+		change netcase.Change
+		e      netcase.Endpoint
+		name   string
+		want   bool
+	}{
+		{netcase.Change{}, at("203.0.113.9"), "", true},
+		{subnet, at("10.0.0.9"), "", true},
+		{subnet, at("::ffff:10.0.0.9"), "", true},
+		{subnet, at("2001:db8::9"), "", true},
+		{subnet, at("10.0.1.9"), "web01", false},
+		{subnet, netcase.Endpoint{Name: "web01"}, "", true}, // its address is among the assets
+		{subnet, netcase.Endpoint{Name: "web02"}, "", false},
+		{named, at("10.0.0.1"), "", true},
+		{named, at("10.0.0.2"), "db01", true},
+		{named, at("10.0.0.2"), "", false},
+		{named, netcase.Endpoint{Name: "rg-test/db01"}, "", true},
+		{named, netcase.Endpoint{}, "", false},
+	} {
+		if got := s.Covers(&c.change, c.e, c.name); got != c.want {
+			t.Errorf("%+v, %s (%s): %v", c.change, c.e, c.name, got)
+		}
+	}
+	if named.CoversPort(80) || !named.CoversPort(443) || !subnet.CoversPort(80) {
+		t.Error("ports")
+	}
+}
+
 // TestNamed: the owner's names stand for addresses that telemetry does not name, and
 // only for those.
 func TestNamed(t *testing.T) {

@@ -41,11 +41,38 @@ type SiteFacts struct {
 	Lockout string `yaml:"lockout" json:"lockout,omitempty"` // yes, no; empty: not stated
 }
 
-// Change is a stretch of time in which something was changed on purpose.
+// Change is a stretch of time in which something was changed on purpose: on some machines,
+// or on all where neither Hosts nor Networks name any, and on some ports, or on all.
 type Change struct {
-	Start  Time   `yaml:"start" json:"start"`
-	End    Time   `yaml:"end" json:"end"`
-	Reason string `yaml:"reason" json:"reason"`
+	Start    Time           `yaml:"start" json:"start"`
+	End      Time           `yaml:"end" json:"end"`
+	Reason   string         `yaml:"reason" json:"reason"`
+	Hosts    []string       `yaml:"hosts" json:"hosts,omitempty"` // machines by name
+	Networks []netip.Prefix `yaml:"networks" json:"networks,omitempty"`
+	Ports    []uint16       `yaml:"ports" json:"ports,omitempty"`
+}
+
+// Everywhere tells whether a change names no machine.
+func (c *Change) Everywhere() bool { return len(c.Hosts)+len(c.Networks) == 0 }
+
+// CoversPort tells whether a change was made on a port.
+func (c *Change) CoversPort(port uint16) bool {
+	return len(c.Ports) == 0 || slices.Contains(c.Ports, port)
+}
+
+// Covers tells whether a change was made on a machine, which the inputs may name. Names
+// match as those of assets do.
+func (s *Site) Covers(c *Change, e Endpoint, name string) bool {
+	if c.Everywhere() || e.Addr.IsValid() && Within(c.Networks, e.Addr) {
+		return true
+	}
+	asset, _ := s.AssetOf(e)
+	if !e.Addr.IsValid() && slices.ContainsFunc(asset.Addresses, func(a netip.Addr) bool { return Within(c.Networks, a) }) {
+		return true
+	}
+	return slices.ContainsFunc(c.Hosts, func(h string) bool {
+		return slices.ContainsFunc([]string{e.Name, name, asset.Name}, func(n string) bool { return n != "" && strings.EqualFold(machine(h), machine(n)) })
+	})
 }
 
 // Statement is what an owner said about a past event.

@@ -59,6 +59,8 @@ func (b *bite) said(t *testing.T, d Detector, set string) string {
 			out = append(out, fmt.Sprint(f.Spike.Attribution, f.Spike.Cells, f.Spike.Fine, f.Spike.Described))
 		case f.Flood != nil:
 			out = append(out, fmt.Sprintf("%+v", *f.Flood))
+		case f.Process != nil:
+			out = append(out, fmt.Sprint(f.Limits))
 		case f.Auth != nil:
 			out = append(out, fmt.Sprintf("%+v", *f.Auth))
 		case f.Scan != nil:
@@ -400,6 +402,28 @@ func TestStagingThresholdsBite(t *testing.T) {
 		{what: "staging.files=101", data: netcase.Batch{Processes: many}},
 		{what: "staging.job.days=5", data: netcase.Batch{Processes: job}},
 		{what: "staging.job.span=1h", data: netcase.Batch{Processes: job}},
+	})
+}
+
+// One service calls where all 150 machines call, and one of them where no other does.
+func TestProcessThresholdsBite(t *testing.T) {
+	var list []netcase.Process
+	call := func(machine int, peer string) {
+		p := started("svchost.exe", properLine, "services.exe")
+		p.Path, p.Role, p.Action, p.RemotePort = svchostPath, netcase.RoleConnector, "ConnectionSuccess", 443
+		p.Time = monday + netcase.Time(machine)*netcase.Minute
+		p.Host, p.Peer = netcase.Endpoint{Name: fmt.Sprintf("pc-%d", machine)}, end(peer)
+		list = append(list, p)
+	}
+	for m := range 150 {
+		call(m, "151.101.1.1")
+	}
+	call(7, "93.184.7.9")
+	data := netcase.Batch{Processes: list}
+	eachBites(t, process(), []bite{
+		{what: "process.rare.estate=200", data: data},
+		{what: "process.rare.share=0.001", data: data},
+		{what: "process.rare.history=1m", data: data},
 	})
 }
 

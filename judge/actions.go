@@ -73,12 +73,12 @@ func (d *draft) cited() []string {
 	return unique(append(out, d.coverage))
 }
 
-// askForLogin comes first where a login from outside is on record.
+// askForLogin comes first where a login from outside is on record that no owner spoke for.
 func (d *draft) askForLogin(scope) []netcase.Action {
 	var out []netcase.Action
 	for i := range d.findings {
 		f := &d.findings[i]
-		if f.Auth == nil || f.Auth.Pattern != netcase.PatternSuccess || f.Auth.Successes == 0 {
+		if f.Auth == nil || f.Auth.Pattern != netcase.PatternSuccess || f.Auth.Successes == 0 || d.spokenFor(f.Auth) {
 			continue
 		}
 		out = append(out, netcase.Action{
@@ -90,6 +90,16 @@ func (d *draft) askForLogin(scope) []netcase.Action {
 		})
 	}
 	return out
+}
+
+// spokenFor tells whether an owner said that the logins of a finding were theirs: whoever
+// names a source or an account speaks for that one alone.
+func (d *draft) spokenFor(f *netcase.AuthFacts) bool {
+	return slices.ContainsFunc(d.site.Statements, func(s netcase.Statement) bool {
+		account := s.Account == "" || len(f.Accounts) == 1 && f.AccountCount <= 1 && f.Accounts[0] == s.Account
+		peer := s.Peer == "" || len(f.Peers) == 1 && f.PeerCount <= 1 && f.Peers[0].String() == s.Peer
+		return !s.Denied && s.Account+s.Peer != "" && account && peer
+	})
 }
 
 // fetchData asks for what would decide: the verdict of the flows and the login logs.

@@ -294,3 +294,30 @@ func TestOwnersTries(t *testing.T) {
 		}
 	}
 }
+
+// Nobody is asked again what the site already answers; a word for another account, and one
+// that denies, leave the question.
+func TestAskedOnce(t *testing.T) {
+	o := newOutward()
+	for name, x := range map[string]struct {
+		word netcase.Statement
+		asks bool
+	}{
+		"no word":         {netcase.Statement{}, true},
+		"the account":     {netcase.Statement{Who: "owner", What: "mine", Account: "svc"}, false},
+		"the source":      {netcase.Statement{Who: "owner", What: "mine", Peer: o.peer.String()}, false},
+		"another source":  {netcase.Statement{Who: "owner", What: "mine", Account: "svc", Peer: "192.0.2.1"}, true},
+		"another account": {netcase.Statement{Who: "owner", What: "mine", Account: "root"}, true},
+		"denied":          {netcase.Statement{Who: "owner", What: "not mine", Account: "svc", Denied: true}, true},
+	} {
+		c := judged(t, o.entered(func(in *Input) {
+			if x.word.Who != "" {
+				in.Site.Statements = []netcase.Statement{x.word}
+			}
+		}))
+		asks := slices.ContainsFunc(c.Actions, func(a netcase.Action) bool { return strings.Contains(a.Title, "whether the login") })
+		if asks != x.asks {
+			t.Errorf("%s: asks %v", name, asks)
+		}
+	}
+}

@@ -410,18 +410,16 @@ func insideOrChange(d *draft, c *cluster) answer {
 	if why := d.vouchedTries(c); why != "" {
 		return yes(why, d.coverage)
 	}
-	for _, ch := range d.site.Changes {
-		if ch.Start <= c.span.Start && c.span.Start < ch.End {
-			return yes("it began within a recorded change: "+ch.Reason, d.coverage)
-		}
-	}
+	change := d.withinChange(c)
 	switch {
+	case change.state == netcase.True:
+		return change
 	case ours:
 		return open("the source is ours; whether it was told to do this is not in the data")
 	case len(d.site.Changes) == 0:
 		return open("no record of changes was given")
 	}
-	return no("it began outside the recorded changes", d.coverage)
+	return change
 }
 
 // evenPace tells whether the login log shows one account of a source of ours that fails

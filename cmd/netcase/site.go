@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,14 @@ func checkSite(name string, s *netcase.Site) error {
 	for i, c := range s.Changes {
 		if c.End < c.Start {
 			wrong = append(wrong, fmt.Sprintf("changes[%d]: it ends before it starts", i))
+		}
+		for _, h := range c.Hosts {
+			if _, err := prefix(h); err == nil || h == "" {
+				wrong = append(wrong, fmt.Sprintf("changes[%d].hosts: %q is no name of a machine; addresses stand under networks", i, h))
+			}
+		}
+		if slices.Contains(c.Ports, 0) {
+			wrong = append(wrong, fmt.Sprintf("changes[%d].ports: 0 is no port", i))
 		}
 	}
 	thresholds := detect.DefaultConfig()

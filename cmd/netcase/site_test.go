@@ -82,7 +82,7 @@ func TestSiteSchemaTakesWhatWeRead(t *testing.T) {
 	}
 	good := map[string]string{
 		"simulated": string(files["site.yaml"]),
-		"small":     "own: [10.0.0.0/8]\nassets:\n  - {name: a, addresses: [10.0.0.1], criticality: 4, tags: [cde]}\nfacts: {mfa: \"yes\"}\nthresholds: {longconn.band.base: 2h, scan.ports: 20, spike.q: 0.005}\nchanges:\n  - {start: \"2025-10-20\", end: \"2025-10-21\", reason: r}\n",
+		"small":     "own: [10.0.0.0/8]\nassets:\n  - {name: a, addresses: [10.0.0.1], criticality: 4, tags: [cde]}\nfacts: {mfa: \"yes\"}\nthresholds: {longconn.band.base: 2h, scan.ports: 20, spike.q: 0.005}\nchanges:\n  - {start: \"2025-10-20\", end: \"2025-10-21\", reason: r}\n  - {start: \"2025-10-20\", end: \"2025-10-21\", reason: r, hosts: [web01], networks: [10.0.0.1, \"2001:db8::/64\"], ports: [443, 8443]}\n",
 	}
 	for name, text := range good {
 		if text == "" {
@@ -99,9 +99,18 @@ func TestSiteSchemaTakesWhatWeRead(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, bad := range []string{"colour: red\n", "assets:\n  - {os: x}\n", "assets:\n  - {name: a, criticality: 9}\n", "facts: {mfa: perhaps}\n"} {
+	const change = "changes:\n  - {start: \"2025-10-20\", end: \"2025-10-21\", "
+	for _, bad := range []string{"colour: red\n", "assets:\n  - {os: x}\n", "assets:\n  - {name: a, criticality: 9}\n", "facts: {mfa: perhaps}\n",
+		change + "ports: [0]}\n", change + "ports: [https]}\n", change + "hosts: [\"\"]}\n", change + "port: 443}\n"} {
 		if schema.Validate(asJSON(t, bad)) == nil {
 			t.Errorf("the schema takes %q", bad)
+		}
+		file := filepath.Join(t.TempDir(), "site.yaml")
+		if err := os.WriteFile(file, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readSite(file); err == nil {
+			t.Errorf("we read %q", bad)
 		}
 	}
 }
@@ -138,6 +147,19 @@ func TestStorySite(t *testing.T) {
 		if want := fmt.Sprintf("%+v", told.Site); fmt.Sprintf("%+v", got) != want {
 			t.Errorf("%s:\n%+v, want\n%s", name, got, want)
 		}
+	}
+}
+
+// TestSiteChanges: addresses among the names of a change are refused with the key to use.
+func TestSiteChanges(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "site.yaml")
+	text := "changes:\n  - {start: \"2025-10-20\", end: \"2025-10-21\", reason: r, hosts: [web01, 10.0.0.1, 10.0.0.0/8]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := readSite(file)
+	if err == nil || strings.Count(err.Error(), "stand under networks") != 2 || strings.Contains(err.Error(), "web01") {
+		t.Errorf("%v", err)
 	}
 }
 
