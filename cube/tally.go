@@ -13,6 +13,7 @@ type Tally struct {
 	index  *Collector
 	wishes []wishTally
 	place  map[int]int // of a wish among those that were asked for, in wishes
+	peer   []wish      // those that name the peer of the rows at hand
 }
 
 // wishTally is what rows say of one wish.
@@ -76,14 +77,16 @@ func newWishTally(s *netcase.Selection) (w wishTally) {
 	return w
 }
 
-// Asked tells whether any row of a peer may be wished for.
-func (t *Tally) Asked(peer netcase.Endpoint) bool {
-	return len(t.index.other) > 0 || !t.index.byHost.empty() || len(t.index.byPeer.of(&peer)) > 0
+// Peer says whose rows come next, and tells whether a wish names that peer. Rows of others
+// need be added only if a wish that names no peer may be for them.
+func (t *Tally) Peer(peer netcase.Endpoint) bool {
+	t.peer = t.index.byPeer.of(&peer)
+	return len(t.peer) > 0
 }
 
-// Add counts one row.
+// Add counts one row of the peer at hand.
 func (t *Tally) Add(r *Row) {
-	for _, list := range [3][]wish{t.index.byPeer.of(&r.Peer), t.index.byHost.of(&r.Host), t.index.other} {
+	for _, list := range [3][]wish{t.peer, t.index.byHost.of(&r.Host), t.index.other} {
 		for i := range list {
 			t.wishes[list[i].want].add(&list[i], r)
 		}

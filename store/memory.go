@@ -520,13 +520,13 @@ func (m *Memory) Coverage() netcase.Coverage {
 
 // Details reads the inputs that can hold a wish once more.
 func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, error) {
-	counts, err := m.countWishes(ctx, wants)
+	told, err := m.foretell(ctx, wants, m.countable())
 	if err != nil {
 		return cube.Details{}, err
 	}
-	all, err := m.details(ctx, wants, counts)
-	if err == nil && short(all, wants, counts) { // records that are several to a flow, or ranks that are not as even as they should be
-		all, err = m.details(ctx, wants, nil)
+	all, err := m.details(ctx, wants, told)
+	if err == nil && short(all, wants, told.counts) { // records that are several to a flow, or ranks that are not as even as they should be
+		all, err = m.details(ctx, wants, foretold{only: told.only})
 	}
 	if err != nil {
 		return cube.Details{}, err
@@ -534,20 +534,16 @@ func (m *Memory) Details(ctx context.Context, wants []cube.Want) (cube.Details, 
 	return all.Details(), nil
 }
 
-// countWishes counts by rows what meets wishes, where that spares a decoder work and the
-// hour of a row is that of its flows; a wish beyond what was folded is left out.
-func (m *Memory) countWishes(ctx context.Context, wants []cube.Want) (map[int]cube.Count, error) {
-	if !slices.ContainsFunc(m.inputs, func(f *folded) bool { return f.format.Draws }) {
-		return nil, nil
-	}
-	if slices.ContainsFunc(m.inputs, func(f *folded) bool { return f.fold != nil && f.drifts }) {
-		return nil, nil
-	}
+// countable tells which wishes rows may count: those where that spares a decoder work and
+// the hour of a row is that of its flows; of a wish beyond what was folded they know too little.
+func (m *Memory) countable() func(*cube.Want) bool {
+	some := slices.ContainsFunc(m.inputs, func(f *folded) bool { return f.format.Draws }) &&
+		!slices.ContainsFunc(m.inputs, func(f *folded) bool { return f.fold != nil && f.drifts })
 	end := m.cfg.Span.End
-	return m.tally(ctx, wants, func(w *cube.Want) bool {
+	return func(w *cube.Want) bool {
 		until := w.Selection.Span.End
-		return !end.Known() || until.Known() && until <= end
-	})
+		return some && (!end.Known() || until.Known() && until <= end)
+	}
 }
 
 // short tells whether fewer records were found of a wish than there must be, because not
@@ -562,15 +558,12 @@ func short(c *cube.Collector, wants []cube.Want, counts map[int]cube.Count) bool
 }
 
 // details gathers the details; of wishes that rows count only what is needed for a sample.
-func (m *Memory) details(ctx context.Context, wants []cube.Want, counts map[int]cube.Count) (*cube.Collector, error) {
-	only, err := m.busiest(ctx, wants)
-	if err != nil {
-		return nil, err
-	}
+func (m *Memory) details(ctx context.Context, wants []cube.Want, told foretold) (*cube.Collector, error) {
+	counts := told.counts
 	collector := func() *cube.Collector {
 		c := cube.NewCollector(wants)
-		if only != nil {
-			c.Only(only)
+		if told.only != nil {
+			c.Only(told.only)
 		}
 		for i := range counts {
 			c.Counted(i, counts[i].Open)
@@ -594,7 +587,7 @@ func (m *Memory) details(ctx context.Context, wants []cube.Want, counts map[int]
 	}
 	meter := newMeter(m.cfg.Progress, 2, len(again), total)
 	drawing, plain := newWanted(wants, counts), newWanted(wants, nil)
-	err = m.parallel(ctx, len(again), func(i int) {
+	err := m.parallel(ctx, len(again), func(i int) {
 		wanted := plain
 		if again[i].format.Draws {
 			wanted = drawing

@@ -114,13 +114,13 @@ func TestDrawnSampleTwin(t *testing.T) {
 			{Tag: "IPv6", Records: 1, Selection: netcase.Selection{Peers: v6}},
 			{Tag: "few of a pair", Records: 2, Selection: netcase.Selection{Peers: at("8.8.1.4"), Hosts: at("10.0.0.1")}},
 		}
-		counts, err := m.countWishes(ctx, wants)
+		told, err := m.foretell(ctx, wants, m.countable())
 		if err != nil {
 			t.Fatal(err)
 		}
 		drawn := 0
-		for i := range counts {
-			if _, few := barOf(&wants[i], counts[i].Records); few {
+		for i, c := range told.counts {
+			if _, few := barOf(&wants[i], c.Records); few {
 				drawn++
 			}
 		}
