@@ -49,6 +49,10 @@ type Row struct {
 	Agree    int64  // flows that other sensors report for the same cell
 	Conflict bool   // another sensor proves a different outcome
 	Others   string // the other sensors, joined by ", "
+
+	// Numbers of the ends, each from zero: within one answer equal ends, and no others, have
+	// the same. FillRows gives them; elsewhere they are zero.
+	PeerNumber, HostNumber int32
 }
 
 // CountsOf is what one flow contributes.
@@ -262,26 +266,44 @@ type Answerer interface {
 	Names() map[netip.Addr]string
 }
 
-// RowVisitor is an Answerer that shows its rows without copying them: a row is valid
-// until the next one, and only to be read. visit returns false to end.
-type RowVisitor interface {
-	EachRow(ctx context.Context, q Question, visit func(*Row) bool) error
+// RowFiller is an Answerer that fills rows which the caller keeps, and numbers their ends:
+// to copy rows, and to hash their ends for every reader, takes long where there are many.
+type RowFiller interface {
+	FillRows(ctx context.Context, q Question, next func(filled *Row) *Row) error
 }
 
-// EachRow visits the answer to a question, without copies where the engine can.
-func EachRow(ctx context.Context, a Answerer, q Question, visit func(*Row) bool) error {
-	if v, ok := a.(RowVisitor); ok {
-		return v.EachRow(ctx, q, visit)
+// FillRows answers a question with rows that the caller keeps: next takes the row that was
+// filled, nil at first, and gives the one to be filled; nil ends. A last row may be asked for
+// and not be filled.
+func FillRows(ctx context.Context, a Answerer, q Question, next func(filled *Row) *Row) error {
+	if f, ok := a.(RowFiller); ok {
+		return f.FillRows(ctx, q, next)
+	}
+	peers, hosts := map[netcase.Endpoint]int32{}, map[netcase.Endpoint]int32{}
+	to := next(nil)
+	if to == nil {
+		return nil
 	}
 	for r, err := range a.Rows(ctx, q) {
 		if err != nil {
 			return err
 		}
-		if !visit(&r) {
+		*to = r
+		to.PeerNumber, to.HostNumber = numberOf(peers, r.Peer), numberOf(hosts, r.Host)
+		if to = next(to); to == nil {
 			break
 		}
 	}
 	return nil
+}
+
+func numberOf(numbers map[netcase.Endpoint]int32, e netcase.Endpoint) int32 {
+	n, ok := numbers[e]
+	if !ok {
+		n = int32(len(numbers))
+		numbers[e] = n
+	}
+	return n
 }
 
 // compareKeys orders by peer first.

@@ -186,9 +186,9 @@ func tallies(in *Input) (enough, busiest []*tally) {
 		if !span.Contains(netcase.Time(r.Hour) * netcase.Hour) {
 			continue
 		}
-		if r.peer != number {
+		if r.PeerNumber != number {
 			end()
-			now, number = tally{peer: r.Peer}, r.peer
+			now, number = tally{peer: r.Peer}, r.PeerNumber
 		}
 		now.add(&r.Row)
 		now.addTuple(&met, r)

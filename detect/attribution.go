@@ -297,9 +297,9 @@ func (b *breakdown) readPeers(addresses, networks *ranking) {
 		if !inside && !before {
 			return
 		}
-		if row.peer != number {
+		if row.PeerNumber != number {
 			end()
-			peer, number = row.Peer, row.peer
+			peer, number = row.Peer, row.PeerNumber
 		}
 		n := float64(row.Flows)
 		if inside {
@@ -372,13 +372,13 @@ type perHost []*part
 
 // of is the part of the row's host.
 func (h *perHost) of(d map[netcase.Endpoint]*part, r *row) *part {
-	for int(r.host) >= len(*h) {
+	for int(r.HostNumber) >= len(*h) {
 		*h = append(*h, nil)
 	}
-	if (*h)[r.host] == nil {
-		(*h)[r.host] = placeOf(d, r.Host)
+	if (*h)[r.HostNumber] == nil {
+		(*h)[r.HostNumber] = placeOf(d, r.Host)
 	}
-	return (*h)[r.host]
+	return (*h)[r.HostNumber]
 }
 
 // tell counts flows; nobody's are not counted.
@@ -589,8 +589,8 @@ func (b *breakdown) secondReading() {
 	b.out.stacks = map[int][]int64{}
 	peer, cells := int32(-1), false // whether any cell is of the peer at hand
 	b.eachRow(func(row *row, bin int) {
-		if row.peer != peer {
-			peer, cells = row.peer, peers[row.Peer]
+		if row.PeerNumber != peer {
+			peer, cells = row.PeerNumber, peers[row.Peer]
 		}
 		if k := stack.place(row); k >= 0 {
 			if b.out.stacks[bin] == nil {
@@ -636,18 +636,18 @@ func newStacked(dimension string, names []string) *stacked {
 func (s *stacked) place(r *row) int {
 	switch s.dimension {
 	case byAddress, byNetwork:
-		if r.peer != s.peer {
-			s.peer, s.ofPeer = r.peer, s.named(r)
+		if r.PeerNumber != s.peer {
+			s.peer, s.ofPeer = r.PeerNumber, s.named(r)
 		}
 		return s.ofPeer
 	case byHostDim:
-		for int(r.host) >= len(s.hosts) {
+		for int(r.HostNumber) >= len(s.hosts) {
 			s.hosts = append(s.hosts, 0)
 		}
-		if s.hosts[r.host] == 0 {
-			s.hosts[r.host] = s.named(r) + 2
+		if s.hosts[r.HostNumber] == 0 {
+			s.hosts[r.HostNumber] = s.named(r) + 2
 		}
-		return s.hosts[r.host] - 2
+		return s.hosts[r.HostNumber] - 2
 	case byPortDim:
 		k, ok := s.ports[r.service()]
 		if !ok {

@@ -63,9 +63,9 @@ func sessionRuns(in *Input, told []*authCase, hosts map[string]bool) *sessionRun
 		clear(open)
 	}
 	for r := range in.rows(0) {
-		if r.peer != peer {
+		if r.PeerNumber != peer {
 			flush()
-			peer = r.peer
+			peer = r.PeerNumber
 		}
 		if !r.unicast || r.Reach < netcase.ReachBidirectional || !netcase.IsAdminPort(r.Port) {
 			continue

@@ -302,12 +302,12 @@ func (s *search) add(r *row) {
 	if !r.unicast {
 		return
 	}
-	if r.peer != s.number {
+	if r.PeerNumber != s.number {
 		s.endPeer()
-		s.peer, s.number = r.Peer, r.peer
+		s.peer, s.number = r.Peer, r.PeerNumber
 	}
 	if r.Direction == netcase.Outbound {
-		s.census.note(r.host)
+		s.census.note(r.HostNumber)
 	}
 	if !inSpan(s.in, r.Hour) {
 		return

@@ -122,9 +122,9 @@ func sharedPairs(in *Input) []sharedPair {
 		open.reset()
 	}
 	for r := range in.rows(0) {
-		if r.peer != peer {
+		if r.PeerNumber != peer {
 			settle()
-			peer = r.peer
+			peer = r.PeerNumber
 		}
 		if !r.unicast {
 			continue

@@ -89,7 +89,7 @@ func contacts(rows iter.Seq[*row], kind cube.Kind, spare *spareSources) iter.Seq
 			if !r.unicast {
 				continue
 			}
-			from, to, number, target := &r.Peer, &r.Host, r.peer, r.host
+			from, to, number, target := &r.Peer, &r.Host, r.PeerNumber, r.HostNumber
 			if kind == cube.Hosts {
 				from, to, number, target = to, from, target, number
 			}

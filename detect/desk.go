@@ -170,16 +170,20 @@ func (d *desk) read(askers []*query) {
 		}
 	}()
 	p := d.pages.Get().(*page)
-	numbers := newNumbering(askers[0].Kind)
-	err := cube.EachRow(d.ctx, d.answerer, unionOf(askers), func(r *cube.Row) bool {
+	var marks marks
+	err := cube.FillRows(d.ctx, d.answerer, unionOf(askers), func(filled *cube.Row) *cube.Row {
 		n := len(p.rows)
-		p.rows = p.rows[:n+1]
-		p.rows[n].Row = *r
-		if numbers.fill(&p.rows[n]); n+1 == pageRows {
-			askers = handOut(p, askers)
-			p = d.pages.Get().(*page)
+		if filled != nil {
+			p.rows = p.rows[:n+1]
+			if marks.mark(&p.rows[n]); n+1 == pageRows {
+				if askers = handOut(p, askers); len(askers) == 0 {
+					return nil
+				}
+				p, n = d.pages.Get().(*page), -1
+			}
+			n++
 		}
-		return len(askers) > 0
+		return &p.rows[:n+1][n].Row
 	})
 	if err == nil {
 		handOut(p, askers)

@@ -115,12 +115,15 @@ func (in *Input) answerTo(q cube.Question) iter.Seq[*row] {
 
 // ownReading answers a question that nobody shares.
 func (in *Input) ownReading(q cube.Question, yield func(*row) bool) {
-	numbers := newNumbering(q.Kind)
+	var marks marks
 	var at row
-	err := cube.EachRow(in.ctx, in.answerer, q, func(r *cube.Row) bool {
-		at.Row = *r
-		numbers.fill(&at)
-		return yield(&at)
+	err := cube.FillRows(in.ctx, in.answerer, q, func(filled *cube.Row) *cube.Row {
+		if filled != nil {
+			if marks.mark(&at); !yield(&at) {
+				return nil
+			}
+		}
+		return &at.Row
 	})
 	if err != nil {
 		in.err = err

@@ -16,8 +16,8 @@ func (s *seriesSet) readSources(in *Input) {
 	l := &line{direction: netcase.Inbound, by: cube.ByTotal, distinct: true, x: make([]float64, s.g.bins())}
 	peer, last := int32(-1), -1
 	for r := range in.rows(k) {
-		if r.peer != peer {
-			peer, last = r.peer, -1
+		if r.PeerNumber != peer {
+			peer, last = r.PeerNumber, -1
 		}
 		if i, ok := s.g.bin(netcase.Time(r.Hour) * netcase.Hour); ok && i > last {
 			l.x[i]++
@@ -91,9 +91,9 @@ func (b *breakdown) readItems(addresses, networks *ranking) {
 		if !inside && !b.before[bin] {
 			return
 		}
-		if row.peer != item.number {
+		if row.PeerNumber != item.number {
 			endPeer()
-			item.peer, item.number = row.Peer, row.peer
+			item.peer, item.number = row.Peer, row.PeerNumber
 		}
 		if bin != item.bin {
 			end()

@@ -164,8 +164,8 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 		if !uploads(&r.Row) {
 			continue
 		}
-		if r.peer != number {
-			number = r.peer
+		if r.PeerNumber != number {
+			number = r.PeerNumber
 			if n := neighbours(r.Peer); n != network {
 				end()
 				network = n
@@ -174,13 +174,13 @@ func fullest(in *Input) (list []rankedChannel, estate int) {
 		near := &calledBy
 		if r.Direction == netcase.Outbound {
 			near = &called
-			people.note(r.host)
+			people.note(r.HostNumber)
 		}
 		out, _ := sentOf(&r.Row)
 		if out <= 0 || toMany(r.Peer) || !inSpan(in, r.Hour) {
 			continue
 		}
-		p, made := near.find(r.host)
+		p, made := near.find(r.HostNumber)
 		if made {
 			if len(near.of) > mostCallers {
 				near.drop()
@@ -273,13 +273,13 @@ func findUploads(in *Input) []*upload {
 		if !uploads(&r.Row) || toMany(r.Peer) {
 			continue
 		}
-		for int(r.host) >= len(looked) {
+		for int(r.HostNumber) >= len(looked) {
 			looked, wanted = append(looked, false), append(wanted, nil)
 		}
-		if !looked[r.host] {
-			looked[r.host], wanted[r.host] = true, byHost[r.Host]
+		if !looked[r.HostNumber] {
+			looked[r.HostNumber], wanted[r.HostNumber] = true, byHost[r.Host]
 		}
-		host := wanted[r.host]
+		host := wanted[r.HostNumber]
 		if host == nil {
 			continue
 		}

@@ -135,14 +135,14 @@ func knockers(in *Input, doors []*door) {
 		if d == nil {
 			continue
 		}
-		if r.peer != peer {
+		if r.PeerNumber != peer {
 			flush()
-			peer = r.peer
+			peer = r.PeerNumber
 		}
 		if open[d] == nil {
 			open[d] = newProfiler(r.Peer, netcase.Inbound)
 		}
-		open[d].add(r, &r.Host, r.host)
+		open[d].add(r, &r.Host, r.HostNumber)
 	}
 	flush()
 	for _, d := range doors {

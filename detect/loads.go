@@ -66,8 +66,8 @@ type loadReader struct {
 func (l *loadReader) each(visit func(*row)) {
 	peer, invited := int32(-1), false
 	for r := range l.in.rows(0) {
-		if r.peer != peer {
-			peer, invited = r.peer, welcome(l.in.Site, r.Peer)
+		if r.PeerNumber != peer {
+			peer, invited = r.PeerNumber, welcome(l.in.Site, r.Peer)
 		}
 		if r.unicast && (!invited || r.Direction == netcase.Outbound) {
 			visit(r)
@@ -107,19 +107,19 @@ func (l *loadReader) candidates() []peakOf {
 	peer, hour := int32(-1), int64(0)
 	l.each(func(r *row) {
 		if r.Direction == netcase.Outbound {
-			if r.peer != peer || r.Hour != hour {
+			if r.PeerNumber != peer || r.Hour != hour {
 				sent.reset()
-				peer, hour = r.peer, r.Hour
+				peer, hour = r.PeerNumber, r.Hour
 			}
 			n, _ := sent.find(r.service())
 			if *n += r.Flows; *n >= floor && within.inSpan(r.Hour) {
-				offer(r.peer, r, *n)
+				offer(r.PeerNumber, r, *n)
 			}
 			return
 		}
 		n := l.sketch.at(r.door(), r.Hour)
 		if *n += r.Flows; *n >= floor && within.inSpan(r.Hour) {
-			offer(r.host, r, *n)
+			offer(r.HostNumber, r, *n)
 		}
 	})
 	return slices.SortedFunc(maps.Values(found), peakOf.order)
@@ -210,27 +210,27 @@ func newLoadCounter(g *grid, services []peakOf) *loadCounter {
 // holds tells whether some service of the end that bears the row is counted.
 func (c *loadCounter) holds(r *row) bool {
 	if r.Direction == netcase.Outbound {
-		if r.peer != c.peer {
-			c.peer, c.mine = r.peer, c.around[r.Peer]
+		if r.PeerNumber != c.peer {
+			c.peer, c.mine = r.PeerNumber, c.around[r.Peer]
 		}
 		return c.mine
 	}
-	for int(r.host) >= len(c.hosts) {
+	for int(r.HostNumber) >= len(c.hosts) {
 		c.hosts = append(c.hosts, notAsked)
 	}
-	if c.hosts[r.host] == notAsked {
-		if c.hosts[r.host] = noLoads; c.around[r.Host] {
-			c.hosts[r.host] = someLoads
+	if c.hosts[r.HostNumber] == notAsked {
+		if c.hosts[r.HostNumber] = noLoads; c.around[r.Host] {
+			c.hosts[r.HostNumber] = someLoads
 		}
 	}
-	return c.hosts[r.host] == someLoads
+	return c.hosts[r.HostNumber] == someLoads
 }
 
 func (c *loadCounter) add(r *row) {
 	if !c.holds(r) {
 		return
 	}
-	if at := (loadAt{r.peer, r.door(), r.Hour, r.Direction}); at != c.at {
+	if at := (loadAt{r.PeerNumber, r.door(), r.Hour, r.Direction}); at != c.at {
 		c.endSource()
 		c.at, c.series = at, c.of[bearer(r)]
 	}

@@ -92,12 +92,12 @@ func longCandidates(in *Input) []*longPair {
 		}
 	}
 	for r := range in.rows(0) {
-		if r.peer != number {
+		if r.PeerNumber != number {
 			end()
-			peer, number = r.Peer, r.peer
+			peer, number = r.Peer, r.PeerNumber
 		}
 		if r.Direction == netcase.Outbound {
-			people.note(r.host)
+			people.note(r.HostNumber)
 		}
 		length := r.Last - r.First
 		if length < in.Config.Long.Bands[0] || r.Resolution.Aggregated() || !r.unicast || !inSpan(in, r.Hour) {

@@ -1,11 +1,6 @@
 package detect
 
-import (
-	"encoding/binary"
-	"slices"
-
-	"netcase"
-)
+import "slices"
 
 // pocket is a map for what one address has: mostly a handful, and emptied for the next
 // address. A few members are looked along; more are found by an index. Members keep the
@@ -94,40 +89,4 @@ func (p *pocket[K, V]) sort(compare func(a, b *V) int) {
 	if p.indexed {
 		p.index()
 	}
-}
-
-// endWord is an endpoint without pointers, quick to hash and to compare: an address in
-// two words, or the number of what is none, and which of them it is.
-type endWord [3]uint64
-
-const (
-	wordIPv4 = iota
-	wordIPv6
-	wordName
-)
-
-// endWords makes the words of endpoints: equal ones for equal endpoints only.
-type endWords struct {
-	names map[netcase.Endpoint]uint64 // numbers of what is no plain address
-}
-
-func (w *endWords) of(e *netcase.Endpoint) endWord {
-	switch {
-	case e.Name != "":
-	case e.Addr.Is4():
-		b := e.Addr.As4()
-		return endWord{0, uint64(binary.BigEndian.Uint32(b[:])), wordIPv4}
-	case e.Addr.IsValid() && e.Addr.Zone() == "":
-		b := e.Addr.As16()
-		return endWord{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:]), wordIPv6}
-	}
-	n, ok := w.names[*e]
-	if !ok {
-		if w.names == nil {
-			w.names = map[netcase.Endpoint]uint64{}
-		}
-		n = uint64(len(w.names))
-		w.names[*e] = n
-	}
-	return endWord{0, n, wordName}
 }

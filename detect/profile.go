@@ -284,11 +284,11 @@ func byPeer(rows iter.Seq[*row], wanted func(netcase.Endpoint) bool) iter.Seq[*p
 		}
 		at, want := int32(-1), false
 		for r := range rows {
-			if at != r.peer {
+			if at != r.PeerNumber {
 				if !flush() {
 					return
 				}
-				at, want = r.peer, wanted(r.Peer)
+				at, want = r.PeerNumber, wanted(r.Peer)
 			}
 			if !want || !r.unicast {
 				continue
@@ -298,7 +298,7 @@ func byPeer(rows iter.Seq[*row], wanted func(netcase.Endpoint) bool) iter.Seq[*p
 				i = len(open)
 				open = append(open, newProfiler(r.Peer, r.Direction))
 			}
-			open[i].add(r, &r.Host, r.host)
+			open[i].add(r, &r.Host, r.HostNumber)
 		}
 		flush()
 	}

@@ -190,9 +190,9 @@ func lookAround(in *Input, least int) surroundings {
 		doors.reset()
 	}
 	for r := range in.rows(0) {
-		if r.peer != peer {
+		if r.PeerNumber != peer {
 			endPeer()
-			peer, from, listed = r.peer, r.Peer, netcase.Unknown
+			peer, from, listed = r.PeerNumber, r.Peer, netcase.Unknown
 		}
 		if !r.unicast {
 			continue
@@ -205,12 +205,12 @@ func lookAround(in *Input, least int) surroundings {
 			d.failed, d.answered = d.failed || r.Reach.Failed(), d.answered || r.Reach >= netcase.ReachBidirectional
 			continue
 		}
-		if met.add(r.host, 1) == 1 {
+		if met.add(r.HostNumber, 1) == 1 {
 			around.estate++
 		}
-		if r.host != group.host || r.Hour != group.hour {
+		if r.HostNumber != group.host || r.Hour != group.hour {
 			endGroup()
-			group = contactGroup{host: r.host, hour: r.Hour}
+			group = contactGroup{host: r.HostNumber, hour: r.Hour}
 		}
 		group.known = group.known || r.Reach.Decided()
 		group.answered = group.answered || r.Reach >= netcase.ReachBidirectional

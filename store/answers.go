@@ -51,24 +51,50 @@ func (m *answers) families() (out []string) {
 // Rows answers a question with rows.
 func (m *answers) Rows(ctx context.Context, q cube.Question) iter.Seq2[cube.Row, error] {
 	return func(yield func(cube.Row, error) bool) {
-		if err := m.EachRow(ctx, q, func(r *cube.Row) bool { return yield(*r, nil) }); err != nil {
+		var r cube.Row
+		err := m.FillRows(ctx, q, func(filled *cube.Row) *cube.Row {
+			if filled != nil {
+				copied := *filled
+				copied.PeerNumber, copied.HostNumber = 0, 0
+				if !yield(copied, nil) {
+					return nil
+				}
+			}
+			return &r
+		})
+		if err != nil {
 			yield(cube.Row{}, err)
 		}
 	}
 }
 
-// EachRow answers a question with rows of which each is valid until the next one.
-func (m *answers) EachRow(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
-	switch q.Kind {
-	case cube.Hosts:
-		if len(q.Hosts) > 0 {
-			return m.someHosts(ctx, q, visit)
-		}
-		return m.sorted(ctx, &m.byHost, (*reader).hostsFirst, q, visit)
-	case cube.Pairs:
-		return m.pairs(ctx, q, visit)
+// FillRows answers a question with rows that the caller keeps.
+func (m *answers) FillRows(ctx context.Context, q cube.Question, next func(*cube.Row) *cube.Row) error {
+	to := next(nil)
+	if to == nil {
+		return nil
 	}
-	return m.unpacked(ctx, q, visit)
+	n := m.numbering(q.Kind)
+	fill := func(p *packed) bool {
+		n.fill(p, to)
+		to = next(to)
+		return to != nil
+	}
+	switch {
+	case q.Kind == cube.Pairs:
+		return m.pairs(ctx, q, func(first *packed, r *cube.Row) bool {
+			n.fill(first, to)
+			r.PeerNumber, r.HostNumber = to.PeerNumber, to.HostNumber
+			*to = *r
+			to = next(to)
+			return to != nil
+		})
+	case q.Kind == cube.Hosts && len(q.Hosts) > 0:
+		return m.someHosts(ctx, q, fill)
+	case q.Kind == cube.Hosts:
+		return m.sorted(ctx, &m.byHost, (*reader).hostsFirst, q, fill)
+	}
+	return m.unpacked(ctx, q, fill)
 }
 
 // asked tells whether a block may hold a row of the question.
@@ -191,15 +217,11 @@ func decode(ctx context.Context, c *cursor, full chan<- chunk, free <-chan []pac
 }
 
 // unpacked visits the rows that are asked for, by peer.
-func (m *answers) unpacked(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
-	d, p := m.keep.names.reader(), sieveOf(&q)
-	var r cube.Row
+func (m *answers) unpacked(ctx context.Context, q cube.Question, visit func(*packed) bool) error {
+	p := sieveOf(&q)
 	for c := range m.chunks(ctx, m.rows, q) {
 		for i := range c.rows {
-			if !p.admits(&c.rows[i]) {
-				continue
-			}
-			if d.unpack(&c.rows[i], &r); !visit(&r) {
+			if p.admits(&c.rows[i]) && !visit(&c.rows[i]) {
 				return nil
 			}
 		}
@@ -243,20 +265,17 @@ func (m *answers) sortedRuns(ctx context.Context, by ordering, q cube.Question, 
 	return s.end(ctx)
 }
 
-// hostWord is the host of a packed row.
-type hostWord struct{ kind, hi, lo uint64 }
-
 // someHosts visits the rows of a few hosts, which are sorted for this question alone.
-func (m *answers) someHosts(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
-	hosts := make(map[hostWord]bool, len(q.Hosts))
+func (m *answers) someHosts(ctx context.Context, q cube.Question, visit func(*packed) bool) error {
+	hosts := make(map[end]bool, len(q.Hosts))
 	for i := range q.Hosts {
 		kind, hi, lo := m.keep.names.packEnd(&q.Hosts[i])
-		hosts[hostWord{kind, hi, lo}] = true
+		hosts[end{kind, hi, lo}] = true
 	}
 	d, wants := m.keep.names.reader(), sieveOf(&q)
 	by := d.hostsFirst()
 	runs, err := m.sortedRuns(ctx, by, q, func(p *packed) bool {
-		return wants.admits(p) && hosts[hostWord{p.hostKind(), p.hostHi, p.hostLo}]
+		return wants.admits(p) && hosts[end{p.hostKind(), p.hostHi, p.hostLo}]
 	})
 	defer func() {
 		for _, r := range runs {
@@ -267,13 +286,9 @@ func (m *answers) someHosts(ctx context.Context, q cube.Question, visit func(*cu
 		return err
 	}
 	in, err := mergeRuns(ctx, runs, by)
-	var r cube.Row
 	for err == nil {
 		var p *packed
-		if p, err = in.next(); p == nil || err != nil {
-			break
-		}
-		if d.unpack(p, &r); !visit(&r) {
+		if p, err = in.next(); p == nil || err != nil || !visit(p) {
 			break
 		}
 	}
@@ -298,21 +313,14 @@ func (m *answers) each(ctx context.Context, held *[]*run, by func(*reader) order
 }
 
 // sorted visits rows in another order.
-func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader) ordering, q cube.Question, visit func(*cube.Row) bool) error {
-	d, wants := m.keep.names.reader(), sieveOf(&q)
-	var r cube.Row
-	return m.each(ctx, held, by, func(p *packed) bool {
-		if !wants.admits(p) {
-			return true
-		}
-		d.unpack(p, &r)
-		return visit(&r)
-	})
+func (m *answers) sorted(ctx context.Context, held *[]*run, by func(*reader) ordering, q cube.Question, visit func(*packed) bool) error {
+	wants := sieveOf(&q)
+	return m.each(ctx, held, by, func(p *packed) bool { return !wants.admits(p) || visit(p) })
 }
 
 // pairs visits the rows of each pair and reach joined over hours, resolutions and
-// sensors, as cube.MergePairs does.
-func (m *answers) pairs(ctx context.Context, q cube.Question, visit func(*cube.Row) bool) error {
+// sensors, as cube.MergePairs does, with one of the rows that were joined.
+func (m *answers) pairs(ctx context.Context, q cube.Question, visit func(first *packed, r *cube.Row) bool) error {
 	d := m.keep.names.reader()
 	var group []cube.Row
 	var first packed
@@ -324,7 +332,7 @@ func (m *answers) pairs(ctx context.Context, q cube.Question, visit func(*cube.R
 		cube.Sort(group, cube.Peers)
 		merged := cube.MergePairs(group)
 		for i := range merged {
-			if !visit(&merged[i]) {
+			if !visit(&first, &merged[i]) {
 				return false
 			}
 		}

@@ -87,6 +87,38 @@ func collect[T any](t *testing.T, answers iter.Seq2[T, error]) (out []T) {
 	return out
 }
 
+// numbered are the rows that FillRows fills, their numbers looked at and taken out.
+func numbered(t *testing.T, m cube.RowFiller, q cube.Question) (out []cube.Row) {
+	t.Helper()
+	type side struct {
+		numbers map[netcase.Endpoint]int32
+		ends    map[int32]netcase.Endpoint
+	}
+	sides := [2]side{{map[netcase.Endpoint]int32{}, map[int32]netcase.Endpoint{}}, {map[netcase.Endpoint]int32{}, map[int32]netcase.Endpoint{}}}
+	var r cube.Row
+	err := m.FillRows(context.Background(), q, func(filled *cube.Row) *cube.Row {
+		if filled == nil {
+			return &r
+		}
+		for i, n := range [2]int32{r.PeerNumber, r.HostNumber} {
+			e := [2]netcase.Endpoint{r.Peer, r.Host}[i]
+			number, known := sides[i].numbers[e]
+			end, taken := sides[i].ends[n]
+			if known && number != n || taken && end != e || n < 0 || int(n) > len(sides[i].ends) {
+				t.Fatalf("%+v: %s has number %d; its own was %d, and %s had it", q, e, n, number, end)
+			}
+			sides[i].numbers[e], sides[i].ends[n] = n, e
+		}
+		r.PeerNumber, r.HostNumber = 0, 0
+		out = append(out, r)
+		return &r
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // someHosts are a few ends of flows, sorted, some of them twice.
 func someHosts(b netcase.Batch, r *rand.Rand) (out []netcase.Endpoint) {
 	for range 1 + r.IntN(6) {
@@ -114,6 +146,8 @@ func TestAgreesWithTheOracle(t *testing.T) {
 		} {
 			if got, want := collect(t, m.Rows(ctx, q)), collect(t, oracle.Rows(ctx, q)); !reflect.DeepEqual(got, want) {
 				t.Fatalf("seed %d, %+v: %d rows, the oracle has %d", seed, q, len(got), len(want))
+			} else if filled := numbered(t, m, q); !reflect.DeepEqual(filled, want) {
+				t.Fatalf("seed %d, %+v: %d rows filled, the oracle has %d", seed, q, len(filled), len(want))
 			}
 		}
 		for by := cube.ByTotal; by <= cube.ByPeer; by++ {

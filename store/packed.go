@@ -203,9 +203,14 @@ func (d *reader) end(kind, hi, lo uint64) netcase.Endpoint {
 
 // unpack fills a row.
 func (d *reader) unpack(p *packed, r *cube.Row) {
-	r.Hour = int64(p.hour)
 	r.Peer = d.end(p.peerKind(), p.peerHi, p.peerLo)
 	r.Host = d.end(p.hostKind(), p.hostHi, p.hostLo)
+	d.unpackRest(p, r)
+}
+
+// unpackRest fills a row, but for its ends.
+func (d *reader) unpackRest(p *packed, r *cube.Row) {
+	r.Hour = int64(p.hour)
 	r.Port, r.Proto, r.Direction, r.Reach, r.Resolution = p.port(), p.proto(), p.direction(), p.reach(), p.resolution()
 	r.Sensor = d.word(p.sensor)
 	r.Flows, r.Records = p.flows, p.records
