@@ -93,6 +93,19 @@ func (t *Tally) Add(r *Row) {
 	}
 }
 
+// Join takes in what another tally of the same wishes counted of other rows, which come
+// after its own.
+func (t *Tally) Join(o *Tally) {
+	for i := range t.wishes {
+		w, x := &t.wishes[i], &o.wishes[i]
+		w.inside.join(&x.inside)
+		for k := range w.edges {
+			w.edges[k].cut = w.edges[k].cut || x.edges[k].cut
+			w.edges[k].join(&x.edges[k].sums)
+		}
+	}
+}
+
 // startsOf is the span in which the flows of a row began.
 func startsOf(r *Row) netcase.Span {
 	hour := netcase.Time(r.Hour) * netcase.Hour

@@ -331,7 +331,7 @@ func (s *search) forget(newest doorNumber) *doorTrail {
 		return cmp.Or(cmp.Compare(a.value.records, b.value.records), a.value.door.compare(b.value.door))
 	})
 	left := &doorCounts{of: slices.Clone(all[len(all)/2:])}
-	left.index()
+	left.reindex()
 	s.doors = left
 	c, _ := left.find(newest)
 	return c

@@ -83,10 +83,11 @@ func thresholdsOf(c *Config, estate int) thresholds {
 // of few.
 type scanner struct {
 	*source
-	class   string
-	horizon time.Duration
-	verdict verdict // of the walk over its first contacts
-	after   int     // … and after how many of them
+	class    string
+	horizons []time.Duration // in which the class may show; none where it is not a matter of them
+	limits   thresholds      // that it reached
+	verdict  verdict         // of the walk over its first contacts
+	after    int             // … and after how many of them
 }
 
 // scanGroups finds the scanners and joins those that did the same.
@@ -268,7 +269,7 @@ func (s *source) classify(in *Input, t thresholds) (scanner, bool) {
 	if class == "" {
 		return scanner{}, false
 	}
-	return scanner{source: s, class: class, horizon: s.shortest(in.Config.ScanHorizons, counted, t, class)}, true
+	return scanner{source: s, class: class, horizons: in.Config.ScanHorizons, limits: t}, true
 }
 
 // alone is what a source from outside is that stays below the thresholds: one whose first
@@ -425,25 +426,42 @@ func classOf(counted []attempted, t thresholds) string {
 	return ""
 }
 
-// shortest is the first horizon in which the class already shows; the longest
-// where it only shows over the whole span.
-func (s *source) shortest(horizons []time.Duration, counted []attempted, t thresholds, class string) time.Duration {
+// shortest is the first horizon in which the class already shows; 0: in none.
+func (s *scanner) shortest(horizons []time.Duration) time.Duration {
 	var w *windows
 	for _, h := range horizons {
-		if s.coarsest > h {
+		if s.coarsest > h || !s.crowded(h, s.limits.least()) {
 			continue // rows of an hour cannot show what happened within five minutes
 		}
 		if w == nil {
-			w = newWindows(s.events(), counted)
+			w = newWindows(s.events(), s.attempts)
 		}
-		if w.slides(h, t) {
+		if w.slides(h, s.limits) {
 			return h
 		}
 	}
-	if len(horizons) == 0 || class == "" {
-		return 0
+	return 0
+}
+
+// crowded tells whether so many doors may have been tried within h: whether as many rows
+// of attempts lie in the hours that h may touch.
+func (s *source) crowded(h time.Duration, least int) bool {
+	reach := int32((h + time.Hour - 1) / time.Hour)
+	tried := func(m *moment) bool { return s.attempts[m.port].hosts.has(int(m.host)) }
+	start, n := 0, 0
+	for i := range s.moments {
+		m := &s.moments[i]
+		if !tried(m) {
+			continue
+		}
+		for n++; s.moments[start].hour < m.hour-reach; start++ {
+			n -= b2i(tried(&s.moments[start]))
+		}
+		if n >= least {
+			return true
+		}
 	}
-	return horizons[len(horizons)-1]
+	return false
 }
 
 // scanGroup is a set of scanners that did the same. One flood has a million of them:
@@ -485,9 +503,7 @@ func (g *scanGroup) add(s *scanner) {
 	g.reach = g.reach.Plus(p.Reach)
 	g.span = g.span.Extend(p.First).Extend(p.Last)
 	g.most = max(g.most, len(b.ports.of))
-	if g.horizon == 0 || s.horizon < g.horizon {
-		g.horizon = s.horizon
-	}
+	g.shorten(s)
 	for i := range b.targets.of {
 		g.hosts.set(int(b.targets.of[i].key))
 	}
@@ -505,6 +521,24 @@ func (g *scanGroup) add(s *scanner) {
 	}
 	if g.busiest = append(g.busiest, b.profile()); len(g.busiest) >= 4*netcase.MaxSources {
 		g.settle()
+	}
+}
+
+// shorten looks for the class of a scanner in horizons shorter than the shortest so far:
+// that of the group is what is told.
+func (g *scanGroup) shorten(s *scanner) {
+	shorter := s.horizons
+	if g.horizon > 0 {
+		n := 0
+		for n < len(shorter) && shorter[n] < g.horizon {
+			n++
+		}
+		shorter = shorter[:n]
+	}
+	if h := s.shortest(shorter); h > 0 {
+		g.horizon = h
+	} else if g.horizon == 0 && len(s.horizons) > 0 {
+		g.horizon = s.horizons[len(s.horizons)-1] // it only shows over the whole span
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"strings"
+	"sync"
 
 	"netcase"
 	"netcase/cube"
@@ -158,27 +159,55 @@ func (m *answers) readLines(ctx context.Context) (*lines, error) {
 	if m.lines != nil {
 		return m.lines, nil
 	}
+	parts := m.rows.split(m.keep.workers)
+	all, errs := make([]*lines, len(parts)), make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i, part := range parts {
+		all[i] = m.newLines()
+		wg.Go(func() { errs[i] = all[i].read(ctx, part) })
+	}
+	wg.Wait()
+	err := cmp.Or(errs...)
+	if err == nil && len(all) > 1 {
+		err = all[0].join(ctx, all[1:])
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.lines = all[0]
+	return m.lines, nil
+}
+
+func (m *answers) newLines() *lines {
 	d := m.keep.names.reader()
-	l := &lines{
+	return &lines{
 		hosts: m.newMargin(d.hostsFirst()), ports: m.newMargin(portsFirst), sensors: m.newMargin(d.sensorsFirst()), reaches: m.newMargin(reachesFirst),
 		all: m.newMargin(portsFirst),
 	}
-	for c := range m.chunks(ctx, m.rows, cube.Question{}) {
-		for i := range c.rows {
-			if err := l.count(&c.rows[i]); err != nil {
-				return nil, err
-			}
-		}
-		if c.err != nil {
-			return nil, c.err
-		}
-	}
-	if err := l.end(ctx); err != nil {
-		return nil, err
-	}
-	m.lines = l
-	return l, nil
 }
+
+// read counts the rows of a run.
+func (l *lines) read(ctx context.Context, r *run) error {
+	if err := visit(ctx, []*run{r}, l.count); err != nil {
+		return err
+	}
+	return l.end(ctx)
+}
+
+// join takes in the runs of others.
+func (l *lines) join(ctx context.Context, others []*lines) (err error) {
+	for i, g := range l.margins() {
+		for _, o := range others {
+			g.runs = append(g.runs, o.margins()[i].runs...)
+		}
+		if err == nil {
+			g.runs, err = g.keep.fewer(ctx, g.runs, g.by, nil)
+		}
+	}
+	return err
+}
+
+func (l *lines) margins() [4]*margin { return [4]*margin{l.hosts, l.ports, l.sensors, l.reaches} }
 
 func (l *lines) count(p *packed) error {
 	failed := p.reach().Failed()
@@ -211,7 +240,7 @@ func (l *lines) end(ctx context.Context) error {
 		}
 		return ctx.Err()
 	})
-	for _, g := range []*margin{l.hosts, l.ports, l.sensors, l.reaches} {
+	for _, g := range l.margins() {
 		err = cmp.Or(err, g.end(ctx))
 	}
 	l.all.close()

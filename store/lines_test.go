@@ -30,7 +30,7 @@ func TestLinesTwin(t *testing.T) {
 		{"many ports over years", 40, 0, 30_000, 3000},
 	} {
 		r := rand.New(rand.NewPCG(7, 7))
-		keep := &keeper{names: newNames(), table: c.table, budget: c.budget, temp: t.TempDir(), workers: 1}
+		keep := &keeper{names: newNames(), table: c.table, budget: c.budget, temp: t.TempDir(), workers: 1 + c.hours%5}
 		rows := volumeRows(6000)
 		for i := range rows {
 			p := &rows[i]

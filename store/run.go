@@ -325,6 +325,17 @@ func (r *run) take(o *run) {
 	*o = run{keep: o.keep}
 }
 
+// split shows the run as up to n runs of consecutive rows, which share its memory.
+func (r *run) split(n int) []*run {
+	const least = 2 // blocks that are worth a goroutine
+	n = max(min(n, len(r.blocks)/least), 1)
+	out := make([]*run, n)
+	for i := range out {
+		out[i] = &run{blocks: r.blocks[i*len(r.blocks)/n : (i+1)*len(r.blocks)/n], chunks: r.chunks, keep: r.keep}
+	}
+	return out
+}
+
 // blockSize is what a block's description takes.
 const blockSize = 56
 

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
+	"maps"
 	"math"
+	"sync"
 
 	"netcase"
 	"netcase/cube"
@@ -20,28 +23,63 @@ type foretold struct {
 // foretell asks the rows of every input what meets those wishes that may is content with,
 // and the rows of all which pairs are the busiest: in one reading where these are the same.
 func (m *answers) foretell(ctx context.Context, wants []cube.Want, may func(*cube.Want) bool) (out foretold, err error) {
-	t, s := m.newTallying(cube.NewTally(wants, may), wants), m.newStarting(wants)
+	readers := make([]*wishReader, max(m.keep.workers, 1))
+	for i := range readers {
+		readers[i] = m.wishReader(m.newTallying(cube.NewTally(wants, may), wants), m.newStarting(wants))
+	}
+	t, s := readers[0].tallying, readers[0].starting
 	switch {
 	case t == nil && s == nil:
 		return out, nil
 	case t != nil && s != nil && len(m.parts) == 1 && m.parts[0] == m.rows:
-		err = m.wishReader(t, s).read(ctx, m.parts)
+		err = readWishes(ctx, readers, m.parts)
 	default:
 		if t != nil {
-			err = m.wishReader(t, nil).read(ctx, m.parts)
+			err = readWishes(ctx, m.half(readers, true), m.parts)
 		}
 		if s != nil && err == nil {
-			err = m.wishReader(nil, s).read(ctx, []*run{m.rows})
+			err = readWishes(ctx, m.half(readers, false), []*run{m.rows})
 		}
 	}
 	if err != nil {
 		return out, err
+	}
+	for _, r := range readers[1:] {
+		r.joinTo(readers[0])
 	}
 	out.counts = t.counts(wants)
 	if s != nil && len(s.few) > cube.MaxPairs {
 		out.only, err = m.busiest(ctx, s.wishes)
 	}
 	return out, err
+}
+
+// readWishes shows every reader a part of each run.
+func readWishes(ctx context.Context, readers []*wishReader, runs []*run) error {
+	own := make([][]*run, len(readers))
+	for _, r := range runs {
+		for i, part := range r.split(len(readers)) {
+			own[i] = append(own[i], part)
+		}
+	}
+	errs := make([]error, len(readers))
+	var wg sync.WaitGroup
+	for i, r := range readers {
+		wg.Go(func() { errs[i] = visit(ctx, own[i], r.take) })
+	}
+	wg.Wait()
+	return cmp.Or(errs...)
+}
+
+// half is readers that count, or gather pairs, alone.
+func (m *answers) half(readers []*wishReader, count bool) []*wishReader {
+	out := make([]*wishReader, len(readers))
+	for i, r := range readers {
+		if out[i] = m.wishReader(r.tallying, nil); !count {
+			out[i] = m.wishReader(nil, r.starting)
+		}
+	}
+	return out
 }
 
 // wishReader puts wishes to packed rows. They come by peer, so that a peer that nobody
@@ -61,7 +99,15 @@ func (m *answers) wishReader(t *tallying, s *starting) *wishReader {
 	return &wishReader{tallying: t, starting: s, d: m.keep.names.reader()}
 }
 
-func (w *wishReader) read(ctx context.Context, runs []*run) error { return visit(ctx, runs, w.take) }
+// joinTo hands what was read to the reader of the rows before.
+func (w *wishReader) joinTo(o *wishReader) {
+	if w.tallying != nil {
+		o.tally.Join(w.tally)
+	}
+	if w.starting != nil {
+		maps.Copy(o.few, w.few)
+	}
+}
 
 func (w *wishReader) take(p *packed) error {
 	if !w.known || w.d.comparePeers(p, &w.before) != 0 {

@@ -20,7 +20,7 @@ func TestForetoldTwin(t *testing.T) {
 	at := func(s string) []netcase.Endpoint { return []netcase.Endpoint{netcase.At(netip.MustParseAddr(s))} }
 	for seed := range uint64(8) {
 		r := rand.New(rand.NewPCG(seed, 79))
-		keep := &keeper{names: newNames(), workers: 1}
+		keep := &keeper{names: newNames(), workers: 1 + int(seed%3)}
 		keep.names.number("zeek")
 		rows := volumeRows(9000)
 		for i := range rows {
