@@ -182,22 +182,16 @@ type wish struct {
 	span      netcase.Span
 	direction netcase.Direction
 	reaches   uint32 // a bit each; zero: any
-	ports     map[uint16]bool
+	ports     PortSet
 	hosts     map[netcase.Endpoint]bool
 	sensors   []string
 	ends      *netcase.Selection // to be asked whole; nil: the index found the wish by an end
 }
 
 func wishOf(i int, s *netcase.Selection) wish {
-	w := wish{want: i, span: s.Span, direction: s.Direction, sensors: s.Sensors}
+	w := wish{want: i, span: s.Span, direction: s.Direction, sensors: s.Sensors, ports: NewPortSet(s.Ports)}
 	for _, r := range s.Reaches {
 		w.reaches |= 1 << r
-	}
-	if len(s.Ports) > 0 {
-		w.ports = map[uint16]bool{}
-		for _, p := range s.Ports {
-			w.ports[p] = true
-		}
 	}
 	if len(s.Hosts) > 0 {
 		w.hosts = map[netcase.Endpoint]bool{}
@@ -211,7 +205,7 @@ func wishOf(i int, s *netcase.Selection) wish {
 // matches is Selection.Matches but for the end by which the wish was found.
 func (w *wish) matches(k *Key, at netcase.Time) bool {
 	if w.direction != netcase.DirectionUnknown && w.direction != k.Direction || w.reaches != 0 && w.reaches>>k.Reach&1 == 0 ||
-		!w.span.Contains(at) || w.ports != nil && !w.ports[k.Port] || w.hosts != nil && !w.hosts[k.Host] ||
+		!w.span.Contains(at) || !w.ports.Has(k.Port) || w.hosts != nil && !w.hosts[k.Host] ||
 		len(w.sensors) > 0 && !slices.Contains(w.sensors, k.Sensor) {
 		return false
 	}

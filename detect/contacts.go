@@ -115,7 +115,7 @@ func contacts(rows iter.Seq[*row], kind cube.Kind, spare *spareSources) iter.Seq
 // begin makes a source of what another one left.
 func (s *source) begin(from netcase.Endpoint, d netcase.Direction) {
 	s.profiler.begin(from, d)
-	if cap(s.moments) > mostSpare {
+	if cap(s.moments) > mostHeld {
 		s.moments, s.firsts, s.attempts = nil, nil, nil
 	}
 	*s = source{profiler: s.profiler, moments: s.moments[:0], firsts: s.firsts[:0]}

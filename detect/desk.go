@@ -268,12 +268,12 @@ func (a *query) each(visit func(*row) bool) error {
 // sieve is a question made ready to be put to many rows.
 type sieve struct {
 	ways, reaches uint32 // a bit each; zero: all
-	ports         map[uint16]bool
+	ports         cube.PortSet
 	span          netcase.Span
 }
 
 func sieveOf(q *cube.Question) *sieve {
-	s := &sieve{span: q.Span}
+	s := &sieve{span: q.Span, ports: cube.NewPortSet(q.Ports)}
 	if q.Kind == cube.Pairs {
 		s.span = netcase.Span{} // their rows have no hour; all that share a reading ask for the same
 	}
@@ -283,16 +283,10 @@ func sieveOf(q *cube.Question) *sieve {
 	for _, r := range q.Reaches {
 		s.reaches |= 1 << r
 	}
-	if len(q.Ports) > 0 {
-		s.ports = map[uint16]bool{}
-		for _, p := range q.Ports {
-			s.ports[p] = true
-		}
-	}
 	return s
 }
 
 func (s *sieve) admits(k *cube.Key) bool {
 	return (s.ways == 0 || s.ways>>k.Direction&1 == 1) && (s.reaches == 0 || s.reaches>>k.Reach&1 == 1) &&
-		(s.ports == nil || s.ports[k.Port]) && s.span.Contains(netcase.Time(k.Hour)*netcase.Hour)
+		s.ports.Has(k.Port) && s.span.Contains(netcase.Time(k.Hour)*netcase.Hour)
 }

@@ -83,16 +83,15 @@ func (d *door) selection() netcase.Selection {
 // openDoors lists the administration ports with a two-way flow from outside,
 // most flows first.
 func openDoors(in *Input) []*door {
-	doors := map[doorKey]*door{}
+	doors := map[doorNumber]*door{}
 	for r := range in.rows(0) {
 		if !r.unicast || !opens(in, &r.Row) {
 			continue
 		}
-		k := doorKey{r.Host, portKey{r.Port, r.Proto}}
-		d := doors[k]
+		d := doors[r.door()]
 		if d == nil {
-			d = &door{host: r.Host, port: k.port}
-			doors[k] = d
+			d = &door{host: r.Host, port: portKey{r.Port, r.Proto}}
+			doors[r.door()] = d
 		}
 		if d.sources == 0 || d.latest != r.Peer {
 			d.sources++
@@ -119,6 +118,7 @@ func knockers(in *Input, doors []*door) {
 	if len(wanted) == 0 {
 		return
 	}
+	met := map[doorNumber]*door{} // by their numbers in the reading; nil: not wanted
 	open := map[*door]*profiler{} // of the source at hand
 	flush := func() {
 		for d, p := range open {
@@ -131,7 +131,11 @@ func knockers(in *Input, doors []*door) {
 		if !r.unicast || !opens(in, &r.Row) {
 			continue
 		}
-		d := wanted[doorKey{r.Host, portKey{r.Port, r.Proto}}]
+		d, looked := met[r.door()]
+		if !looked {
+			d = wanted[doorKey{r.Host, portKey{r.Port, r.Proto}}]
+			met[r.door()] = d
+		}
 		if d == nil {
 			continue
 		}

@@ -115,23 +115,17 @@ func asked(q *cube.Question) func(*block) bool {
 // sieve is a question put to packed rows: most need not be unpacked to be passed over.
 type sieve struct {
 	ways, reaches uint32 // a bit each; zero: all
-	ports         map[uint16]bool
+	ports         cube.PortSet
 	start, end    int32 // hours: from, before
 }
 
 func sieveOf(q *cube.Question) *sieve {
-	s := &sieve{start: math.MinInt32, end: math.MaxInt32}
+	s := &sieve{start: math.MinInt32, end: math.MaxInt32, ports: cube.NewPortSet(q.Ports)}
 	for _, d := range q.Directions {
 		s.ways |= 1 << d
 	}
 	for _, r := range q.Reaches {
 		s.reaches |= 1 << r
-	}
-	if len(q.Ports) > 0 {
-		s.ports = map[uint16]bool{}
-		for _, p := range q.Ports {
-			s.ports[p] = true
-		}
 	}
 	// A row lies in the span if its hour begins there.
 	if q.Span.Start.Known() {
@@ -148,7 +142,7 @@ func hourOf(t netcase.Time) int32 { return int32(min(max(t.Hour(), math.MinInt32
 func (s *sieve) admits(p *packed) bool {
 	return p.hour >= s.start && p.hour < s.end &&
 		(s.ways == 0 || s.ways>>p.direction()&1 == 1) && (s.reaches == 0 || s.reaches>>p.reach()&1 == 1) &&
-		(s.ports == nil || s.ports[p.port()])
+		s.ports.Has(p.port())
 }
 
 // chunk is some rows on their way from the decoder, or why there are no more.

@@ -13,6 +13,7 @@ type numbering struct {
 	*reader
 	byHost bool // rows come by host
 	lead   side // the end by which they come: a number more for each new one
+	leadIs netcase.Endpoint
 	other  side
 	table  endTable // of the other ends
 }
@@ -20,7 +21,6 @@ type numbering struct {
 // side is one end of the row before.
 type side struct {
 	end
-	is     netcase.Endpoint
 	number int32
 	known  bool
 }
@@ -38,14 +38,18 @@ func (n *numbering) fill(p *packed, r *cube.Row) {
 		lead, other = other, lead
 	}
 	if !n.lead.known || n.lead.end != lead {
-		n.lead = side{lead, n.reader.end(lead.kind, lead.hi, lead.lo), n.lead.number + 1, true}
+		n.lead = side{lead, n.lead.number + 1, true}
+		n.leadIs = n.reader.end(lead.kind, lead.hi, lead.lo)
 	}
 	if !n.other.known || n.other.end != other {
-		n.other = side{other, n.reader.end(other.kind, other.hi, other.lo), n.table.number(other), true}
+		n.other = side{other, n.table.number(other), true}
 	}
-	r.Peer, r.PeerNumber, r.Host, r.HostNumber = n.lead.is, n.lead.number, n.other.is, n.other.number
 	if n.byHost {
-		r.Peer, r.PeerNumber, r.Host, r.HostNumber = r.Host, r.HostNumber, r.Peer, r.PeerNumber
+		r.Host, r.HostNumber = n.leadIs, n.lead.number
+		r.Peer, r.PeerNumber = n.reader.end(other.kind, other.hi, other.lo), n.other.number
+	} else {
+		r.Peer, r.PeerNumber = n.leadIs, n.lead.number
+		r.Host, r.HostNumber = n.reader.end(other.kind, other.hi, other.lo), n.other.number
 	}
 	n.unpackRest(p, r)
 }
