@@ -122,18 +122,19 @@ type Question struct {
 	Span       netcase.Span        // of hours; zero: all
 	Ports      []uint16            // service ports; empty: all
 	Reaches    []netcase.Reach     // empty: all
-	Hosts      []netcase.Endpoint  // sorted; empty: all. For rows by host
+	Hosts      []netcase.Endpoint  // sorted; empty: all. Quick for rows by host
+	Peers      []netcase.Endpoint  // sorted; empty: all. Quick for rows by peer
 }
 
 // Asks tells whether a reconciled row is asked for.
 func (q *Question) Asks(k *Key) bool {
 	return Asked(k, q.Directions, q.Span) && (len(q.Ports) == 0 || slices.Contains(q.Ports, k.Port)) &&
-		(len(q.Reaches) == 0 || slices.Contains(q.Reaches, k.Reach)) && (len(q.Hosts) == 0 || q.asksHost(k.Host))
+		(len(q.Reaches) == 0 || slices.Contains(q.Reaches, k.Reach)) && asksEnd(q.Hosts, k.Host) && asksEnd(q.Peers, k.Peer)
 }
 
-func (q *Question) asksHost(e netcase.Endpoint) bool {
-	_, ok := slices.BinarySearchFunc(q.Hosts, e, netcase.Endpoint.Compare)
-	return ok
+func asksEnd(sorted []netcase.Endpoint, e netcase.Endpoint) bool {
+	_, ok := slices.BinarySearchFunc(sorted, e, netcase.Endpoint.Compare)
+	return ok || len(sorted) == 0
 }
 
 // Step is the width of a bin of a time line.

@@ -322,7 +322,9 @@ func refineArtefact(in *Input) []cube.Want {
 	seen := map[netcase.Endpoint]bool{}
 	var peers []netcase.Endpoint
 	pairs := 0
-	for _, g := range suspectGroups(in) {
+	groups := suspectGroups(in)
+	in.Memo = groups
+	for _, g := range groups {
 		for _, c := range g.peers[:min(len(g.peers), shownPeers)] {
 			if !seen[c.peer] && (len(peers) == 0 || pairs+len(c.tuples) <= artefactPairs) {
 				seen[c.peer] = true
@@ -343,7 +345,7 @@ func refineArtefact(in *Input) []cube.Want {
 }
 
 func findArtefact(in *Input) []netcase.Finding {
-	groups := suspectGroups(in)
+	groups := in.Memo.([]suspects)
 	if len(groups) == 0 {
 		return nil
 	}

@@ -248,12 +248,17 @@ func rowsIndex(d netcase.Direction) int { return slices.Index(spikeDirections[:]
 
 // eachRow visits the rows of the series that lie in the bins, with the index of
 // their bin.
-func (b *breakdown) eachRow(visit func(row *row, bin int)) {
+func (b *breakdown) eachRow(visit func(row *row, bin int)) { b.eachRowOf(nil, visit) }
+
+// eachRowOf is eachRow for some peers; nil: all.
+func (b *breakdown) eachRowOf(peers []netcase.Endpoint, visit func(row *row, bin int)) {
 	k := rowsIndex(b.r.line.direction)
 	if k < 0 {
 		return
 	}
-	for row := range b.in.rows(k) {
+	q := b.in.questions.Rows[k]
+	q.Peers = peers
+	for row := range b.in.answerTo(q) {
 		if i, ok := b.g.bin(netcase.Time(row.Hour) * netcase.Hour); ok && b.r.line.holds(&row.Row) {
 			visit(row, i)
 		}
@@ -587,8 +592,18 @@ func (b *breakdown) secondReading() {
 	dimension, _ := b.out.stackDimension(b.in.Config.Attribution.Set)
 	stack := newStacked(dimension, b.out.stack)
 	b.out.stacks = map[int][]int64{}
+	var only []netcase.Endpoint
+	if dimension == byAddress || len(b.out.stack) == 0 { // nobody else is in a cell or in the stack
+		for _, name := range b.out.stack {
+			peers[endpointNamed(name)] = peers[endpointNamed(name)]
+		}
+		if only = slices.SortedFunc(maps.Keys(peers), netcase.Endpoint.Compare); len(only) == 0 {
+			b.chooseCells(exact)
+			return
+		}
+	}
 	peer, cells := int32(-1), false // whether any cell is of the peer at hand
-	b.eachRow(func(row *row, bin int) {
+	b.eachRowOf(only, func(row *row, bin int) {
 		if row.PeerNumber != peer {
 			peer, cells = row.PeerNumber, peers[row.Peer]
 		}

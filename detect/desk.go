@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -137,9 +138,9 @@ func (d *desk) step() {
 }
 
 // shares tells whether one reading can serve two questions of different askers. The rows of pairs are joined
-// over the hours of their span, and some hosts are cheaper to read than all.
+// over the hours of their span, and some ends are cheaper to read than all.
 func shares(a, b *cube.Question) bool {
-	return a.Kind == b.Kind && len(a.Hosts)+len(b.Hosts) == 0 && (a.Kind != cube.Pairs || a.Span == b.Span)
+	return a.Kind == b.Kind && len(a.Hosts)+len(b.Hosts)+len(a.Peers)+len(b.Peers) == 0 && (a.Kind != cube.Pairs || a.Span == b.Span)
 }
 
 // begin lets the askers of one reading go on.
@@ -267,15 +268,20 @@ func (a *query) each(visit func(*row) bool) error {
 
 // sieve is a question made ready to be put to many rows.
 type sieve struct {
-	ways, reaches uint32 // a bit each; zero: all
+	ways, reaches uint32 // a bit each
 	ports         cube.PortSet
-	span          netcase.Span
+	from, until   int64 // hours
 }
 
 func sieveOf(q *cube.Question) *sieve {
-	s := &sieve{span: q.Span, ports: cube.NewPortSet(q.Ports)}
-	if q.Kind == cube.Pairs {
-		s.span = netcase.Span{} // their rows have no hour; all that share a reading ask for the same
+	s := &sieve{ports: cube.NewPortSet(q.Ports), from: math.MinInt64, until: math.MaxInt64}
+	// The rows of pairs have no hour: all that share a reading ask for the same. Others lie in
+	// a span if their hour begins there.
+	if q.Kind != cube.Pairs && q.Span.Start.Known() {
+		s.from = (q.Span.Start + netcase.Hour - 1).Hour()
+	}
+	if q.Kind != cube.Pairs && q.Span.End.Known() {
+		s.until = (q.Span.End + netcase.Hour - 1).Hour()
 	}
 	for _, d := range q.Directions {
 		s.ways |= 1 << d
@@ -283,10 +289,15 @@ func sieveOf(q *cube.Question) *sieve {
 	for _, r := range q.Reaches {
 		s.reaches |= 1 << r
 	}
+	if len(q.Directions) == 0 {
+		s.ways = math.MaxUint32
+	}
+	if len(q.Reaches) == 0 {
+		s.reaches = math.MaxUint32
+	}
 	return s
 }
 
 func (s *sieve) admits(k *cube.Key) bool {
-	return (s.ways == 0 || s.ways>>k.Direction&1 == 1) && (s.reaches == 0 || s.reaches>>k.Reach&1 == 1) &&
-		s.ports.Has(k.Port) && s.span.Contains(netcase.Time(k.Hour)*netcase.Hour)
+	return s.ways>>k.Direction&(s.reaches>>k.Reach)&1 == 1 && k.Hour >= s.from && k.Hour < s.until && (s.ports == nil || s.ports.Has(k.Port))
 }

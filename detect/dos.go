@@ -20,7 +20,10 @@ func dos() Detector {
 			"answered flows against their own baseline",
 		Ask: func(Config) Questions {
 			return Questions{
-				Timelines: []cube.TimelineQuestion{lineAlive: {By: cube.BySensor}},
+				Timelines: []cube.TimelineQuestion{
+					lineAlive:   {By: cube.BySensor},
+					loadsByHost: {By: cube.ByHost, Directions: []netcase.Direction{netcase.Inbound}},
+				},
 				Rows: []cube.Question{
 					{Kind: cube.Peers, Directions: []netcase.Direction{netcase.Inbound, netcase.Outbound}},
 				},

@@ -7,13 +7,17 @@ import (
 	"slices"
 
 	"netcase"
+	"netcase/cube"
 )
 
 // The loads of services are read in two passes over rows that come by peer. The first adds
-// flows up by a hash of service and hour, which is never less than what the service bore in
+// flows to machines that bore enough in some hour up by a hash of service and hour, which is never less than what the service bore in
 // that hour; services that reach the floor so are candidates. The second counts the hours
 // of candidates exactly, as many at a time as fit, until those that are left cannot be
 // among the fullest.
+
+// loadsByHost is the time line of what machines bear, beside the others that are asked for.
+const loadsByHost = lineAlive + 1
 
 const (
 	leastSketch      = 1 << 16 // sums by hash, at least
@@ -86,7 +90,7 @@ func bearer(r *row) service {
 // candidates are the services with an hour of the investigated span that may reach the
 // floor, each with a bound on its flows, the fullest first.
 func (l *loadReader) candidates() []peakOf {
-	floor := l.in.Config.FloodFlows
+	floor, busy := l.in.Config.FloodFlows, l.busyHosts()
 	found := map[doorNumber]peakOf{}
 	within := spanHours{in: l.in}
 	offer := func(end int32, r *row, flows int64) {
@@ -117,12 +121,44 @@ func (l *loadReader) candidates() []peakOf {
 			}
 			return
 		}
+		if !busy.holds(r) {
+			return
+		}
 		n := l.sketch.at(r.door(), r.Hour)
 		if *n += r.Flows; *n >= floor && within.inSpan(r.Hour) {
 			offer(r.HostNumber, r, *n)
 		}
 	})
 	return slices.SortedFunc(maps.Values(found), peakOf.order)
+}
+
+// busyHosts are the machines that bore as much as the floor in some hour.
+func (l *loadReader) busyHosts() *busyHosts {
+	b := &busyHosts{named: map[string]bool{}}
+	for p := range l.in.Points(loadsByHost) {
+		if p.Flows >= l.in.Config.FloodFlows && !b.named[p.Series] {
+			b.named[p.Series] = true
+		}
+	}
+	return b
+}
+
+// busyHosts are machines by the names of their time lines.
+type busyHosts struct {
+	named  map[string]bool
+	hosts  []bool // by the number of the host, once looked up
+	looked []bool
+}
+
+func (b *busyHosts) holds(r *row) bool {
+	for int(r.HostNumber) >= len(b.looked) {
+		b.hosts, b.looked = append(b.hosts, false), append(b.looked, false)
+	}
+	if !b.looked[r.HostNumber] {
+		b.looked[r.HostNumber] = true
+		b.hosts[r.HostNumber] = len(b.named) > 0 && b.named[cube.SeriesOf(&r.Key, cube.ByHost)]
+	}
+	return b.hosts[r.HostNumber]
 }
 
 // fullestCandidates leaves out the half with the smallest bounds.

@@ -91,10 +91,42 @@ func (m *answers) FillRows(ctx context.Context, q cube.Question, next func(*cube
 		})
 	case q.Kind == cube.Hosts && len(q.Hosts) > 0:
 		return m.someHosts(ctx, q, fill)
+	case q.Kind == cube.Peers && len(q.Peers) > 0:
+		return m.somePeers(ctx, q, fill)
 	case q.Kind == cube.Hosts:
 		return m.sorted(ctx, &m.byHost, (*reader).hostsFirst, q, fill)
 	}
 	return m.unpacked(ctx, q, fill)
+}
+
+// somePeers visits the rows of a few peers, in the blocks that may hold them.
+func (m *answers) somePeers(ctx context.Context, q cube.Question, visit func(*packed) bool) error {
+	peers := make(map[end]bool, len(q.Peers))
+	spans := make([][2]uint64, 0, len(q.Peers)) // of the first halves of their leads
+	for i := range q.Peers {
+		kind, hi, lo := m.keep.names.packEnd(&q.Peers[i])
+		peers[end{kind, hi, lo}] = true
+		from := leadOf(&packed{cell: cell{hour: math.MinInt32}}, kind, hi, lo, 0, 0, 0).first
+		to := leadOf(&packed{cell: cell{hour: math.MaxInt32}}, kind, hi, lo, 0, 0, 0).first
+		spans = append(spans, [2]uint64{from, to})
+	}
+	var before end
+	asked, any := false, false
+	some, p := m.rows.holding(spans), sieveOf(&q)
+	for c := range m.chunks(ctx, some, q) {
+		for i := range c.rows {
+			if e := (end{c.rows[i].peerKind(), c.rows[i].peerHi, c.rows[i].peerLo}); !any || e != before {
+				before, asked, any = e, peers[e], true
+			}
+			if asked && p.admits(&c.rows[i]) && !visit(&c.rows[i]) {
+				return nil
+			}
+		}
+		if c.err != nil {
+			return c.err
+		}
+	}
+	return nil
 }
 
 // asked tells whether a block may hold a row of the question.

@@ -128,6 +128,14 @@ func someHosts(b netcase.Batch, r *rand.Rand) (out []netcase.Endpoint) {
 	return out
 }
 
+func somePeers(b netcase.Batch, r *rand.Rand) (out []netcase.Endpoint) {
+	for range 1 + r.IntN(6) {
+		out = append(out, b.Flows[r.IntN(len(b.Flows))].Src.Key())
+	}
+	slices.SortFunc(out, netcase.Endpoint.Compare)
+	return out
+}
+
 // TestAgreesWithTheOracle asks the engine and the slow plain twin the same questions.
 func TestAgreesWithTheOracle(t *testing.T) {
 	ctx := context.Background()
@@ -143,6 +151,8 @@ func TestAgreesWithTheOracle(t *testing.T) {
 			{Kind: cube.Hosts, Span: netcase.Span{Start: 1760965200000}},
 			{Kind: cube.Hosts, Hosts: someHosts(events(t, body), rng)},
 			{Kind: cube.Pairs, Hosts: someHosts(events(t, body), rng)},
+			{Kind: cube.Peers, Peers: somePeers(events(t, body), rng)},
+			{Kind: cube.Peers, Peers: somePeers(events(t, body), rng), Ports: []uint16{22}},
 		} {
 			if got, want := collect(t, m.Rows(ctx, q)), collect(t, oracle.Rows(ctx, q)); !reflect.DeepEqual(got, want) {
 				t.Fatalf("seed %d, %+v: %d rows, the oracle has %d", seed, q, len(got), len(want))

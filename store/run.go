@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -332,6 +333,28 @@ func (r *run) split(n int) []*run {
 	out := make([]*run, n)
 	for i := range out {
 		out[i] = &run{blocks: r.blocks[i*len(r.blocks)/n : (i+1)*len(r.blocks)/n], chunks: r.chunks, keep: r.keep}
+	}
+	return out
+}
+
+// holding shows the blocks of a run, which comes by its leads, that may hold rows with
+// leads whose first halves lie in some spans, of which both ends belong to it.
+func (r *run) holding(spans [][2]uint64) *run {
+	out := &run{chunks: r.chunks, keep: r.keep}
+	spans = slices.Clone(spans)
+	slices.SortFunc(spans, func(a, b [2]uint64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	k := 0
+	for i, b := range r.blocks {
+		last := uint64(math.MaxUint64)
+		if i+1 < len(r.blocks) {
+			last = r.blocks[i+1].lead.first
+		}
+		for k < len(spans) && spans[k][1] < b.lead.first {
+			k++
+		}
+		if k < len(spans) && spans[k][0] <= last {
+			out.blocks = append(out.blocks, b)
+		}
 	}
 	return out
 }
