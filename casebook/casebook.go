@@ -55,6 +55,8 @@ func Write(dir string, b Book) error {
 	if err != nil {
 		return err
 	}
+	reads := make(chan error, 1)
+	go func() { reads <- readsBack(files[CaseFile]) }() // a large case takes as long to read as to write
 	dir = filepath.Clean(dir)
 	if err := replaceable(dir); err != nil {
 		return err
@@ -75,6 +77,9 @@ func Write(dir string, b Book) error {
 	}
 	defer func() { _ = os.RemoveAll(fresh) }() // a remainder is hidden and harmless
 	if err := fill(fresh, files); err != nil {
+		return err
+	}
+	if err := <-reads; err != nil {
 		return err
 	}
 	if err := exchange(fresh, dir); err != nil {
@@ -141,13 +146,7 @@ func contents(b Book) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", CaseFile, err)
 	}
-	var back netcase.Case
-	reads := make(chan error, 1)
-	go func() { reads <- decode(text, &back) }()
 	records, err := encodeRecords(b.Records)
-	if err := <-reads; err != nil {
-		return nil, fmt.Errorf("%s: it would not read back: %w", CaseFile, err)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", RecordsFile, err)
 	}
@@ -158,6 +157,14 @@ func contents(b Book) (map[string][]byte, error) {
 	}
 	files[ManifestFile] = manifest
 	return files, nil
+}
+
+// readsBack refuses a case that nobody could read again.
+func readsBack(text []byte) error {
+	if err := decode(text, new(netcase.Case)); err != nil {
+		return fmt.Errorf("%s: it would not read back: %w", CaseFile, err)
+	}
+	return nil
 }
 
 // encode is JSON in the order of the struct, map keys sorted, indented by two
