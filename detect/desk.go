@@ -109,6 +109,24 @@ func (in *Input) together(parts ...func(*Input)) {
 	}
 }
 
+// beside does a part of a detector's work that asks for no rows while the detector goes on,
+// so that no reading waits for it. It has an Input of its own; wait returns when it is done.
+func (in *Input) beside(part func(*Input)) (wait func()) {
+	own := *in
+	own.desk = nil
+	done := make(chan any, 1)
+	go func() {
+		defer func() { done <- recover() }()
+		part(&own)
+	}()
+	return func() {
+		p := <-done
+		if in.err = cmp.Or(in.err, own.err); p != nil {
+			panic(p)
+		}
+	}
+}
+
 // join says that so many more are at work.
 func (d *desk) join(n int) {
 	d.mu.Lock()

@@ -74,10 +74,15 @@ func newSeriesSet(in *Input) *seriesSet {
 	}
 	s.trim(in)
 	s.series = len(s.lines)
-	s.readLines(in, lineReach, cube.ByReach)
-	s.readLines(in, lineHost, cube.ByHost)
-	s.readLines(in, linePort, cube.ByPort)
+	single := &seriesSet{g: s.g}
+	wait := in.beside(func(in *Input) { // an estate may have many hosts
+		single.readLines(in, lineReach, cube.ByReach)
+		single.readLines(in, lineHost, cube.ByHost)
+		single.readLines(in, linePort, cube.ByPort)
+	})
 	s.readSources(in)
+	wait()
+	s.lines, s.series = append(s.lines, single.lines...), s.series+single.series
 	s.keepLargest()
 	s.judge(in)
 	return s
