@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"netcase"
 )
 
 // TestPocketTwin compares a pocket with a map and the order in which its keys came.
@@ -53,6 +55,28 @@ func TestPocketTwin(t *testing.T) {
 				t.Fatalf("seed %d, address %d: %d members, not %d", seed, address, len(p.of), len(plain))
 			}
 			p.reset()
+		}
+	}
+}
+
+// TestFirstHostsTwin compares the first targets of a source with those of all, sorted.
+func TestFirstHostsTwin(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for range 200 {
+		b := newProfiler(netcase.Endpoint{}, netcase.Inbound)
+		var all []netcase.Endpoint
+		for range r.IntN(60) {
+			n := r.IntN(200)
+			e := end(host(n))
+			if i, made := b.targets.place(int32(n)); made {
+				b.targets.of[i].value = e
+				all = append(all, e)
+			}
+		}
+		slices.SortFunc(all, netcase.Endpoint.Compare)
+		most := 1 + r.IntN(30)
+		if got, want := b.firstHosts(most), all[:min(most, len(all))]; !slices.Equal(got, want) {
+			t.Fatalf("the first %d of %d: %v, want %v", most, len(all), got, want)
 		}
 	}
 }

@@ -216,12 +216,7 @@ func addSize(a, b int64) int64 {
 func (b *profiler) profile() netcase.Profile {
 	p := b.p
 	p.HostCount, p.PortCount, p.ActiveHours = len(b.targets.of), len(b.ports.of), b.hours
-	p.Hosts = make([]netcase.Endpoint, len(b.targets.of))
-	for i := range b.targets.of {
-		p.Hosts[i] = b.targets.of[i].value
-	}
-	slices.SortFunc(p.Hosts, netcase.Endpoint.Compare)
-	p.Hosts = p.Hosts[:min(len(p.Hosts), netcase.ProfileHosts)]
+	p.Hosts = b.firstHosts(netcase.ProfileHosts)
 	p.Ports = b.portCounts()
 	if b.rawly {
 		p.BusiestHour = 0
@@ -230,6 +225,23 @@ func (b *profiler) profile() netcase.Profile {
 		p.BusiestHour = max(p.BusiestHour, n)
 	}
 	return p
+}
+
+// firstHosts are the first targets in order, at most so many of what may be very many.
+func (b *profiler) firstHosts(most int) []netcase.Endpoint {
+	out := make([]netcase.Endpoint, 0, min(most, len(b.targets.of)))
+	for i := range b.targets.of {
+		e := &b.targets.of[i].value
+		if len(out) == most {
+			if e.Compare(out[most-1]) > 0 {
+				continue
+			}
+			out = out[:most-1]
+		}
+		at, _ := slices.BinarySearchFunc(out, *e, netcase.Endpoint.Compare)
+		out = slices.Insert(out, at, *e)
+	}
+	return out
 }
 
 // eachDoor visits the ports that the profile names.
