@@ -290,9 +290,9 @@ func (s *source) alone(l *learned) scanner {
 }
 
 // walk notes how the walk over the first contacts of a source ends.
-func (c *scanner) walk(l *learned) {
+func (s *scanner) walk(l *learned) {
 	if l.off == "" {
-		c.verdict, c.after = l.walk.run(firstOutcomes(c.firsts))
+		s.verdict, s.after = l.walk.run(firstOutcomes(s.firsts))
 	}
 }
 
@@ -824,9 +824,7 @@ func (g *scanGroup) facts() *netcase.ScanFacts {
 		Class: g.class, SourceCount: g.count, HostCount: g.hosts.count(), PortCount: max(g.most, len(g.doors.of)), Horizon: g.horizon,
 		Estate: g.limits.estate, HostThreshold: g.limits.hosts, PortThreshold: g.limits.ports, Internal: g.dir != netcase.Inbound,
 	}
-	for i := range g.busiest {
-		facts.Sources = append(facts.Sources, g.busiest[i])
-	}
+	facts.Sources = append(facts.Sources, g.busiest...)
 	if g.dir == netcase.Inbound {
 		facts.Walk = g.walked()
 	}
