@@ -11,10 +11,10 @@ import (
 )
 
 // The loads of services are read in two passes over rows that come by peer. The first adds
-// flows to machines that bore enough in some hour up by a hash of service and hour, which is never less than what the service bore in
-// that hour; services that reach the floor so are candidates. The second counts the hours
-// of candidates exactly, as many at a time as fit, until those that are left cannot be
-// among the fullest.
+// flows to machines that bore enough in some hour up by a hash of service and hour, which is
+// never less than what the service bore in that hour; services that reach the floor so are
+// candidates. The second counts the hours of candidates exactly, as many at a time as fit,
+// until those that are left cannot be among the fullest.
 
 // loadsByHost is the time line of what machines bear, beside the others that are asked for.
 const loadsByHost = lineAlive + 1
@@ -136,7 +136,7 @@ func (l *loadReader) candidates() []peakOf {
 func (l *loadReader) busyHosts() *busyHosts {
 	b := &busyHosts{named: map[string]bool{}}
 	for p := range l.in.Points(loadsByHost) {
-		if p.Flows >= l.in.Config.FloodFlows && !b.named[p.Series] {
+		if p.Flows >= l.in.Config.FloodFlows {
 			b.named[p.Series] = true
 		}
 	}
