@@ -332,7 +332,11 @@ func busiestLoads(in *Input, g *grid) (services []service, hours map[service][]l
 		records += in.Coverage.Inputs[i].Read
 	}
 	l := &loadReader{in: in, sketch: newSketch(records, in.Config.FloodFlows)}
-	left := l.candidates()
+	return l.busiest(g)
+}
+
+func (l *loadReader) busiest(g *grid) (services []service, hours map[service][]load) {
+	in, left := l.in, l.candidates()
 	atOnce := max(int(mostLoadHours/max(int64(g.bins())*g.hours, 1)), floodServices)
 	var found []peakOf
 	hours = map[service][]load{}

@@ -118,6 +118,9 @@ func TestLoadsTwin(t *testing.T) {
 			rows = append(rows, x)
 		}
 		gotServices, got := busiestLoads(in, g)
+		if seed%3 == 1 { // sums of many services each: loose bounds
+			gotServices, got = (&loadReader{in: in, sketch: &sketch{sums: make([]int64, 64), shift: 58}}).busiest(g)
+		}
 		wantServices, want := slowLoads(in, g, rows)
 		if in.err != nil || !slices.Equal(gotServices, wantServices) || !reflect.DeepEqual(got, want) {
 			t.Errorf("seed %d: %v; services %s, want %s, or their hours differ", seed, in.err, fmt.Sprint(gotServices), fmt.Sprint(wantServices))
