@@ -51,12 +51,19 @@ type Book struct {
 // written (a file of it may be someone's work); a path in b.Files leaves the
 // folder, is one of this package's own, or differs from another only in case.
 func Write(dir string, b Book) error {
-	files, err := contents(b)
+	if b.Case == nil {
+		return errors.New("no case to write")
+	}
+	text, err := compact(b.Case)
+	if err != nil {
+		return fmt.Errorf("%s: %w", CaseFile, err)
+	}
+	reads := make(chan error, 1)
+	go func() { reads <- readsBack(text) }() // a large case takes as long to read as to write
+	files, err := contents(b, text)
 	if err != nil {
 		return err
 	}
-	reads := make(chan error, 1)
-	go func() { reads <- readsBack(files[CaseFile]) }() // a large case takes as long to read as to write
 	dir = filepath.Clean(dir)
 	if err := replaceable(dir); err != nil {
 		return err
@@ -130,11 +137,8 @@ func leftBehind(parent, base, mark string) (dirs []string) {
 	return dirs
 }
 
-// contents is every file of the folder, manifest included.
-func contents(b Book) (map[string][]byte, error) {
-	if b.Case == nil {
-		return nil, errors.New("no case to write")
-	}
+// contents is every file of the folder, manifest included; text is the case.
+func contents(b Book, text []byte) (map[string][]byte, error) {
 	if err := checkPaths(slices.Sorted(maps.Keys(b.Files))); err != nil {
 		return nil, err
 	}
@@ -142,7 +146,7 @@ func contents(b Book) (map[string][]byte, error) {
 	if files == nil {
 		files = map[string][]byte{}
 	}
-	text, err := encode(b.Case)
+	indented, err := indent(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", CaseFile, err)
 	}
@@ -150,7 +154,7 @@ func contents(b Book) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", RecordsFile, err)
 	}
-	files[CaseFile], files[RecordsFile] = text, records
+	files[CaseFile], files[RecordsFile] = indented, records
 	manifest, err := encode(manifestOf(b.Case, outputs(files)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ManifestFile, err)
@@ -171,13 +175,24 @@ func readsBack(text []byte) error {
 // spaces, with a newline at the end: equal values are equal bytes. It is printable
 // (printable).
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	text, err := compact(v)
+	if err != nil {
 		return nil, err
 	}
-	return Printable(b.Bytes()), nil
+	return indent(text)
+}
+
+// compact is what encode writes without the space between the values.
+func compact(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	return Printable(text), err
+}
+
+func indent(compact []byte) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, 3*len(compact)))
+	err := json.Indent(b, compact, "", "  ")
+	b.WriteByte('\n')
+	return b.Bytes(), err
 }
 
 // Printable is JSON with every character escaped that would steer a terminal or
