@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"math"
@@ -112,21 +113,13 @@ func (m *answers) somePeers(ctx context.Context, q cube.Question, visit func(*pa
 	}
 	var before end
 	asked, any := false, false
-	some, p := m.rows.holding(spans), sieveOf(&q)
-	for c := range m.chunks(ctx, some, q) {
-		for i := range c.rows {
-			if e := (end{c.rows[i].peerKind(), c.rows[i].peerHi, c.rows[i].peerLo}); !any || e != before {
-				before, asked, any = e, peers[e], true
-			}
-			if asked && p.admits(&c.rows[i]) && !visit(&c.rows[i]) {
-				return nil
-			}
+	wants := sieveOf(&q)
+	return m.rows.holding(spans).asking(ctx, &q, func(p *packed) bool {
+		if e := (end{p.peerKind(), p.peerHi, p.peerLo}); !any || e != before {
+			before, asked, any = e, peers[e], true
 		}
-		if c.err != nil {
-			return c.err
-		}
-	}
-	return nil
+		return !asked || !wants.admits(p) || visit(p)
+	})
 }
 
 // asked tells whether a block may hold a row of the question.
@@ -177,85 +170,24 @@ func (s *sieve) admits(p *packed) bool {
 		s.ports.Has(p.port())
 }
 
-// chunk is some rows on their way from the decoder, or why there are no more.
-type chunk struct {
-	rows []packed
-	err  error
-}
-
-// chunks decodes a run ahead of whoever reads it, in a goroutine that ends with the
-// reading.
-func (m *answers) chunks(ctx context.Context, r *run, q cube.Question) iter.Seq[chunk] {
-	return func(yield func(chunk) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		full, free := make(chan chunk, 2), make(chan []packed, 4)
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		defer cancel()
-		wg.Go(func() {
-			defer close(full)
-			decode(ctx, r.cursor(asked(&q)), full, free)
-		})
-		for c := range full {
-			if !yield(c) {
-				return
-			}
-			select {
-			case free <- c.rows:
-			default:
-			}
+// asking visits the rows of a run in those of its blocks that may hold what a question asks
+// for, until visit wants no more.
+func (r *run) asking(ctx context.Context, q *cube.Question, visit func(*packed) bool) error {
+	c := r.cursor(asked(q))
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if ctx.Err() != nil {
-			yield(chunk{err: ctx.Err()})
-		}
-	}
-}
-
-// decode fills chunks until the run ends.
-func decode(ctx context.Context, c *cursor, full chan<- chunk, free <-chan []packed) {
-	for {
-		var rows []packed
-		select {
-		case rows = <-free:
-			rows = rows[:0]
-		default:
-			rows = make([]packed, 0, blockRows)
-		}
-		var ok bool
-		var err error
-		for len(rows) < blockRows {
-			if ok, err = c.next(); !ok {
-				break
-			}
-			rows = append(rows, c.d.row)
-		}
-		if len(rows) > 0 || err != nil {
-			select {
-			case full <- chunk{rows, err}:
-			case <-ctx.Done():
-				return
-			}
-		}
-		if !ok {
-			return
+		if ok, err := c.next(); err != nil || !ok || !visit(&c.d.row) {
+			return err
 		}
 	}
 }
 
 // unpacked visits the rows that are asked for, by peer.
 func (m *answers) unpacked(ctx context.Context, q cube.Question, visit func(*packed) bool) error {
-	p := sieveOf(&q)
-	for c := range m.chunks(ctx, m.rows, q) {
-		for i := range c.rows {
-			if p.admits(&c.rows[i]) && !visit(&c.rows[i]) {
-				return nil
-			}
-		}
-		if c.err != nil {
-			return c.err
-		}
-	}
-	return nil
+	wants := sieveOf(&q)
+	return m.rows.asking(ctx, &q, func(p *packed) bool { return !wants.admits(p) || visit(p) })
 }
 
 // ordered is the rows sorted another way; the work is done when it is first asked for.
@@ -275,18 +207,15 @@ func (m *answers) ordered(ctx context.Context, held *[]*run, by func(*reader) or
 // sortedRuns are the rows that admits lets pass, of blocks that may hold what q asks for.
 func (m *answers) sortedRuns(ctx context.Context, by ordering, q cube.Question, admits func(*packed) bool) ([]*run, error) {
 	s := m.keep.sorter(by)
-	for c := range m.chunks(ctx, m.rows, q) {
-		for i := range c.rows {
-			if !admits(&c.rows[i]) {
-				continue
-			}
-			if err := s.add(&c.rows[i]); err != nil {
-				return nil, err
-			}
+	var full error
+	err := m.rows.asking(ctx, &q, func(p *packed) bool {
+		if admits(p) {
+			full = s.add(p)
 		}
-		if c.err != nil {
-			return nil, c.err
-		}
+		return full == nil
+	})
+	if err = cmp.Or(full, err); err != nil {
+		return nil, err
 	}
 	return s.end(ctx)
 }

@@ -257,32 +257,23 @@ func (m *answers) busiest(ctx context.Context, wished *cube.StartWishes) (map[cu
 }
 
 // eachWished visits the rows whose starts are wished for.
-func (m *answers) eachWished(ctx context.Context, wished *cube.StartWishes, d *reader, visit func(*packed) error) error {
+func (m *answers) eachWished(ctx context.Context, wished *cube.StartWishes, d *reader, take func(*packed) error) error {
 	var r cube.Row
 	var before packed
 	known, asked := false, false
-	for c := range m.chunks(ctx, m.rows, cube.Question{}) {
-		for i := range c.rows {
-			p := &c.rows[i]
-			if !known || d.comparePeers(p, &before) != 0 {
-				before, known = *p, true
-				asked = wished.Asked(d.end(p.peerKind(), p.peerHi, p.peerLo))
-			}
-			if !asked {
-				continue
-			}
-			if d.unpack(p, &r); !wished.Holds(&r) {
-				continue
-			}
-			if err := visit(p); err != nil {
-				return err
-			}
+	return visit(ctx, []*run{m.rows}, func(p *packed) error {
+		if !known || d.comparePeers(p, &before) != 0 {
+			before, known = *p, true
+			asked = wished.Asked(d.end(p.peerKind(), p.peerHi, p.peerLo))
 		}
-		if c.err != nil {
-			return c.err
+		if !asked {
+			return nil
 		}
-	}
-	return nil
+		if d.unpack(p, &r); !wished.Holds(&r) {
+			return nil
+		}
+		return take(p)
+	})
 }
 
 // busiestOf are the busiest pairs of rows that come by pair.
