@@ -46,7 +46,7 @@ type page struct {
 
 const (
 	pageRows   = 256
-	pagesAhead = 4 // that may wait for a slow asker
+	pagesAhead = 32 // that may wait for a slow asker: with fewer the askers wait for each other
 )
 
 func newDesk(ctx context.Context, answerer cube.Answerer, detectors int) *desk {
