@@ -19,6 +19,7 @@ type answers struct {
 	parts  []*run // of every input, not reconciled: the minutes are told from these
 	extras []*run
 	rows   *run // reconciled, in the order of Peers
+	lines  *lines
 	*logs
 	names     *nameBook
 	agreement cube.Agreement
@@ -27,7 +28,6 @@ type answers struct {
 	mu     sync.Mutex
 	byHost []*run // rows in the order of Hosts; nil: not asked for
 	byPair []*run
-	lines  *lines // nil: not asked for
 }
 
 // close gives up memory and temporary files.

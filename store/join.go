@@ -33,8 +33,8 @@ func join(ctx context.Context, keep *keeper, folds []*fold) (*answers, error) {
 	return m, m.reconcile(ctx)
 }
 
-// reconcile merges the parts and settles each cell, as cube.Reconcile does. Workers
-// take a stretch of the rows each.
+// reconcile merges the parts and settles each cell, as cube.Reconcile does, and counts
+// the settled rows for the time lines. Workers take a stretch of the rows each.
 func (m *answers) reconcile(ctx context.Context) error {
 	cuts := cutsOf(m.parts, max(m.keep.workers, 1))
 	stretches := make([]stretch, len(cuts)+1)
@@ -42,7 +42,7 @@ func (m *answers) reconcile(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for i := range stretches {
 		s := &stretches[i]
-		s.answers, s.repeats = m, newRepeats(m.keep)
+		s.answers, s.repeats, s.lines = m, newRepeats(m.keep), m.newLines()
 		if i > 0 {
 			s.from = &cuts[i-1]
 		}
@@ -59,11 +59,16 @@ func (m *answers) reconcile(ctx context.Context) error {
 	if err := cmp.Or(errs...); err != nil {
 		return err
 	}
-	m.rows = &run{keep: m.keep}
+	m.rows, m.lines = &run{keep: m.keep}, stretches[0].lines
 	single := true
+	var lines []*lines
 	for i := range stretches {
 		m.rows.take(stretches[i].rows)
 		single = single && !stretches[i].several
+		lines = append(lines, stretches[i].lines)
+	}
+	if err := m.lines.join(ctx, lines[1:]); err != nil {
+		return err
 	}
 	if !single {
 		for i := range stretches {
@@ -112,6 +117,7 @@ type stretch struct {
 	several     bool // sensors gave accounts of one cell
 	agreement   cube.Agreement
 	repeats     *repeats
+	lines       *lines
 }
 
 func (s *stretch) reconcile(ctx context.Context) error {
@@ -147,7 +153,7 @@ func (s *stretch) reconcile(ctx context.Context) error {
 	if s.rows, err = out.end(); err != nil {
 		return err
 	}
-	return s.repeats.seal()
+	return cmp.Or(s.repeats.seal(), s.lines.end(ctx))
 }
 
 // settle writes the account of one cell.
@@ -160,7 +166,7 @@ func (s *stretch) settle(d *reader, group []packed, out *runWriter) error {
 		}
 	}
 	for i := range group {
-		if err := out.add(&group[i]); err != nil {
+		if err := cmp.Or(out.add(&group[i]), s.lines.count(&group[i])); err != nil {
 			return err
 		}
 	}

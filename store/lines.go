@@ -5,16 +5,15 @@ import (
 	"context"
 	"iter"
 	"strings"
-	"sync"
 
 	"netcase"
 	"netcase/cube"
 )
 
 // lines is what all hourly time lines are told from, but for those by peer: the
-// reconciled rows counted by hour, direction and one dimension. One reading of the rows
-// makes them all. They are kept as sorted runs, like the rows: an estate may have many
-// hosts, and a scan has every port.
+// reconciled rows counted by hour, direction and one dimension, while they are written.
+// They are kept as sorted runs, like the rows: an estate may have many hosts, and a scan
+// has every port.
 type lines struct {
 	hosts, ports, sensors, reaches *margin
 	// all counts by what the last three keep of a cell, while there are few such cells;
@@ -152,46 +151,12 @@ const (
 	keepAll       = keepReach | keepPort
 )
 
-// readLines counts the rows by every dimension, once.
-func (m *answers) readLines(ctx context.Context) (*lines, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.lines != nil {
-		return m.lines, nil
-	}
-	parts := m.rows.split(m.keep.workers)
-	all, errs := make([]*lines, len(parts)), make([]error, len(parts))
-	var wg sync.WaitGroup
-	for i, part := range parts {
-		all[i] = m.newLines()
-		wg.Go(func() { errs[i] = all[i].read(ctx, part) })
-	}
-	wg.Wait()
-	err := cmp.Or(errs...)
-	if err == nil && len(all) > 1 {
-		err = all[0].join(ctx, all[1:])
-	}
-	if err != nil {
-		return nil, err
-	}
-	m.lines = all[0]
-	return m.lines, nil
-}
-
 func (m *answers) newLines() *lines {
 	d := m.keep.names.reader()
 	return &lines{
 		hosts: m.newMargin(d.hostsFirst()), ports: m.newMargin(portsFirst), sensors: m.newMargin(d.sensorsFirst()), reaches: m.newMargin(reachesFirst),
 		all: m.newMargin(portsFirst),
 	}
-}
-
-// read counts the rows of a run.
-func (l *lines) read(ctx context.Context, r *run) error {
-	if err := visit(ctx, []*run{r}, l.count); err != nil {
-		return err
-	}
-	return l.end(ctx)
 }
 
 // join takes in the runs of others.
@@ -281,11 +246,7 @@ func (m *answers) hours(ctx context.Context, q cube.TimelineQuestion) iter.Seq2[
 			m.peerHours(ctx, q, yield)
 			return
 		}
-		l, err := m.readLines(ctx)
-		if err != nil {
-			yield(cube.Point{}, err)
-			return
-		}
+		l := m.lines
 		switch q.By {
 		case cube.ByHost:
 			m.serialPoints(ctx, q, l.hosts, yield)
