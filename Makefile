@@ -18,7 +18,7 @@ build: ## build ./netcase, one static binary
 test: ## all tests (under four minutes)
 	$(GO) test ./...
 
-race: ## the tests under the race detector (needs gcc); fewer seeds, no bulk of real data
+race: ## the tests under the race detector (needs gcc); few draws of what one goroutine does, no bulk of real data
 	CGO_ENABLED=1 $(GO) test -race -short ./...
 
 lint: ## gofmt, vet, golangci-lint as pinned in tools/

@@ -205,6 +205,7 @@ func TestArtefactOfASchedule(t *testing.T) {
 // Independent sources of a source of unknown interval: no finding, in nearly all
 // draws.
 func TestArtefactOfFreeArrivals(t *testing.T) {
+	notShort(t)
 	fired := 0
 	for seed := range uint64(20) {
 		w := newTraffic()
@@ -226,6 +227,7 @@ func TestArtefactOfFreeArrivals(t *testing.T) {
 
 // 20 streams of free arrivals through an aggregator of 5, 10 and 60 minutes.
 func TestArtefactRecall(t *testing.T) {
+	notShort(t)
 	missed, n := 0, 0
 	for seed := range uint64(20) {
 		for _, minutes := range []int64{5, 10, 60} {

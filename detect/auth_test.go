@@ -438,6 +438,7 @@ func TestAuthHistory(t *testing.T) {
 // TestAuthIsBounded: a flood of sources and accounts pushes out small ones, and the one
 // who guesses in it is still seen.
 func TestAuthIsBounded(t *testing.T) {
+	notShort(t)
 	s := &scene{}
 	n := mostAuthTracks + 20_000
 	for i := range n {

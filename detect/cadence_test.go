@@ -106,6 +106,7 @@ func TestAutocorrelationAgainstTheSum(t *testing.T) {
 
 // Random arrivals: neither test finds a period in more than one stream of a hundred.
 func TestCadenceOfRandomArrivals(t *testing.T) {
+	notShort(t)
 	for _, n := range []int{12, 20, 30, 100, 288} {
 		const draws = 100
 		fired := 0
@@ -121,6 +122,7 @@ func TestCadenceOfRandomArrivals(t *testing.T) {
 
 // Sleeps of up to half a period more or less are found from 30 starts, in nearly all draws.
 func TestCadenceOfSleeps(t *testing.T) {
+	notShort(t)
 	for _, jitter := range []float64{0, 0.1, 0.2, 0.3, 0.5} {
 		for _, n := range []int{30, 60, 288} {
 			const draws = 40
@@ -188,6 +190,7 @@ func TestCadenceWithAPause(t *testing.T) {
 // A clock under other traffic to the same place: the intervals say nothing, the spectrum
 // finds the period and no harmonic of it.
 func TestCadenceUnderOtherTraffic(t *testing.T) {
+	notShort(t)
 	found := 0
 	for seed := range uint64(10) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -203,6 +206,7 @@ func TestCadenceUnderOtherTraffic(t *testing.T) {
 
 // People at work: bursts in working hours have no period.
 func TestCadenceOfWorkingHours(t *testing.T) {
+	notShort(t)
 	fired := 0
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 2))

@@ -80,6 +80,7 @@ func TestSharesOfSources(t *testing.T) {
 
 // A window whose records are raw is found within five minutes.
 func TestFineBounds(t *testing.T) {
+	notShort(t)
 	build := func(res netcase.Resolution) netcase.SpikeFacts {
 		w := newTraffic()
 		for i := range 120 * 60 {

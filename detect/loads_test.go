@@ -82,8 +82,8 @@ func slowLoads(in *Input, g *grid, rows []cube.Row) ([]service, map[service][]lo
 // TestLoadsTwin compares the services under load with those of plain maps: few and many of
 // them, some of them by guests, in all of the recording and in a part of it.
 func TestLoadsTwin(t *testing.T) {
-	full := 0
-	for seed := range uint64(12) {
+	full, n := 0, fewer(12, 2)
+	for seed := range uint64(n) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		var b netcase.Batch
 		ports, peers, apart := 1+r.IntN(9), 1+r.IntN(400), 1+49*netcase.Time(seed%2) // hours between those with flows: many leave room for few services at once
@@ -130,7 +130,7 @@ func TestLoadsTwin(t *testing.T) {
 		}
 		full += b2i(len(want) == floodServices)
 	}
-	if full < 3 || full > 10 {
+	if n == 12 && (full < 3 || full > 10) {
 		t.Errorf("%d of 12 draws had as many services as are kept: both kinds are wanted", full)
 	}
 }

@@ -269,7 +269,7 @@ func TestMetamorphosis(t *testing.T) {
 			if len(want) == 0 {
 				t.Fatal("it finds nothing")
 			}
-			for _, c := range bends() {
+			for _, c := range bends()[:fewer(len(bends()), 1)] {
 				x := make()
 				shift := netcase.Time(0)
 				if c.name == "shifted" {

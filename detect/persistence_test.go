@@ -169,6 +169,7 @@ func TestPersistenceMetamorphosis(t *testing.T) {
 
 // TestPersistenceReal: what the captures of others show of services and tasks.
 func TestPersistenceReal(t *testing.T) {
+	notShort(t)
 	const evtx, otrf = "evtx/evtx-attack-samples/", "otrf/atomic-host/"
 	for _, c := range []struct {
 		name string

@@ -11,6 +11,7 @@ import (
 // TestProcessReal reads process records that nobody here wrote. What they hold is said by
 // the name of the capture; what no rule names is not found, and stands here as it is.
 func TestProcessReal(t *testing.T) {
+	notShort(t)
 	const evtx, otrf = "evtx/evtx-attack-samples/", "otrf/atomic-host/"
 	for _, c := range []struct {
 		name string

@@ -229,6 +229,7 @@ func TestProcessMetamorphosis(t *testing.T) {
 }
 
 func TestProcessIsBounded(t *testing.T) {
+	notShort(t)
 	w := newTraffic()
 	for i := range 6000 {
 		w.batch.Processes = append(w.batch.Processes, started("svch0st.exe", "x", fmt.Sprintf("p%d.exe", i)))

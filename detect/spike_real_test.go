@@ -63,6 +63,7 @@ func TestSpikeRealHarmlessBurst(t *testing.T) {
 
 // A machine that floods one address for part of an hour, after 17 hours of less.
 func TestSpikeRealFlood(t *testing.T) {
+	notShort(t)
 	spikes := spikesOf(findReal(t, "iot23-34-1/conn.log.labeled.gz"))
 	if len(spikes) == 0 || spikes[0].Direction != netcase.Outbound {
 		t.Fatalf("%d findings", len(spikes))

@@ -522,6 +522,7 @@ func core(findings []netcase.Finding, shift netcase.Time, rename *strings.Replac
 }
 
 func TestSpikeMetamorphosis(t *testing.T) {
+	notShort(t)
 	same := strings.NewReplacer()
 	want := core(campaign().find(t, spike()), 0, same)
 
@@ -648,6 +649,7 @@ func TestNullSeries(t *testing.T) {
 
 // The same over five weeks, where the baseline is that of the hour of the week.
 func TestNullSeriesOfWeeks(t *testing.T) {
+	notShort(t)
 	const series, bins = 300, 840
 	random := rand.New(rand.NewPCG(11, 11))
 	flagged := 0

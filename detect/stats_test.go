@@ -208,6 +208,7 @@ func TestWindowP(t *testing.T) {
 
 // Twelve weeks of hours and 999 draws must not be felt.
 func TestWindowPIsFast(t *testing.T) {
+	notShort(t)
 	mu, phi := make([]float64, 2016), make([]float64, 2016)
 	for i := range mu {
 		mu[i], phi[i] = 65, 3

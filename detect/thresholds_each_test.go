@@ -167,6 +167,7 @@ func TestArtefactThresholdsBite(t *testing.T) {
 }
 
 func TestSpikeThresholdsBite(t *testing.T) {
+	notShort(t)
 	rise := func(hours int) netcase.Batch {
 		w := newTraffic()
 		w.noise(0, hours, 40, 5)
@@ -244,6 +245,7 @@ func TestSpikeThresholdsBite(t *testing.T) {
 }
 
 func TestDosThresholdsBite(t *testing.T) {
+	notShort(t)
 	load := func(n int, source func(int) string, to string, r netcase.Reach) netcase.Batch {
 		return flowsOf(func(s *scene) {
 			webServer(s, floodHours)

@@ -89,6 +89,7 @@ func numbers(t reflect.Type) (n int) {
 
 // What is set is what the detectors use: each of these turns a finding on or off.
 func TestThresholdsBite(t *testing.T) {
+	notShort(t)
 	clock := func(n int, every netcase.Time) func(*office) {
 		return func(o *office) { o.calls(ms(exactly(every, n)), desk7, farEnd, 443) }
 	}

@@ -89,7 +89,7 @@ func calibrate(frame string, list []prediction) Calibration {
 	}
 	c.BaseRate = baseRate(list)
 	c.Bins = bins(list)
-	c.ECE = errorOf(list, func(p *prediction) bool { return p.true })
+	c.ECE = errorOf(list, func(i int) bool { return list[i].true })
 	c.Kinds = len(kindsOf(list))
 	c.Exact = exact(list, c.ECE)
 	c.Slope = slope(list)
@@ -152,12 +152,13 @@ func kindsOf(list []prediction) []string {
 	return distinct(out)
 }
 
-// errorOf is the expected calibration error, where what was said came true as came says.
-func errorOf(list []prediction, came func(*prediction) bool) (sum float64) {
+// errorOf is the expected calibration error, where what was said came true as came says of
+// its place in the list.
+func errorOf(list []prediction, came func(int) bool) (sum float64) {
 	var off [reliabilityBins]float64 // stated less true
 	for i := range list {
 		p := &list[i]
-		off[binOf(p.p)] += p.p - one(came(p))
+		off[binOf(p.p)] += p.p - one(came(i))
 	}
 	for _, d := range off {
 		sum += math.Abs(d) / float64(len(list))
@@ -173,13 +174,20 @@ func errorOf(list []prediction, came func(*prediction) bool) (sum float64) {
 func exact(list []prediction, measured float64) (out Exact) {
 	d := rand.New(rand.NewPCG(exactSeed, exactSeed))
 	kinds := kindsOf(list)
-	errors := make([]float64, exactDraws)
+	number := map[string]int{}
+	for n, k := range kinds {
+		number[k] = n
+	}
+	kindOf := make([]int, len(list)) // by number: names are too slow for so many draws
+	for i := range list {
+		kindOf[i] = number[list[i].kind]
+	}
+	luck, errors := make([]float64, len(kinds)), make([]float64, exactDraws)
 	for i := range errors {
-		luck := map[string]float64{}
-		for _, k := range kinds {
-			luck[k] = d.Float64()
+		for n := range luck {
+			luck[n] = d.Float64()
 		}
-		errors[i] = errorOf(list, func(p *prediction) bool { return luck[p.kind] < p.p })
+		errors[i] = errorOf(list, func(k int) bool { return luck[kindOf[k]] < list[k].p })
 		out.Within += one(errors[i] <= goalECE) / exactDraws
 		out.Beyond += one(errors[i] >= measured) / exactDraws
 	}

@@ -210,7 +210,7 @@ func TestD8AggregatedBeacon(t *testing.T) {
 // that jitter hides everything, and compares a connection with the next one of the
 // source to anywhere, so that a busy machine hides its own. Here the pair is named.
 func TestD7BeaconOverFourMinutes(t *testing.T) {
-	for _, story := range []string{"beacon-exact", "beacon-jitter-10", "beacon-jitter-50"} {
+	for _, story := range []string{"beacon-exact", "beacon-jitter-10", "beacon-jitter-50"}[:fewer(3, 1)] {
 		s := tell(t, story, "zeek", 15)
 		a := s.last()
 		k := pair{a.Sources[0], a.Hosts[0]}
@@ -232,7 +232,7 @@ func TestD7BeaconOverFourMinutes(t *testing.T) {
 // TestRITATwin: the score here and the one that the detector shows were written apart
 // from the same description, and agree.
 func TestRITATwin(t *testing.T) {
-	for _, story := range []string{"beacon-exact", "beacon-jitter-20", "beacon-jitter-50", "beacon-jitter-90", "beacon-gap", "beacon-sizes"} {
+	for _, story := range []string{"beacon-exact", "beacon-jitter-20", "beacon-jitter-50", "beacon-jitter-90", "beacon-gap", "beacon-sizes"}[:fewer(6, 1)] {
 		s := tell(t, story, "zeek", 15)
 		a := s.last()
 		var seconds, sizes []int64

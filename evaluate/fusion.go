@@ -121,19 +121,18 @@ func measureFusion() (out Fusion) {
 		named, fifth := a.moves()
 		out.Copy, out.Fifth = max(out.Copy, named), max(out.Fifth, fifth)
 	}
-	came := func(p *prediction) bool { return p.true }
 	out.Bayes /= float64(len(stated))
 	out.Calibration = calibrate("fusion, the probability that a listed address is abusive", stated)
 	for i := range out.Calibration.Bins {
 		b := &out.Calibration.Bins[i]
 		b.Kinds, b.Missed = nil, nil // addresses by number
 	}
-	out.Naive = errorOf(naive, came)
+	out.Naive = errorOf(naive, func(i int) bool { return naive[i].true })
 	var full []prediction
 	for _, a := range drawListed(fusionFull) {
 		full = append(full, a.states(fusedP(a.list...)))
 	}
-	out.Full = errorOf(full, came)
+	out.Full = errorOf(full, func(i int) bool { return full[i].true })
 	return out
 }
 

@@ -52,6 +52,21 @@ func filesBelow(t *testing.T, dir string) (n int) {
 	return n
 }
 
+// octetsBelow is how much stands in a folder.
+func octetsBelow(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	err := filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // ofFolder is what became of the inputs of a folder that goes through the whole river,
 // or, where nothing in it is telemetry, of its first reading.
 func ofFolder(t *testing.T, dir string) []netcase.InputReport {
@@ -93,6 +108,9 @@ func TestRealFolders(t *testing.T) {
 		}
 		t.Run(e.Name(), func(t *testing.T) {
 			dir := filepath.Join(data, e.Name())
+			if testing.Short() && octetsBelow(t, dir) > 512<<10 {
+				t.Skip("the small folders are enough of goroutines")
+			}
 			inputs := ofFolder(t, dir)
 			files, read := everyRecord(t, inputs)
 			if have := filesBelow(t, dir); files < have {
@@ -105,9 +123,7 @@ func TestRealFolders(t *testing.T) {
 
 // TestRealAtOnce investigates all of them in one call.
 func TestRealAtOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a few seconds")
-	}
+	notShort(t)
 	data := dataDir(t)
 	inputs := ofFolder(t, data)
 	files, read := everyRecord(t, inputs)

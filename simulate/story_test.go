@@ -51,7 +51,7 @@ func TestStoriesCoverEveryHypothesis(t *testing.T) {
 // TestStoriesAreLabelled: what a label counts is in the flows or the login log, lies
 // in the span, and every story says how grave it is.
 func TestStoriesAreLabelled(t *testing.T) {
-	for _, s := range stories() {
+	for _, s := range stories()[:fewer(len(stories()), 4)] {
 		truth := told(t, s.name, 3, Ground{}).Truth
 		l := truth.Labels
 		if l.Severity[0] == "" || l.Severity[1] == "" {
@@ -78,7 +78,7 @@ func TestStoriesAreLabelled(t *testing.T) {
 
 // TestStoriesAreDrawn: the same seed gives the same bytes, another one other bytes.
 func TestStoriesAreDrawn(t *testing.T) {
-	for _, name := range []string{"sweep", "guess-rdp", "breach-rdp-service", "beacon-full", "upload-staged", "grid-hour"} {
+	for _, name := range []string{"sweep", "guess-rdp", "breach-rdp-service", "beacon-full", "upload-staged", "grid-hour"}[:fewer(6, 1)] {
 		one, same, other := told(t, name, 5, Ground{}), told(t, name, 5, Ground{}), told(t, name, 6, Ground{})
 		differs := false
 		for f, b := range one.Files {
@@ -96,6 +96,7 @@ func TestStoriesAreDrawn(t *testing.T) {
 // TestStoriesStayAsTheyAre pins the bytes of every story by their hash: what detectors
 // are measured with does not change with them.
 func TestStoriesStayAsTheyAre(t *testing.T) {
+	notShort(t)
 	var got bytes.Buffer
 	for _, s := range stories() {
 		files := told(t, s.name, 1, Ground{}).Files

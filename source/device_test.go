@@ -128,6 +128,7 @@ func TestEntraOutcomes(t *testing.T) {
 
 // TestRealDataOfOthers: what other formats read is refused, with a reason.
 func TestRealDataOfOthers(t *testing.T) {
+	notShort(t)
 	root := dataDir(t)
 	ours := map[string]string{"az_net_flows.csv": "azure-traffic", "mde_proc_cs1.csv.gz": "defender-process"}
 	seen := 0

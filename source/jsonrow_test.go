@@ -65,7 +65,7 @@ func rowText(rng *rand.Rand) string {
 // text is cut by reads, and broken rows are refused alike.
 func TestRowsInOneGo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 32))
-	for range 3000 {
+	for range fewer(3000, 500) {
 		var rows []string
 		for range 1 + rng.IntN(5) {
 			rows = append(rows, rowText(rng))
@@ -106,7 +106,7 @@ func rowsSlowly(text string) (rows []string, report *netcase.InputReport, err er
 // TestRowsReadAsTheirTwin compares with encoding/json.
 func TestRowsReadAsTheirTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(33, 34))
-	for range 3000 {
+	for range fewer(3000, 500) {
 		row := map[string]any{}
 		for range rng.IntN(5) {
 			row[[]string{"a", "b", "c", "y", "z"}[rng.IntN(5)]] = []any{"x \"y\"\\", "é\u2028\x01", 12, nil, true, []any{"]", 1}, map[string]any{"k": "}"}}[rng.IntN(7)]

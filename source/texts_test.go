@@ -14,7 +14,7 @@ import (
 
 func TestTextOfAnAddress(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 20_000 {
+	for range fewer(20_000, 2000) {
 		a := netip.AddrFrom4([4]byte{byte(r.Uint32() >> r.IntN(8)), byte(r.Uint32()), byte(r.Uint32() >> r.IntN(8)), byte(r.Uint32())})
 		before := strings.Repeat("1.2\t", r.IntN(3))
 		line := []byte(before + a.String() + "\t5.6\tand what else a line may hold")
@@ -90,7 +90,7 @@ func TestGlanceTwin(t *testing.T) {
 	ends := []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "255.255.255.255", "1.1.1.1", "2001:db8::1", "2001:DB8:0::1", "::ffff:10.0.0.1", "0:0:0:0:0:ffff:10.0.0.2", "10.0.0.01", "-", "x"}
 	var b strings.Builder
 	b.WriteString("#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\n")
-	for range 4000 {
+	for range fewer(4000, 500) {
 		fmt.Fprintf(&b, "%d.%06d\tC%s\t%s\t%d\t%s\t%d\ttcp\n", 1760961600+r.IntN(9000), r.IntN(1e6), strings.Repeat("x", r.IntN(60)),
 			ends[r.IntN(len(ends))], r.IntN(70_000), ends[r.IntN(len(ends))], 20+r.IntN(4))
 	}

@@ -29,7 +29,11 @@ func randomKeys(r *rand.Rand, n int) []uint64 {
 // TestSharedKeysTwin compares with maps, with all keys in memory, some, and none.
 func TestSharedKeysTwin(t *testing.T) {
 	ctx := context.Background()
-	for seed := range uint64(12) {
+	n := uint64(12)
+	if testing.Short() {
+		n = 3 // one of each budget
+	}
+	for seed := range n {
 		r := rand.New(rand.NewPCG(seed, 25))
 		keep := &keeper{budget: []int64{0, 1, 30_000}[seed%3], temp: t.TempDir(), names: newNames(), workers: 1}
 		list := func() (runs []*keyRun, all map[uint64]bool) {
