@@ -45,7 +45,8 @@ type Book struct {
 // Write makes dir the folder of the case. The folder is built beside dir and then
 // renamed, so that a crash leaves nothing half-written; between the removal of an
 // earlier folder and the renaming both lie whole beside dir, under names that begin
-// with a dot.
+// with a dot. Of several writers to one folder each waits for its turn; the last one's
+// case stays.
 //
 // Errors: dir exists and is not the folder of a case that was left as it was
 // written (a file of it may be someone's work); a path in b.Files leaves the
@@ -65,7 +66,7 @@ func Write(dir string, b Book) error {
 		return err
 	}
 	dir = filepath.Clean(dir)
-	if err := replaceable(dir); err != nil {
+	if err := replaceable(dir); err != nil { // before a folder is made for it
 		return err
 	}
 	parent, base := filepath.Split(dir)
@@ -73,6 +74,10 @@ func Write(dir string, b Book) error {
 		parent = "."
 	}
 	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	defer turn(parent, base)()
+	if err := replaceable(dir); err != nil { // another writer may have been at it
 		return err
 	}
 	if err := sweep(parent, base); err != nil {
