@@ -550,3 +550,39 @@ func TestWriteAtOnce(t *testing.T) {
 		t.Errorf("left beside the case: %v", entries)
 	}
 }
+
+// Move takes the place of an earlier case, and never of somebody's work.
+func TestMove(t *testing.T) {
+	parent := t.TempDir()
+	from, to := filepath.Join(parent, "from"), filepath.Join(parent, "to")
+	for range 2 { // nothing there, and then a case
+		if err := Write(from, sample()); err != nil {
+			t.Fatal(err)
+		}
+		if err := Move(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := filepath.Join(to, "notes.txt")
+	if err := os.WriteFile(notes, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(from, sample()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Move(from, to); err == nil || !strings.Contains(err.Error(), "notes.txt") {
+		t.Errorf("moved over somebody's notes: %v", err)
+	}
+	for _, left := range []string{notes, filepath.Join(from, CaseFile)} {
+		if _, err := os.Stat(left); err != nil {
+			t.Error(err)
+		}
+	}
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 2 {
+		t.Errorf("left beside the cases: %v", entries)
+	}
+}
