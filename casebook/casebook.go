@@ -45,7 +45,8 @@ type Book struct {
 // Write makes dir the folder of the case. The folder is built beside dir and then
 // renamed, so that a crash leaves nothing half-written; between the removal of an
 // earlier folder and the renaming both lie whole beside dir, under names that begin
-// with a dot.
+// with a dot. Of several writers to one folder each waits for its turn; the last one's
+// case stays.
 //
 // Errors: dir exists and is not the folder of a case that was left as it was
 // written (a file of it may be someone's work); a path in b.Files leaves the
@@ -65,14 +66,15 @@ func Write(dir string, b Book) error {
 		return err
 	}
 	dir = filepath.Clean(dir)
-	if err := replaceable(dir); err != nil {
-		return err
-	}
 	parent, base := filepath.Split(dir)
 	if parent == "" {
 		parent = "."
 	}
 	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	defer turn(parent, base)()
+	if err := replaceable(dir); err != nil {
 		return err
 	}
 	if err := sweep(parent, base); err != nil {
@@ -411,6 +413,20 @@ func writeFile(path string, text []byte) error {
 		return errors.Join(err, f.Close())
 	}
 	return f.Close()
+}
+
+// Move gives a folder that Write made another name beside it, in the place of an earlier
+// case if there is one.
+//
+// Errors: as of Write; the folder then stays where it is.
+func Move(from, to string) error {
+	to = filepath.Clean(to)
+	parent, base := filepath.Split(to)
+	defer turn(cmp.Or(parent, "."), base)()
+	if err := replaceable(to); err != nil {
+		return err
+	}
+	return exchange(from, to)
 }
 
 // exchange puts the new folder in the place of the old one.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -515,5 +516,73 @@ func TestWriteAfterAKilledOne(t *testing.T) {
 	}
 	if want := []string{".case.new-mine", ".other.new-5", "case"}; !slices.Equal(names, want) {
 		t.Errorf("%q, want %q", names, want)
+	}
+}
+
+// Several writers to one folder at once: each waits for its turn, and what stays is whole.
+func TestWriteAtOnce(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "case")
+	book := sample()
+	errs := make(chan error)
+	for range 8 {
+		go func() {
+			var err error
+			for range 4 {
+				err = errors.Join(err, Write(dir, book))
+			}
+			errs <- err
+		}()
+	}
+	for range 8 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if r, err := Verify(dir); err != nil || len(r.Problems) > 0 {
+		t.Errorf("%v, %v", r.Problems, err)
+	}
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 {
+		t.Errorf("left beside the case: %v", entries)
+	}
+}
+
+// Move takes the place of an earlier case, and never of somebody's work.
+func TestMove(t *testing.T) {
+	parent := t.TempDir()
+	from, to := filepath.Join(parent, "from"), filepath.Join(parent, "to")
+	for range 2 { // nothing there, and then a case
+		if err := Write(from, sample()); err != nil {
+			t.Fatal(err)
+		}
+		if err := Move(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := filepath.Join(to, "notes.txt")
+	if err := os.WriteFile(notes, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(from, sample()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Move(from, to); err == nil || !strings.Contains(err.Error(), "notes.txt") {
+		t.Errorf("moved over somebody's notes: %v", err)
+	}
+	for _, left := range []string{notes, filepath.Join(from, CaseFile)} {
+		if _, err := os.Stat(left); err != nil {
+			t.Error(err)
+		}
+	}
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 2 {
+		t.Errorf("left beside the cases: %v", entries)
 	}
 }

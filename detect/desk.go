@@ -86,13 +86,14 @@ func (in *Input) together(parts ...func(*Input)) {
 	var left atomic.Int32
 	left.Store(int32(len(parts)))
 	in.desk.join(len(parts) - 1) // the caller waits: a part takes its place
-	errs, panics := make([]error, len(parts)), make([]any, len(parts))
+	errs, panics, notes := make([]error, len(parts)), make([]any, len(parts)), make([][]string, len(parts))
 	var wg sync.WaitGroup
 	for i, part := range parts {
 		wg.Go(func() {
 			own := *in
+			own.notes = nil
 			defer func() {
-				errs[i], panics[i] = own.err, recover()
+				errs[i], panics[i], notes[i] = own.err, recover(), own.notes
 				if left.Add(-1) > 0 {
 					in.desk.leave()
 				}
@@ -102,6 +103,7 @@ func (in *Input) together(parts ...func(*Input)) {
 	}
 	wg.Wait()
 	in.err = cmp.Or(append([]error{in.err}, errs...)...)
+	in.notes = append(in.notes, slices.Concat(notes...)...)
 	for _, p := range panics {
 		if p != nil {
 			panic(p)

@@ -83,7 +83,11 @@ type Input struct {
 	reading   bool  // an answer about rows is being read
 	ctx       context.Context
 	err       error
+	notes     []string
 }
+
+// note says what the detector did not look at, for the coverage of the case.
+func (in *Input) note(text string) { in.notes = append(in.notes, text) }
 
 // rows streams the answer to the i-th question about rows. A row is valid until the next
 // one, and only to be read: several detectors may read it at the same time. A failed engine
@@ -266,6 +270,9 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
+	}
+	for _, in := range inputs {
+		result.Notes = append(result.Notes, in.notes...)
 	}
 	result.Runs = runs
 	number(result.Findings)

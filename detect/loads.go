@@ -63,6 +63,8 @@ func (s *sketch) at(door doorNumber, hour int64) *int64 {
 type loadReader struct {
 	in     *Input
 	sketch *sketch
+	cut    bool // candidates were left out
+	left   int  // candidates that were not counted though they may be among the fullest
 }
 
 // each visits the rows that count as load: what comes from outside uninvited, and
@@ -104,7 +106,7 @@ func (l *loadReader) candidates() []peakOf {
 		}
 		p.flows = flows
 		if found[k] = p; len(found) > 2*mostCandidate {
-			found = fullestCandidates(found)
+			found, l.cut = fullestCandidates(found), true
 		}
 	}
 	var sent pocket[portNumber, int64] // to the peer at hand, in the hour at hand
@@ -332,7 +334,21 @@ func busiestLoads(in *Input, g *grid) (services []service, hours map[service][]l
 		records += in.Coverage.Inputs[i].Read
 	}
 	l := &loadReader{in: in, sketch: newSketch(records, in.Config.FloodFlows)}
-	return l.busiest(g)
+	services, hours = l.busiest(g)
+	if l.cut || l.left > 0 {
+		in.note(l.lacking())
+	}
+	return services, hours
+}
+
+// lacking says what was not counted.
+func (l *loadReader) lacking() string {
+	which := count(l.left, "service")
+	if l.cut { // who knows how many more
+		which = "some services"
+	}
+	return "dos: the fullest hours of " + which + " were bounded, not counted, so that a flood there is not told; " +
+		"a shorter span (--from, --to) or a larger floor (--set dos.flows=N) leaves fewer"
 }
 
 func (l *loadReader) busiest(g *grid) (services []service, hours map[service][]load) {
@@ -342,7 +358,8 @@ func (l *loadReader) busiest(g *grid) (services []service, hours map[service][]l
 	hours = map[service][]load{}
 	for reading := 0; reading < mostLoadReadings && len(left) > 0; reading++ {
 		if len(found) == floodServices && found[len(found)-1].flows > left[0].flows {
-			break // whatever is left bore less
+			left = nil // whatever is left bore less
+			break
 		}
 		some := left[:min(len(left), atOnce)]
 		left = left[len(some):]
@@ -360,6 +377,9 @@ func (l *loadReader) busiest(g *grid) (services []service, hours map[service][]l
 			delete(hours, p.service)
 		}
 		found = found[:min(len(found), floodServices)]
+	}
+	if n := len(found); n < floodServices || len(left) > 0 && found[n-1].flows <= left[0].flows {
+		l.left = len(left)
 	}
 	for _, p := range found {
 		services = append(services, p.service)

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"netcase"
@@ -132,5 +133,31 @@ func TestLoadsTwin(t *testing.T) {
 	}
 	if n == 12 && (full < 3 || full > 10) {
 		t.Errorf("%d of 12 draws had as many services as are kept: both kinds are wanted", full)
+	}
+}
+
+// TestLoadsLeftOut: where more services may be under load than are counted the case says so.
+func TestLoadsLeftOut(t *testing.T) {
+	var b netcase.Batch
+	for i := range 1000 {
+		f := netcase.Flow{Src: netcase.At(netip.MustParseAddr("198.51.100.7")), Dst: netcase.At(netip.AddrFrom4([4]byte{10, 0, 0, byte(i / 10)})), DstPort: uint16(i % 10), Proto: netcase.TCP,
+			Start: monday + netcase.Time(i)*2*netcase.Hour, Resolution: netcase.ResolutionRaw, Reach: netcase.ReachBidirectional, Sensor: "zeek", Flows: 2,
+			OctetsOut: netcase.Absent, OctetsIn: netcase.Absent, PacketsOut: netcase.Absent, PacketsIn: netcase.Absent}
+		f.End = f.Start
+		b.Flows = append(b.Flows, f)
+	}
+	span := netcase.Span{Start: monday, End: monday + 2000*netcase.Hour}
+	config := DefaultConfig()
+	config.FloodFlows = 2
+	in := &Input{Config: config, Site: &netcase.Site{}, Span: span, History: span, ctx: context.Background(), answerer: cube.Of(netcase.Site{}, "in-1", b), questions: dos().Ask(config),
+		Coverage: &netcase.Coverage{Inputs: []netcase.InputReport{{Read: 1000, Span: span}}}}
+	g := (&seriesSet{}).layGrid(in)
+	services, _ := busiestLoads(in, g)
+	if len(services) != floodServices || len(in.notes) != 1 || !strings.Contains(in.notes[0], "services were bounded, not counted") {
+		t.Errorf("%d services, notes %q", len(services), in.notes)
+	}
+	in.notes, in.Config.FloodFlows = nil, 3
+	if services, _ := busiestLoads(in, g); len(services) > 0 || len(in.notes) > 0 {
+		t.Errorf("below the floor: %d services, notes %q", len(services), in.notes)
 	}
 }

@@ -15,9 +15,10 @@ type actor struct {
 	card     *netcase.Card
 	class    string
 	internal bool
-	byLogins bool             // only the login log tells of it
-	logged   *netcase.Profile // what a sighting took from the login log
-	findings []int            // index of the findings that name it, ascending
+	byLogins bool              // only the login log tells of it
+	logged   *netcase.Profile  // what a sighting took from the login log
+	entered  []netcase.Profile // logins after failures, each with the failures before it
+	findings []int             // index of the findings that name it, ascending
 }
 
 type actorKey struct {
@@ -69,7 +70,12 @@ func actorsOf(findings []netcase.Finding) []*actor {
 				get(i, &f.Exposure.Sources[j], false).seeDoor(f.Exposure.Sources[j])
 			}
 		case f.Auth != nil && f.Auth.Source != nil && f.Auth.Source.Direction == netcase.Inbound:
-			get(i, f.Auth.Source, false).seeLogins(*f.Auth.Source)
+			a := get(i, f.Auth.Source, false)
+			if f.Auth.Pattern == netcase.PatternSuccess || f.Auth.Pattern == netcase.PatternKnown {
+				a.entered = append(a.entered, *f.Auth.Source)
+			} else {
+				a.seeLogins(*f.Auth.Source)
+			}
 		case f.Beacon != nil, f.Upload != nil, f.Lateral != nil:
 			collectCalls(f, func(p *netcase.Profile, internal bool) *actor { return get(i, p, internal) })
 		case f.Auth != nil:
@@ -169,7 +175,67 @@ func (a *actor) seeLogins(p netcase.Profile) {
 	a.seeDoor(p)
 }
 
+// enter adds the logins after failures. The failures before them are those that the
+// finding on the guessing counts, and before several logins they are much the same ones:
+// of the failures on one host the larger count stands, of its logins the sum or, where
+// the guessing counts more, that.
+func (a *actor) enter() {
+	if a.profile.Flows > 0 && !a.byLogins {
+		return
+	}
+	var hosts []netcase.Profile
+	for _, p := range a.entered {
+		i := slices.IndexFunc(hosts, func(h netcase.Profile) bool { return meet(h.Hosts, p.Hosts) })
+		if i < 0 {
+			hosts = append(hosts, p)
+			continue
+		}
+		logins := hosts[i].Reach[netcase.ReachAuthenticated] + p.Reach[netcase.ReachAuthenticated]
+		lookAgain(&hosts[i], p)
+		hosts[i] = recount(hosts[i], netcase.ReachAuthenticated, logins)
+	}
+	for _, p := range hosts {
+		if a.profile.Flows > 0 && meet(a.profile.Hosts, p.Hosts) {
+			lookAgain(&a.profile, p)
+			continue
+		}
+		a.seeLogins(p)
+	}
+}
+
+// meet tells whether two lists of endpoints share one.
+func meet(a, b []netcase.Endpoint) bool {
+	return slices.ContainsFunc(a, func(e netcase.Endpoint) bool { return slices.Contains(b, e) })
+}
+
+// lookAgain joins a second look of the login log at the same tries: of each outcome the
+// larger count stands.
+func lookAgain(own *netcase.Profile, p netcase.Profile) {
+	own.First, own.Last = min(own.First, p.First), max(own.Last, p.Last)
+	own.Hosts = union(own.Hosts, p.Hosts)
+	own.HostCount = max(own.HostCount, len(own.Hosts))
+	for r, n := range p.Reach {
+		*own = recount(*own, netcase.Reach(r), max(n, own.Reach[r]))
+	}
+	if len(own.Ports) == 0 {
+		own.Ports, own.PortCount = slices.Clone(p.Ports), p.PortCount
+	}
+}
+
+// recount sets the count of an outcome of a profile that a login log gave, which has one
+// port at most.
+func recount(p netcase.Profile, r netcase.Reach, n int64) netcase.Profile {
+	p.Reach[r] = n
+	p.Flows, p.Records = p.Reach.Total(), p.Reach.Total()
+	p.Ports = slices.Clone(p.Ports)
+	if len(p.Ports) == 1 {
+		p.Ports[0].Reach, p.Ports[0].Flows, p.Ports[0].Records = p.Reach, p.Flows, p.Flows
+	}
+	return p
+}
+
 func (a *actor) settle() {
+	a.enter()
 	if a.profile.Flows == 0 && a.logged != nil {
 		a.seeLogins(*a.logged)
 	}
