@@ -345,6 +345,7 @@ func TestSyslogJournalKey(t *testing.T) {
 
 // TestSyslogClaimsNothingElse: none of the real files of other kinds is taken.
 func TestSyslogClaimsNothingElse(t *testing.T) {
+	notShort(t)
 	own := map[string]bool{"syslog": true, "journald": true, "syslog-table": true, "cowrie": true}
 	check := func(path string, ours bool) {
 		info, err := os.Stat(path)
