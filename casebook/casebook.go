@@ -66,9 +66,6 @@ func Write(dir string, b Book) error {
 		return err
 	}
 	dir = filepath.Clean(dir)
-	if err := replaceable(dir); err != nil { // before a folder is made for it
-		return err
-	}
 	parent, base := filepath.Split(dir)
 	if parent == "" {
 		parent = "."
@@ -77,7 +74,7 @@ func Write(dir string, b Book) error {
 		return err
 	}
 	defer turn(parent, base)()
-	if err := replaceable(dir); err != nil { // another writer may have been at it
+	if err := replaceable(dir); err != nil {
 		return err
 	}
 	if err := sweep(parent, base); err != nil {
@@ -416,6 +413,20 @@ func writeFile(path string, text []byte) error {
 		return errors.Join(err, f.Close())
 	}
 	return f.Close()
+}
+
+// Move gives a folder that Write made another name beside it, in the place of an earlier
+// case if there is one.
+//
+// Errors: as of Write; the folder then stays where it is.
+func Move(from, to string) error {
+	to = filepath.Clean(to)
+	parent, base := filepath.Split(to)
+	defer turn(cmp.Or(parent, "."), base)()
+	if err := replaceable(to); err != nil {
+		return err
+	}
+	return exchange(from, to)
 }
 
 // exchange puts the new folder in the place of the old one.

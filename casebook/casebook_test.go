@@ -145,9 +145,9 @@ func TestWriteIsDeterministic(t *testing.T) {
 // only compared with what it should be, so every byte of it is tried.
 func stride(path string) int {
 	if path == ManifestFile {
-		return 1
+		return fewer(1, 10)
 	}
-	return 53
+	return fewer(53, 530)
 }
 
 // One byte flipped anywhere is noticed, and the file is named.
@@ -548,5 +548,41 @@ func TestWriteAtOnce(t *testing.T) {
 	}
 	if len(entries) != 1 {
 		t.Errorf("left beside the case: %v", entries)
+	}
+}
+
+// Move takes the place of an earlier case, and never of somebody's work.
+func TestMove(t *testing.T) {
+	parent := t.TempDir()
+	from, to := filepath.Join(parent, "from"), filepath.Join(parent, "to")
+	for range 2 { // nothing there, and then a case
+		if err := Write(from, sample()); err != nil {
+			t.Fatal(err)
+		}
+		if err := Move(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := filepath.Join(to, "notes.txt")
+	if err := os.WriteFile(notes, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(from, sample()); err != nil {
+		t.Fatal(err)
+	}
+	if err := Move(from, to); err == nil || !strings.Contains(err.Error(), "notes.txt") {
+		t.Errorf("moved over somebody's notes: %v", err)
+	}
+	for _, left := range []string{notes, filepath.Join(from, CaseFile)} {
+		if _, err := os.Stat(left); err != nil {
+			t.Error(err)
+		}
+	}
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 2 {
+		t.Errorf("left beside the cases: %v", entries)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"netcase"
+	"netcase/casebook"
 	"netcase/hunt"
 	"netcase/judge"
 	"netcase/report"
@@ -121,10 +122,11 @@ func temporaryCase() string {
 
 // settle gives the case folder the name of its case.
 func settle(dir, id string) (string, error) {
-	if err := os.RemoveAll(id); err != nil {
+	if err := casebook.Move(dir, id); err != nil {
+		_ = os.RemoveAll(dir) // what is in the way is what matters
 		return "", err
 	}
-	return id, os.Rename(dir, id)
+	return id, nil
 }
 
 // config is the run that the flags ask for.
