@@ -165,6 +165,7 @@ func TestAuthReal(t *testing.T) {
 // A honeypot with SSH, seen from the wire: the sensor names no account, and two of those
 // who guessed came in.
 func TestAuthRealInfected(t *testing.T) {
+	notShort(t)
 	b, _ := realEvents(t, "stratosphere-testing/007-zeek-scenario-ssh-infected/ssh.log.gz")
 	in, guessing := map[string]string{}, map[string]int64{}
 	for _, f := range findIn(t, b, auth()) {

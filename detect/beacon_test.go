@@ -99,6 +99,7 @@ func ms(times []netcase.Time) []netcase.Time {
 }
 
 func TestBeacon(t *testing.T) {
+	notShort(t)
 	r := rand.New(rand.NewPCG(1, 12))
 	hourly := func() (out []netcase.Time) {
 		for h := range 24 {

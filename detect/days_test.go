@@ -180,6 +180,7 @@ func days() map[string]threeDays {
 // back or says the weaker word where something only looks like it, and is silent on a day on
 // which nothing happens. A detector without the three fails.
 func TestThreeDays(t *testing.T) {
+	notShort(t)
 	told, all := attacks(), days()
 	for _, d := range Detectors() {
 		t.Run(d.Name, func(t *testing.T) {

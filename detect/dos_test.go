@@ -96,6 +96,7 @@ func TestDos(t *testing.T) {
 
 // An outage that lasts a part of the hour: the sum of the hour does not show it.
 func TestDosOutage(t *testing.T) {
+	notShort(t)
 	from := noon + (floodHours-2)*netcase.Hour
 	clients := func(s *scene) { // one a quarter of a minute, on every day
 		for h := range floodHours {

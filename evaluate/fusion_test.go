@@ -9,6 +9,7 @@ import (
 // TestFusion: where lists are as good as the tool believes, what it states comes true; who
 // counts every copy is far off, and nobody could score much better on lists like these.
 func TestFusion(t *testing.T) {
+	notShort(t)
 	f := measureFusion()
 	if c := f.Calibration; c.N < 1000 || c.ECE > goalECE || c.Slope < .8 || c.Slope > 1.25 {
 		t.Errorf("n %d, error %.3f, slope %.2f", c.N, c.ECE, c.Slope)

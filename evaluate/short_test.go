@@ -13,3 +13,11 @@ func fewer(n, short int) int {
 	}
 	return n
 }
+
+// notShort leaves a test out of the short run.
+func notShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("many seconds under the race detector, which finds nothing here that shorter tests do not show")
+	}
+}

@@ -50,6 +50,7 @@ func filled(t *testing.T, cfg hunt.Config, learned netcase.Time) (dir string, db
 // TestDatabase: a case from the database is the case from the same files with the same
 // dates; the case names what was asked, and what is in quarantine is not used.
 func TestDatabase(t *testing.T) {
+	notShort(t)
 	cfg, _ := incident(t, "seed", 3)
 	day := netcase.Time(0)
 	cfg.Intel[0].Date = 1

@@ -312,6 +312,7 @@ func TestHostile(t *testing.T) {
 	t.Run("guard", func(t *testing.T) { checkGuard(t, c, files) })
 	t.Run("verify", func(t *testing.T) { checkBook(t, c, dir) })
 	t.Run("same bytes", func(t *testing.T) {
+		notShort(t)
 		_, again := hostileCase(t, 1)
 		compareSums(t, "1 worker", sums(t, again), sums(t, dir))
 	})
@@ -854,6 +855,7 @@ func rewritten(t *testing.T) *netcase.Case {
 
 // TestHostileCase renders a case in which every word of its own is hostile too.
 func TestHostileCase(t *testing.T) {
+	notShort(t)
 	c := rewritten(t)
 	rendered, err := hunt.Render(c, nil, hunt.Rendering{})
 	if err != nil {

@@ -52,6 +52,9 @@ func schemas(t *testing.T) map[string]*jsonschema.Schema {
 }
 
 func TestStixIsValid(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute under the race detector, and nothing here runs beside anything else")
+	}
 	all := schemas(t)
 	for name, c := range variants() {
 		for _, tlp := range tlpLabels() {

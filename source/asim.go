@@ -64,7 +64,7 @@ var asimNames = []string{
 }
 
 func asimSpec() *tableSpec {
-	s := &tableSpec{table: "ASimNetworkSessionLogs", join: true, width: asFields, aliases: map[string]alias{}, times: []int{asTime, asStart, asEnd}}
+	s := &tableSpec{table: "ASimNetworkSessionLogs", join: true, width: asFields, aliases: map[string]alias{}, times: []int{asTime, asStart, asEnd}, counts: []int{asCount}}
 	for field, name := range asimNames {
 		s.aliases[strings.ToLower(name)] = alias{field: field}
 	}

@@ -64,6 +64,17 @@ var awsColumns = map[string]int{
 	"flow-direction": avDirection, "instance-id": avInstance, "account-id": avAccount,
 }
 
+// awsOtherColumns are further names of columns: the time of the row in Sentinel and in
+// CloudWatch Logs Insights, which is when the interval began, and the names of Athena's
+// older table.
+//
+// Source: Amazon Athena User Guide, "Querying Amazon VPC flow logs".
+var awsOtherColumns = map[string]int{
+	"timegenerated": avStart, "@timestamp": avStart, "starttime": avStart, "endtime": avEnd, "account": avAccount,
+	"sourceaddress": avSrc, "destinationaddress": avDst, "sourceport": avSrcPort, "destinationport": avDstPort,
+	"numpackets": avPackets, "numbytes": avBytes,
+}
+
 // awsKnown are the further fields that a header may name.
 var awsKnown = []string{
 	"version", "vpc-id", "subnet-id", "type", "region", "az-id", "sublocation-type", "sublocation-id",
@@ -158,10 +169,23 @@ func detectAWSVPC(head []byte) (bool, string) {
 	switch {
 	case why != "" && !isAWSEvents(head):
 		return false, "no line of VPC flow logs: " + why
-	case isAWSEvents(head), h.has("message", "@message") && awsWithin(head), h.count("srcaddr", "dstaddr", "interfaceid", "logstatus", "action") >= 4 && h.has("flowdirection", "trafficpath", "pktsrcaddr", "accountid", "logstatus"):
+	case isAWSEvents(head), h.has("message", "@message") && awsWithin(head), awsTable(&h):
 		return true, ""
 	}
 	return false, "it has not the columns of VPC flow logs"
+}
+
+// awsTable tells the columns of the Sentinel table, of CloudWatch Logs Insights, or of the
+// tables that Athena's documentation makes, whole or as a projection.
+func awsTable(h *tableHead) bool {
+	switch {
+	case h.has("numpackets") && h.has("numbytes"):
+		return h.has("sourceaddress") && h.has("destinationaddress")
+	case !h.has("srcaddr", "pkt_srcaddr") || !h.has("dstaddr", "pkt_dstaddr") || !h.has("action"):
+		return false
+	}
+	return h.has("interfaceid", "interface_id", "logstatus", "log_status", "accountid", "account_id", "flowdirection", "flow_direction",
+		"trafficpath", "traffic_path", "pktsrcaddr", "pkt_srcaddr", "@timestamp")
 }
 
 // awsWithin tells a record in the order of version 2 somewhere in a text of events.
@@ -378,7 +402,9 @@ func (r *awsReader) tableOf(ctx context.Context, in *Input, flows *awsFlows) err
 		spec.aliases[strings.ReplaceAll(name, "-", "")] = alias{field: field}
 		spec.aliases[strings.ReplaceAll(name, "-", "_")] = alias{field: field, rank: 1}
 	}
-	spec.aliases["timegenerated"] = alias{field: avStart, rank: 1}
+	for name, field := range awsOtherColumns {
+		spec.aliases[name] = alias{field: field, rank: 2}
+	}
 	r.decode = func(x *tableRow) error {
 		c := awsRecord{place: x.place(), raw: x.raw, line: x.line, header: string(r.header)}
 		if m := x.cells[avMessage]; !blank(m) {

@@ -72,15 +72,16 @@ const (
 	cslKeys // from here on
 )
 
-// The columns with times, by their position among all.
+// The columns with the count and with times, by their position among all.
 const (
+	cslCount   = 29
 	cslStart   = 30
 	cslEnd     = 31
 	cslReceipt = 32
 )
 
 func cslSpec() *tableSpec {
-	s := &tableSpec{table: "CommonSecurityLog", join: true, width: len(cslColumns), aliases: map[string]alias{}, times: []int{cslTime, cslStart, cslEnd}}
+	s := &tableSpec{table: "CommonSecurityLog", join: true, width: len(cslColumns), aliases: map[string]alias{}, times: []int{cslTime, cslStart, cslEnd}, counts: []int{cslCount}}
 	for field, c := range cslColumns {
 		s.aliases[strings.ToLower(c.column)] = alias{field: field}
 	}

@@ -703,6 +703,7 @@ func crcOf(text string) uint32 {
 
 // TestFindRealData opens folders and archives of real data.
 func TestFindRealData(t *testing.T) {
+	notShort(t)
 	dir := dataDir(t, "azure-nsg-v2")
 	f := find(t, Options{}, dir)
 	names := []string{}

@@ -27,7 +27,7 @@ func rowsOfTable(r io.Reader) (rows []string, report *netcase.InputReport, err e
 	report = &netcase.InputReport{}
 	t := &table{each: func(x *tableRow) error { return nil }}
 	t.each = func(x *tableRow) error {
-		rows = append(rows, fmt.Sprintf("%d %d %d %q %q", x.line, x.offset, x.item, x.cells, x.raw))
+		rows = append(rows, fmt.Sprintf("%d %d %d %q %q", x.line, x.offset, x.item, x.cells[:3], x.raw))
 		return nil
 	}
 	err = readTable(context.Background(), &Input{R: r, Report: report}, rowSpec(), t)
@@ -96,7 +96,7 @@ func rowsSlowly(text string) (rows []string, report *netcase.InputReport, err er
 	report = &netcase.InputReport{}
 	t := &table{slow: true}
 	t.each = func(x *tableRow) error {
-		rows = append(rows, fmt.Sprintf("%d %d %d %q %q", x.line, x.offset, x.item, x.cells, x.raw))
+		rows = append(rows, fmt.Sprintf("%d %d %d %q %q", x.line, x.offset, x.item, x.cells[:3], x.raw))
 		return nil
 	}
 	err = readTable(context.Background(), &Input{R: iotest.OneByteReader(strings.NewReader(text)), Report: report}, rowSpec(), t)

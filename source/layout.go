@@ -274,6 +274,7 @@ func (r *tableReading) read(ctx context.Context, in *Input, spec *tableSpec) err
 // guarded decodes a row; a panic costs that row.
 func (r *tableReading) guarded(x *tableRow) (err error) {
 	counted := r.in.Report.Read
+	r.in.stands = x.stands
 	defer func() {
 		p := recover()
 		switch {

@@ -103,7 +103,7 @@ func (r *messages) take(m *message) {
 	switch string(program) {
 	case "sshd", "sshd-session", "sshd-auth":
 		r.sshd(m)
-	case "kernel":
+	case "kernel", "ulogd":
 		r.kernel(m)
 	case "filterlog":
 		r.filterlog(m)
@@ -126,7 +126,7 @@ func (r *messages) unwrap(m *message) bool {
 		if !ok || n < 1 || n > maxRepeats || len(rest) == 0 || rest[len(rest)-1] != ']' {
 			return true
 		}
-		m.count, m.text = n, bytes.TrimSpace(rest[:len(rest)-1])
+		m.count, m.text = times(m.count, n), bytes.TrimSpace(rest[:len(rest)-1])
 		return true
 	}
 	if bytes.HasPrefix(m.text, []byte("last message repeated ")) {

@@ -474,6 +474,7 @@ func TestPcapKnownTruth(t *testing.T) {
 }
 
 func TestPcapFloodIsBounded(t *testing.T) {
+	notShort(t)
 	const packets = maxTracks + 50_000
 	r := &flood{n: packets}
 	report := &netcase.InputReport{}

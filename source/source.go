@@ -148,6 +148,7 @@ type Input struct {
 	Raw     bool
 	senders map[string]string // sensor -> its name as the sender's side
 	open    bool              // a part: a date may still show the order of day and month
+	stands  int64             // how many events the row at hand stands for; 0: it is no row of a summary
 
 	// Duplicate names records, by their natural key, that another input has
 	// already delivered: they are counted and left out. nil: there is none. It is asked
@@ -246,6 +247,7 @@ func (in *Input) hand(b *netcase.Batch, f *netcase.Flow) {
 
 // count counts a flow that is handed over.
 func (in *Input) count(f *netcase.Flow) {
+	in.summed(f)
 	if f.Ours == netcase.SideSrc && inside(f.Src) && inside(f.Dst) {
 		f.Sensor = in.sender(f.Sensor)
 	}
@@ -308,7 +310,7 @@ func (in *Input) AcceptMore(b *netcase.Batch, f netcase.Flow) {
 // AcceptLogin counts one record and hands over the login it became. Equal records
 // that the source counts itself are one record here.
 func (in *Input) AcceptLogin(b *netcase.Batch, l netcase.Login) {
-	l.Count = max(l.Count, 1)
+	l.Count = times(max(l.Count, 1), max(in.stands, 1))
 	if in.isDuplicate(l.Key) {
 		return
 	}
@@ -323,6 +325,9 @@ func (in *Input) AcceptProcess(b *netcase.Batch, p netcase.Process) {
 		return
 	}
 	in.AcceptRecord(p.Time, p.Sensor)
+	if in.stands > 1 {
+		in.Sum(sumUncounted, 1)
+	}
 	in.event("process "+string(p.Role), 1)
 	b.Processes = append(b.Processes, p)
 }
@@ -336,7 +341,7 @@ func (in *Input) AcceptQuery(b *netcase.Batch, q netcase.Query) {
 
 // AcceptAlert counts one record and hands over the alert it became.
 func (in *Input) AcceptAlert(b *netcase.Batch, a netcase.Alert) {
-	a.Count = max(a.Count, 1)
+	a.Count = times(max(a.Count, 1), max(in.stands, 1))
 	in.AcceptRecord(a.Time, a.Sensor)
 	in.event("alert", a.Count)
 	b.Alerts = append(b.Alerts, a)

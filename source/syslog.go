@@ -216,10 +216,20 @@ func scanMessage(line []byte, m *message, s *stamp) (reason string) {
 func scanTagged(rest []byte, m *message, s *stamp) string {
 	first, after := word(rest)
 	if !isTag(first) {
-		m.host = first
 		rest = trimSpaces(after)
+		if !isPriorityName(first) {
+			m.host = first
+			if level, after := word(rest); isPriorityName(level) {
+				rest = trimSpaces(after)
+			}
+		}
 	}
-	if scanTag(rest, m) {
+	tagged := scanTag(rest, m)
+	if packetAlone(rest, m, tagged) {
+		m.program, m.pid, m.text = programKernel, nil, rest
+		return ""
+	}
+	if tagged {
 		if s.spaced && len(m.pid) == 0 && string(m.program) != "kernel" {
 			return "it is no syslog message" // the log of some application, with a level where the host should stand
 		}
@@ -230,6 +240,42 @@ func scanTagged(rest []byte, m *message, s *stamp) string {
 		return "no program with a colon follows the time"
 	}
 	return "" // the daemon's own remarks, and what RFC 3164 allows without a tag
+}
+
+// programKernel is the program that packets are logged by.
+var programKernel = []byte("kernel")
+
+// packetAlone tells a logged packet before which only the prefix of its rule stands, as
+// ulogd writes it to a file of its own.
+func packetAlone(rest []byte, m *message, tagged bool) bool {
+	if tagged && (len(m.pid) > 0 || !bytes.HasPrefix(m.text, []byte("IN="))) {
+		return false
+	}
+	i := bytes.Index(rest[:min(len(rest), longestTag+len("IN="))], []byte("IN="))
+	if i < 0 || i > 0 && rest[i-1] != ' ' {
+		return false
+	}
+	return bytes.Contains(rest, []byte(" SRC=")) && bytes.Contains(rest, []byte(" DST=")) && bytes.Contains(rest, []byte(" PROTO="))
+}
+
+// isPriorityName tells "authpriv.warn", which busybox and OpenWrt write before the
+// program, where they write a host in front of it or none at all.
+func isPriorityName(b []byte) bool {
+	facility, level, ok := bytes.Cut(b, []byte{'.'})
+	if !ok || len(b) > len("authpriv.warning") {
+		return false
+	}
+	switch string(level) {
+	case "emerg", "alert", "crit", "err", "warn", "warning", "notice", "info", "debug":
+	default:
+		return false
+	}
+	switch string(facility) {
+	case "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+		"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7":
+		return true
+	}
+	return false
 }
 
 // isTag tells a program from a host: "sshd[1]:", "sshd:", "[sshd]", "[sshd]:".

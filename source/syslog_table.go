@@ -81,7 +81,7 @@ func decodeSyslogTable(ctx context.Context, in *Input, out Sink) error {
 }
 
 func (r *syslogTableReader) accept(m *message, x *tableRow) {
-	m.raw, m.place = x.raw, x.place()
+	m.raw, m.place, m.count = x.raw, x.place(), max(x.stands, 1)
 	at, err := r.time(x, stTime)
 	switch {
 	case err != nil:

@@ -345,6 +345,7 @@ func TestSyslogJournalKey(t *testing.T) {
 
 // TestSyslogClaimsNothingElse: none of the real files of other kinds is taken.
 func TestSyslogClaimsNothingElse(t *testing.T) {
+	notShort(t)
 	own := map[string]bool{"syslog": true, "journald": true, "syslog-table": true, "cowrie": true}
 	check := func(path string, ours bool) {
 		info, err := os.Stat(path)
@@ -452,6 +453,10 @@ func TestNetfilterVerdicts(t *testing.T) {
 		"": netcase.ReachUnknown, "iptables": netcase.ReachUnknown, "[UFW BLOCK]": netcase.ReachDenied, "[UFW AUDIT]": netcase.ReachUnknown,
 		"[UFW ALLOW]": netcase.ReachAllowed, "Shorewall:net2all:DROP": netcase.ReachDenied, "filter_IN_public_REJECT": netcase.ReachDenied,
 		"DROPBEAR": netcase.ReachUnknown, "accept-or-drop": netcase.ReachUnknown, "nft denied": netcase.ReachDenied, "PASSWORD": netcase.ReachUnknown,
+		"[WAN_LOCAL-default-D]": netcase.ReachDenied, "[WAN_IN-3-A]": netcase.ReachAllowed, "[ipv4-NAM-WAN_IN-10-R]": netcase.ReachDenied,
+		`[WAN_IN-D-4000] DESCR="allow list"`: netcase.ReachDenied, "[WAN_DROP-10-A]": netcase.ReachAllowed, "[LAN_IN-RET-2147483647]": netcase.ReachUnknown,
+		"[1-A]": netcase.ReachUnknown, "[WAN-x-A]": netcase.ReachUnknown, "[WAN-3-X]": netcase.ReachUnknown, "[WAN-3-A": netcase.ReachUnknown,
+		"[-3-A]": netcase.ReachUnknown, "[a--A]": netcase.ReachUnknown, "[A-3]": netcase.ReachUnknown,
 	} {
 		if got := verdictOf([]byte(prefix)); got != want {
 			t.Errorf("%q: %s, want %s", prefix, got, want)

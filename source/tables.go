@@ -24,6 +24,9 @@ type tableSpec struct {
 	aliases map[string]alias // normalised column name -> field
 	width   int              // number of fields
 	times   []int            // fields that hold times
+	// counts are fields that count by themselves. Beside them a column of another name
+	// than KQL's own may be their sum, and tells of no summary.
+	counts []int
 	// join tells that the format's Join calls tableJoin, so that what holds for the
 	// whole table is told there; else it is told at the end of the decoding.
 	join bool
@@ -65,6 +68,7 @@ type tableRow struct {
 	offset int64
 	item   int32
 	raw    []byte
+	stands int64 // how many events it stands for, in a summary; 0: it is an event
 }
 
 // table reads rows and hands them to each.
@@ -91,6 +95,7 @@ type table struct {
 	slow      bool   // rows of JSON token by token: the slow twin of quickRow
 	present   []bool // fields for which a column was seen
 	local     bool   // the header says that times are local
+	byQuery   bool   // a column has the name that KQL gives to a count
 	lead      int64  // length of the header of a CSV
 	rows      int64
 	narrow    int64
@@ -144,10 +149,11 @@ func (c *counting) Read(p []byte) (int, error) {
 func (t *table) prepare() {
 	t.times.zone = t.in.Location()
 	t.byKey = map[string]*column{}
-	t.present = make([]bool, t.spec.width)
-	t.ranks = make([]int, t.spec.width)
-	t.memo = make([]timeMemo, t.spec.width)
-	t.row = tableRow{cells: make([][]byte, t.spec.width), zones: make([]*time.Location, t.spec.width)}
+	width := t.countField() + 1
+	t.present = make([]bool, width)
+	t.ranks = make([]int, width)
+	t.memo = make([]timeMemo, width)
+	t.row = tableRow{cells: make([][]byte, width), zones: make([]*time.Location, width)}
 }
 
 func (t *table) run(r io.Reader, p layout) error {
@@ -330,6 +336,7 @@ func tableRemarks(in *Input, name string) {
 	if in.Sums[sumTurned] > 0 {
 		in.Note("dates contradict one another in the order of day and month: some rows may be booked on the wrong day")
 	}
+	summaryRemarks(in)
 	if n := in.Sums[sumNarrow]; n > 0 {
 		in.Note("in %s fields are missing at the end: they were taken as empty", rowsOf(n))
 	}
@@ -420,7 +427,7 @@ func (t *table) begin(line, offset int64, item int32, raw []byte) {
 // field, the zones of the fields are the same in every row.
 func (t *table) planColumns() {
 	t.plan, t.direct = t.plan[:0], true
-	filled := make([]bool, t.spec.width)
+	filled := make([]bool, t.countField()+1)
 	clear(t.row.zones)
 	for i := range t.columns {
 		c := &t.columns[i]
@@ -452,6 +459,10 @@ func (t *table) deliver() error {
 			return err
 		}
 	}
+	var ok bool
+	if t.row.stands, ok = t.stands(); !ok {
+		return t.reject(&t.row, "count", "not a count of events")
+	}
 	return t.each(&t.row)
 }
 
@@ -461,8 +472,10 @@ func (t *table) column(header []byte) column {
 	if c.local {
 		c.zone = t.in.Location()
 	}
-	c.alias, c.wanted = t.spec.aliases[name]
-	if !c.wanted {
+	if c.alias, c.wanted = t.spec.aliases[name]; !c.wanted {
+		t.summaryColumn(name, &c)
+	}
+	if !c.wanted || len(t.present) == 0 { // only the header is looked at
 		return c
 	}
 	t.present[c.field] = true

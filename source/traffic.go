@@ -120,7 +120,8 @@ var trafficAliases = [...]struct {
 func trafficSpec() *tableSpec {
 	s := &tableSpec{
 		table: tableTraffic, join: true, width: trFields, aliases: map[string]alias{},
-		times: []int{trTime, trIntervalStart, trIntervalEnd, trStart, trEnd},
+		times:  []int{trTime, trIntervalStart, trIntervalEnd, trStart, trEnd},
+		counts: []int{trAllowedIn, trDeniedIn, trAllowedOut, trDeniedOut, trFlowCount},
 	}
 	for field, name := range trafficNames {
 		s.aliases[strings.ToLower(name)] = alias{field: field}

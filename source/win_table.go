@@ -171,6 +171,7 @@ func (w *winTable) row(x *tableRow) error {
 		return w.table.reject(x, "EventData", fault)
 	}
 	e.splitAccounts()
+	w.table.in.stands = x.stands
 	return w.accept(e)
 }
 

@@ -333,13 +333,17 @@ func TestManyRuns(t *testing.T) {
 // several runs hold, names, both families of addresses, and accounts of two sensors.
 func TestStretches(t *testing.T) {
 	ctx := context.Background()
+	flows := 100_000 // of each input
+	if testing.Short() {
+		flows = 70_000 // fewer are not cut into stretches
+	}
 	join := func(workers int, second bool) *answers {
 		keep := &keeper{names: newNames(), workers: workers, temp: t.TempDir(), table: 20_000}
 		r := rand.New(rand.NewPCG(4, 9))
 		var inputs []netcase.Batch
 		for range 2 {
 			var b netcase.Batch
-			for range 100_000 {
+			for range flows {
 				f := randomFlow(r)
 				if !second {
 					f.Sensor = "one"

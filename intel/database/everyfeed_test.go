@@ -150,7 +150,7 @@ func TestEveryFeed(t *testing.T) {
 	t.Cleanup(hasty.Close)
 	patient := u.Client
 	used := 0
-	for i, r := range rounds() {
+	for i, r := range rounds()[:fewer(len(rounds()), 4)] {
 		mu.Lock()
 		now, asked = r, map[string]int{}
 		mu.Unlock()

@@ -94,6 +94,7 @@ func TestPrune(t *testing.T) {
 
 // TestPruneShrinks: what is forgotten gives its room back.
 func TestPruneShrinks(t *testing.T) {
+	notShort(t)
 	db := fresh(t)
 	for day := 1; day <= 9; day++ {
 		var b strings.Builder
