@@ -58,7 +58,8 @@ func sayWhat(c *netcase.Case) netcase.Sentence {
 	if many, _, ok := strings.Cut(c.Title, " in "); ok && strings.Contains(many, manySources) {
 		text = c.Title + "; the first of them: " + lowerFirst(text)
 	}
-	return netcase.Sentence{Text: text + sayOthers(c) + ".", Evidence: g.Evidence}
+	login, evidence := sayLogin(c)
+	return netcase.Sentence{Text: login + text + sayOthers(c) + ".", Evidence: append(evidence, g.Evidence...)}
 }
 
 // sayOthers counts the groups that page one does not tell.
@@ -109,7 +110,10 @@ func deed(c *netcase.Case, g *netcase.Group) string {
 	case g.Direction == netcase.Outbound:
 		return fmt.Sprintf("Our side called %s on %s in %s %s", who, ports, count(g.Flows, "flow"), when)
 	case g.Class == classSessions:
-		return fmt.Sprintf("%s reached %s on %s in %s %s", who, hosts, ports, count(g.Flows, "flow"), when)
+		if n := visitors(c.Findings, g.Class, g.Hosts, g.Ports, g.SourceCount); n > 0 {
+			who = fmt.Sprintf("%s, the busiest of %s,", who, thousands(int64(n)))
+		}
+		return fmt.Sprintf("%s reached %s on %s in %s %s", who, hosts, ports, triesOf(c, g.Flows), when)
 	}
 	return fmt.Sprintf("%s asked %s for %s in %s %s", who, hosts, ports, count(g.Flows, "flow"), when)
 }
@@ -191,7 +195,7 @@ func sayReach(c *netcase.Case) netcase.Sentence {
 	doors, cited := sayDoors(c)
 	text, evidence = text+doors, append(evidence, cited...)
 	if g := told(c); g != nil {
-		text += "outcome of these flows: " + reachText(g.Reach) + "; "
+		text += "outcome of these " + triesNoun(c) + ": " + reachText(g.Reach) + "; "
 		evidence = append(slices.Clone(g.Evidence), evidence...)
 	}
 	if s.Low == s.High {
