@@ -69,7 +69,15 @@ func (d *draft) title() string {
 	if f, more := foremostLogin(d.findings, d.site); f != nil {
 		return loginText(f, more)
 	}
-	c := d.clusters[0]
+	title := d.groupTitle(d.clusters[0])
+	if i := d.leadingDeed(); i >= 0 {
+		return deedTitle(&d.findings[i], d.clusters[0], title)
+	}
+	return title
+}
+
+// groupTitle tells of the leading group alone.
+func (d *draft) groupTitle(c *cluster) string {
 	if text := d.manyProbed(c); text != "" {
 		return text
 	}

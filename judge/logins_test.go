@@ -90,7 +90,7 @@ func TestDoorCountsAllVisitors(t *testing.T) {
 	p := knock("198.51.100.8", 23, netcase.ReachBidirectional, 110)
 	door := netcase.Finding{Detector: "exposure", Kind: "admin port answers", Title: "open", Direction: netcase.Inbound, Flows: 900, Reach: p.Reach,
 		Exposure: &netcase.ExposureFacts{Host: p.Hosts[0], Port: 23, Proto: netcase.TCP, Sources: []netcase.Profile{p}, SourceCount: 80, Sessions: 900, Proven: true}}
-	c := judged(t, plain(door))
+	c := judged(t, plain(door, scanOf("horizontal", knock("198.51.100.9", 3389, netcase.ReachNoReply, 3))))
 	if c.Title != "80 outside addresses reached port 23 on 1 host" {
 		t.Errorf("title %q", c.Title)
 	}

@@ -55,10 +55,18 @@ func sayWhat(c *netcase.Case) netcase.Sentence {
 	if len(g.Hypotheses) > 1 {
 		text = sayWeighed(c, g)
 	}
-	if many, _, ok := strings.Cut(c.Title, " in "); ok && strings.Contains(many, manySources) {
-		text = c.Title + "; the first of them: " + lowerFirst(text)
+	title := c.Title
+	f := deedOf(c, g)
+	if f != nil {
+		title = strings.TrimPrefix(title, f.Title+"; ")
+	}
+	if many, _, ok := strings.Cut(title, " in "); ok && strings.Contains(many, manySources) {
+		text = title + "; the first of them: " + lowerFirst(text)
 	}
 	login, evidence := sayLogin(c)
+	if f != nil && login == "" {
+		text, evidence = sayDeed(c, g, f, text), evidenceOf(f)
+	}
 	return netcase.Sentence{Text: login + text + sayOthers(c) + ".", Evidence: append(evidence, g.Evidence...)}
 }
 
@@ -198,7 +206,11 @@ func sayReach(c *netcase.Case) netcase.Sentence {
 	doors, cited := sayDoors(c)
 	text, evidence = text+doors, append(evidence, cited...)
 	if g := told(c); g != nil {
-		text += "outcome of these " + triesNoun(c) + ": " + reachText(g.Reach) + "; "
+		of := "these " + triesNoun(c)
+		if g.Direction == netcase.Inbound && deedOf(c, g) != nil {
+			of = "the flows of " + g.ID
+		}
+		text += "outcome of " + of + ": " + reachText(g.Reach) + "; "
 		evidence = append(slices.Clone(g.Evidence), evidence...)
 	}
 	if s.Low == s.High {

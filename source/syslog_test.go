@@ -536,3 +536,23 @@ func TestSyslogTableReal(t *testing.T) {
 	}
 	t.Logf("%d rows, %v, %v, %q", report.Read, report.Events, report.Reasons, report.Notes)
 }
+
+// TestJournalYears takes the year of the first message from what journalctl says first.
+func TestJournalYears(t *testing.T) {
+	const begins = "-- Logs begin at Sun 2023-01-08 09:00:00 CET, end at Tue 2025-01-07 09:00:00 CET. --\n"
+	const message = " web1 sshd[1]: Failed password for root from 198.51.100.23 port 50273 ssh2\n"
+	for text, want := range map[string]string{
+		begins + "Jan 08 09:00:00" + message: "2023-01-08T09:00:00.000Z",
+		begins + "Jan 07 08:00:00" + message: "2025-01-07T08:00:00.000Z",
+		begins + "Feb 01 08:00:00" + message: "2024-02-01T08:00:00.000Z",
+		"-- Journal begins at Mon 2025-10-20 00:00:00 UTC, ends at Mon 2025-10-20 23:00:00 UTC. --\nOct 20 08:00:00" + message: "2025-10-20T08:00:00.000Z",
+		"-- Journal begins at Mon 2025-13-20, ends at Mon 2025-10-20. --\nOct 20 08:00:00" + message:                           "2000-10-20T08:00:00.000Z",
+		"-- Logs end at Mon 2025-10-20, begin at Mon 2025-10-21. --\nOct 20 08:00:00" + message:                                "2000-10-20T08:00:00.000Z",
+		"-- Boot 2025-10-20 --\nOct 20 08:00:00" + message:                                                                     "2000-10-20T08:00:00.000Z",
+	} {
+		logins, _, report := allLogins(t, syslog, []byte(text), netcase.Span{})
+		if len(logins) != 1 || logins[0].Time.String() != want {
+			t.Errorf("%swant %s, got %+v %+v", text, want, logins, report)
+		}
+	}
+}
