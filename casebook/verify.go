@@ -112,7 +112,9 @@ func checkFiles(dir string) (Result, error) {
 		return r, err
 	}
 	defer func() { _ = root.Close() }() // read only
-	if r.raw, err = readRegular(root, ManifestFile); err != nil {
+	if r.raw, err = readRegular(root, ManifestFile); errors.Is(err, fs.ErrNotExist) {
+		return r, fmt.Errorf("%s: it holds no %s: %w", dir, ManifestFile, fs.ErrNotExist)
+	} else if err != nil {
 		return r, err
 	}
 	if err := decode(r.raw, &r.manifest); err != nil {

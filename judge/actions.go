@@ -46,7 +46,7 @@ func (d *draft) actions() []netcase.Action {
 	s := d.scope()
 	out := []netcase.Action{}
 	steps := []func(scope) []netcase.Action{d.askForLogin, d.fetchData, d.closePorts, d.restrictPorts, d.hardenLogins, d.reviewHosts, d.watch, d.askOwnSide, d.block}
-	if full := d.full(); len(full) > 0 && full[0].ownSide() {
+	if full := d.full(); len(full) > 0 && full[0].ownSide() || d.leadingDeed() >= 0 {
 		steps = []func(scope) []netcase.Action{d.askForLogin, d.askOwnSide, d.fetchData, d.closePorts, d.restrictPorts, d.hardenLogins, d.reviewHosts, d.watch, d.block}
 	}
 	for _, step := range steps {
@@ -71,35 +71,6 @@ func (d *draft) cited() []string {
 		out = append(out, c.evidence...)
 	}
 	return unique(append(out, d.coverage))
-}
-
-// askForLogin comes first where a login from outside is on record that no owner spoke for.
-func (d *draft) askForLogin(scope) []netcase.Action {
-	var out []netcase.Action
-	for i := range d.findings {
-		f := &d.findings[i]
-		if f.Auth == nil || f.Auth.Pattern != netcase.PatternSuccess || f.Auth.Successes == 0 || d.spokenFor(f.Auth) {
-			continue
-		}
-		out = append(out, netcase.Action{
-			Kind: actReview, Owner: ownerIdentity, Due: dueLogin,
-			Title:  "Ask the owner of the account whether the login on " + d.name(f.Auth.Host) + " was theirs",
-			Reason: fmt.Sprintf("%s after %s; only the owner can tell a typing error from a guest", count(f.Auth.Successes, "login"), count(f.Auth.Failures, "failure")),
-			Risk:   "an intruder keeps the session", Collateral: "one call; do not use a channel that the account itself controls",
-			Rollback: "nothing to undo", Evidence: evidenceOf(f),
-		})
-	}
-	return out
-}
-
-// spokenFor tells whether an owner said that the logins of a finding were theirs: whoever
-// names a source or an account speaks for that one alone.
-func (d *draft) spokenFor(f *netcase.AuthFacts) bool {
-	return slices.ContainsFunc(d.site.Statements, func(s netcase.Statement) bool {
-		account := s.Account == "" || len(f.Accounts) == 1 && f.AccountCount <= 1 && f.Accounts[0] == s.Account
-		peer := s.Peer == "" || len(f.Peers) == 1 && f.PeerCount <= 1 && f.Peers[0].String() == s.Peer
-		return !s.Denied && s.Account+s.Peer != "" && account && peer
-	})
 }
 
 // fetchData asks for what would decide: the verdict of the flows and the login logs.
@@ -128,7 +99,11 @@ func (d *draft) fetchData(s scope) []netcase.Action {
 		want = append(want, "the reply counters")
 	}
 	if logins {
-		want = append(want, loginLogs(s.ports))
+		ports, _, _, _ := d.adminPorts()
+		if len(ports) == 0 {
+			ports = s.ports
+		}
+		want = append(want, loginLogs(ports)) // of the ports that may have answered
 	}
 	reason := "this decides the severity and whether anyone got in; nothing else on this list does (the queries stand beside the gaps)"
 	if c == nil {
@@ -146,8 +121,10 @@ func (d *draft) fetchData(s scope) []netcase.Action {
 // loginLogs names the logs that know of logins on the ports of the case.
 func loginLogs(ports []uint16) string {
 	ssh := slices.Contains(ports, 22)
-	windows := slices.ContainsFunc(ports, func(p uint16) bool { return netcase.IsAdminPort(p) && p != 22 })
+	windows := slices.ContainsFunc(ports, func(p uint16) bool { return netcase.IsAdminPort(p) && p != 22 && p != 23 })
 	switch {
+	case !windows && !ssh && slices.Contains(ports, 23):
+		return "the login log of the Telnet service"
 	case ssh && windows:
 		return "4624/4625 + RdpCoreTS 131/140 (for port 22: the sshd log)"
 	case ssh:

@@ -66,7 +66,18 @@ func (d *draft) title() string {
 		}
 		return "Nothing found that asks for more"
 	}
-	c := d.clusters[0]
+	if f, more := foremostLogin(d.findings, d.site); f != nil {
+		return loginText(f, more)
+	}
+	title := d.groupTitle(d.clusters[0])
+	if i := d.leadingDeed(); i >= 0 {
+		return deedTitle(&d.findings[i], d.clusters[0], title)
+	}
+	return title
+}
+
+// groupTitle tells of the leading group alone.
+func (d *draft) groupTitle(c *cluster) string {
 	if text := d.manyProbed(c); text != "" {
 		return text
 	}
@@ -77,6 +88,9 @@ func (d *draft) title() string {
 	case c.direction == netcase.Outbound:
 		return fmt.Sprintf("Our side called %s on %s", c.who(), ports)
 	case c.class == classSessions:
+		if n := visitors(d.findings, c.class, c.hosts, portsOf(c.ports), c.sourceCount()); n > 0 {
+			return fmt.Sprintf("%s reached %s on %s", count(n, "outside address"), ports, count(c.hostCount, "host"))
+		}
 		return fmt.Sprintf("%s reached %s on %s", c.who(), ports, count(c.hostCount, "host"))
 	}
 	return fmt.Sprintf("%s tried %s on %s", c.who(), ports, count(c.hostCount, "host"))

@@ -2,6 +2,8 @@ package judge
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 
 	"netcase"
@@ -47,5 +49,55 @@ func TestTriesAreCountedOnce(t *testing.T) {
 	want[netcase.ReachBidirectional], want[netcase.ReachAuthenticated] = 308, 2
 	if g := loginCase(t, far, tried(netcase.PatternGuessing, "deploy", 300, 1)).Groups[0]; g.Reach != want || g.HostCount != 2 {
 		t.Errorf("%d hosts: %v", g.HostCount, g.Reach)
+	}
+}
+
+// A login after failures is what page one begins with: who, where, from where and when,
+// and the first question names the account.
+func TestLoginOnPageOne(t *testing.T) {
+	in := tried(netcase.PatternSuccess, "deploy", 60, 1)
+	in.Title = "1 login of deploy on web01 from 198.51.100.8 after 60 failed logins (grade A)"
+	more := tried(netcase.PatternSuccess, "backup", 20, 2)
+	c := loginCase(t, in, more, tried(netcase.PatternGuessing, "deploy", 300, 3))
+	const title = "1 login of deploy on web01 from 198.51.100.8 after 60 failed logins"
+	if c.Title != title+"; 1 further login of accounts after failures" {
+		t.Errorf("title %q", c.Title)
+	}
+	at := in.Auth.LoginAt.Short()
+	if text := c.Summary[0].Text; !strings.HasPrefix(text, title+", at "+at+" UTC; 1 further login") || !strings.Contains(text, "303 login attempts") {
+		t.Errorf("%s", text)
+	}
+	if text := c.Summary[1].Text; !strings.Contains(strings.ToLower(text), "outcome of these login attempts: 3 authenticated, 300 two-way") {
+		t.Errorf("%s", text)
+	}
+	if len(c.Actions) == 0 || c.Actions[0].Title != "Ask the owners of 2 accounts (deploy and backup) whether the logins on 10.0.0.4 (rg/web-1) from 198.51.100.8 were theirs" {
+		t.Errorf("%+v", c.Actions)
+	}
+}
+
+// What an owner spoke for is no news.
+func TestVouchedLoginIsNoNews(t *testing.T) {
+	in := plain(tried(netcase.PatternSuccess, "deploy", 60, 1))
+	in.Site = &netcase.Site{Statements: []netcase.Statement{{Who: "J. Doe", What: "my own login", Account: "deploy", Peer: "198.51.100.8"}}}
+	c := judged(t, in)
+	if strings.Contains(c.Title, "deploy") || slices.ContainsFunc(c.Actions, func(a netcase.Action) bool { return a.Owner == ownerIdentity && a.Due == dueLogin }) {
+		t.Errorf("%q %+v", c.Title, c.Actions)
+	}
+}
+
+// A finding on an open door lists the busiest visitors: the others are counted too.
+func TestDoorCountsAllVisitors(t *testing.T) {
+	p := knock("198.51.100.8", 23, netcase.ReachBidirectional, 110)
+	door := netcase.Finding{Detector: "exposure", Kind: "admin port answers", Title: "open", Direction: netcase.Inbound, Flows: 900, Reach: p.Reach,
+		Exposure: &netcase.ExposureFacts{Host: p.Hosts[0], Port: 23, Proto: netcase.TCP, Sources: []netcase.Profile{p}, SourceCount: 80, Sessions: 900, Proven: true}}
+	c := judged(t, plain(door, scanOf("horizontal", knock("198.51.100.9", 3389, netcase.ReachNoReply, 3))))
+	if c.Title != "80 outside addresses reached port 23 on 1 host" {
+		t.Errorf("title %q", c.Title)
+	}
+	if text := c.Summary[0].Text; !strings.Contains(text, "address, the busiest of 80, reached 10.0.0.4") {
+		t.Errorf("%s", text)
+	}
+	if len(c.Actions) == 0 || c.Actions[0].Title != "Get the login log of the Telnet service for the touched hosts" {
+		t.Errorf("%+v", c.Actions)
 	}
 }

@@ -43,8 +43,8 @@ type Options struct {
 // come with it are what removes the rules.
 var ErrExpired = errors.New("every rule of this case has expired: renew it only on a new sighting")
 
-// expiredPath lists what has expired, for removal.
-const expiredPath = "response/expired.txt"
+// ExpiredFile lists what has expired, for removal.
+const ExpiredFile = "response/expired.txt"
 
 // Respond is the content of the response and indicator files of a case, by their
 // path in the case folder. The case is read, not kept.
@@ -69,7 +69,7 @@ func Respond(c *netcase.Case, opt Options) (map[string][]byte, error) {
 		maps.Copy(out, files)
 	}
 	if len(p.Expired) > 0 {
-		out[expiredPath] = expiryNotice(p)
+		out[ExpiredFile] = expiryNotice(p)
 	}
 	if p.Lapsed() {
 		return out, ErrExpired

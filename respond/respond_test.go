@@ -120,8 +120,8 @@ func TestExpiry(t *testing.T) {
 	if !strings.Contains(some[nftBlock], "timeout 1900800s") { // 22 days
 		t.Error("the timeout is not what is left")
 	}
-	if !strings.Contains(some[expiredPath], "A2  expired 2025-10-16T09:00:00.000Z") || !strings.Contains(some[expiredPath], "A4  expired") {
-		t.Errorf("the notice:\n%s", some[expiredPath])
+	if !strings.Contains(some[ExpiredFile], "A2  expired 2025-10-16T09:00:00.000Z") || !strings.Contains(some[ExpiredFile], "A4  expired") {
+		t.Errorf("the notice:\n%s", some[ExpiredFile])
 	}
 	if strings.Contains(some[suricataRules], "["+scanner.String()) {
 		t.Error("an expired alert is written")
@@ -135,7 +135,7 @@ func TestExpiry(t *testing.T) {
 			t.Errorf("%s is written though everything has expired", path)
 		}
 	}
-	if files[nftRollback] == nil || files[expiredPath] == nil {
+	if files[nftRollback] == nil || files[ExpiredFile] == nil {
 		t.Error("what removes the rules is missing")
 	}
 	c := sample()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -220,11 +221,14 @@ const longestReset = 74
 
 // seconds reads a duration in whole or broken seconds; ok is false where there is none.
 func seconds(cell []byte) (d netcase.Time, ok bool) {
-	n, present, fine := countIn(cell)
-	if !fine || !present || n > longestSession {
+	if blank(cell) {
 		return 0, false
 	}
-	return netcase.Time(n) * netcase.Second, true
+	v, fine := numberIn(cell)
+	if !fine || v > longestSession {
+		return 0, false
+	}
+	return netcase.Time(math.Round(v)) * netcase.Second, true
 }
 
 // longestSession bounds a duration that is believed: ten years, in seconds.

@@ -103,7 +103,7 @@ func (r *messages) take(m *message) {
 	switch string(program) {
 	case "sshd", "sshd-session", "sshd-auth":
 		r.sshd(m)
-	case "kernel":
+	case "kernel", "ulogd":
 		r.kernel(m)
 	case "filterlog":
 		r.filterlog(m)

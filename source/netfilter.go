@@ -231,7 +231,10 @@ var verdictWords = [...]struct {
 // verdictOf is what a prefix says of the packet: unknown where it has no word of
 // verdict, or two that contradict each other.
 func verdictOf(prefix []byte) netcase.Reach {
-	reach := netcase.ReachUnknown
+	reach := letterVerdict(prefix)
+	if reach != netcase.ReachUnknown {
+		return reach
+	}
 	for i := 0; i < len(prefix); {
 		if !isLetter(prefix[i]) {
 			i++
@@ -251,6 +254,42 @@ func verdictOf(prefix []byte) netcase.Reach {
 		}
 	}
 	return reach
+}
+
+// letterVerdict reads the prefix that VyOS, EdgeOS and UniFi write themselves:
+// "[WAN_LOCAL-default-D]", "[ipv4-NAM-WAN_IN-10-A]", "[WAN_IN-D-4000]". The letter beside
+// the rule is what it did: accept, drop or reject.
+//
+// Source: VyOS user guide, "Firewall", log prefixes of rules.
+func letterVerdict(prefix []byte) netcase.Reach {
+	tag, _, closed := bytes.Cut(prefix, []byte{']'})
+	if !closed || len(tag) < len("[a-1-A") || tag[0] != '[' {
+		return netcase.ReachUnknown
+	}
+	rest, last, _ := cutLast(tag[1:])
+	rest, before, more := cutLast(rest)
+	if len(before) == 1 && isLetter(before[0]) {
+		last, before = before, last
+	}
+	if !more || len(rest) == 0 || len(last) != 1 || string(before) != "default" && (len(before) == 0 || !onlyDigits(string(before))) {
+		return netcase.ReachUnknown
+	}
+	switch last[0] {
+	case 'A':
+		return netcase.ReachAllowed
+	case 'D', 'R':
+		return netcase.ReachDenied
+	}
+	return netcase.ReachUnknown
+}
+
+// cutLast cuts at the last hyphen.
+func cutLast(text []byte) (before, after []byte, ok bool) {
+	i := bytes.LastIndexByte(text, '-')
+	if i < 0 {
+		return nil, text, false
+	}
+	return text[:i], text[i+1:], true
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

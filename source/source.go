@@ -500,5 +500,9 @@ func Recognise(formats []Format, head []byte) (Format, error) {
 		return Format{}, errors.New("a list of addresses, not telemetry: give it with --intel FILE")
 	}
 	const shown = 60 // enough to see what it is
-	return Format{}, fmt.Errorf("no telemetry format recognises it; it begins %q", Printable(string(head[:min(len(head), shown)])))
+	begins := Printable(string(head[:min(len(head), shown)]))
+	if _, why := tableHeadOf(head); why == "" {
+		return Format{}, fmt.Errorf("no telemetry format recognises it; it begins %q; a mapping (--map FILE) can explain the columns of a table", begins)
+	}
+	return Format{}, fmt.Errorf("no telemetry format recognises it; it begins %q", begins)
 }

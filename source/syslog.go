@@ -216,10 +216,20 @@ func scanMessage(line []byte, m *message, s *stamp) (reason string) {
 func scanTagged(rest []byte, m *message, s *stamp) string {
 	first, after := word(rest)
 	if !isTag(first) {
-		m.host = first
 		rest = trimSpaces(after)
+		if !isPriorityName(first) {
+			m.host = first
+			if level, after := word(rest); isPriorityName(level) {
+				rest = trimSpaces(after)
+			}
+		}
 	}
-	if scanTag(rest, m) {
+	tagged := scanTag(rest, m)
+	if packetAlone(rest, m, tagged) {
+		m.program, m.pid, m.text = programKernel, nil, rest
+		return ""
+	}
+	if tagged {
 		if s.spaced && len(m.pid) == 0 && string(m.program) != "kernel" {
 			return "it is no syslog message" // the log of some application, with a level where the host should stand
 		}
@@ -230,6 +240,42 @@ func scanTagged(rest []byte, m *message, s *stamp) string {
 		return "no program with a colon follows the time"
 	}
 	return "" // the daemon's own remarks, and what RFC 3164 allows without a tag
+}
+
+// programKernel is the program that packets are logged by.
+var programKernel = []byte("kernel")
+
+// packetAlone tells a logged packet before which only the prefix of its rule stands, as
+// ulogd writes it to a file of its own.
+func packetAlone(rest []byte, m *message, tagged bool) bool {
+	if tagged && (len(m.pid) > 0 || !bytes.HasPrefix(m.text, []byte("IN="))) {
+		return false
+	}
+	i := bytes.Index(rest[:min(len(rest), longestTag+len("IN="))], []byte("IN="))
+	if i < 0 || i > 0 && rest[i-1] != ' ' {
+		return false
+	}
+	return bytes.Contains(rest, []byte(" SRC=")) && bytes.Contains(rest, []byte(" DST=")) && bytes.Contains(rest, []byte(" PROTO="))
+}
+
+// isPriorityName tells "authpriv.warn", which busybox and OpenWrt write before the
+// program, where they write a host in front of it or none at all.
+func isPriorityName(b []byte) bool {
+	facility, level, ok := bytes.Cut(b, []byte{'.'})
+	if !ok || len(b) > len("authpriv.warning") {
+		return false
+	}
+	switch string(level) {
+	case "emerg", "alert", "crit", "err", "warn", "warning", "notice", "info", "debug":
+	default:
+		return false
+	}
+	switch string(facility) {
+	case "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+		"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7":
+		return true
+	}
+	return false
 }
 
 // isTag tells a program from a host: "sshd[1]:", "sshd:", "[sshd]", "[sshd]:".
@@ -640,6 +686,8 @@ type wallClock struct {
 	in       *Input
 	before   int64     // day since 1970 of the message before; 0: there is none
 	leap     bool      // a 29 February stands in the head
+	begins   int64     // day since 1970 on which the journal begins by its first line; 0: it has none
+	ends     int64     // and the day on which it ends
 	from, to int       // years that were supplied
 	assumed  bool      // a zone was
 	named    bool      // a zone is named by an abbreviation
@@ -656,8 +704,10 @@ const (
 	noYear = firstYear
 )
 
-// look learns from the head whether the file has a 29 February.
+// look learns from the head when the journal was, and whether the file has a 29 February.
 func (c *wallClock) look(head []byte) {
+	first, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte(bomUTF8)), []byte{'\n'})
+	c.begins, c.ends = journalDays(first)
 	for len(head) > 0 && !c.leap {
 		var line []byte
 		line, head, _ = bytes.Cut(head, []byte{'\n'})
@@ -665,6 +715,53 @@ func (c *wallClock) look(head []byte) {
 		var s stamp
 		c.leap = s.scan(line) > 0 && s.year == 0 && s.month == 2 && s.day == 29
 	}
+}
+
+// journalDays reads the line that journalctl writes first: "-- Logs begin at Mon
+// 2025-10-20 00:00:00 CEST, end at Tue 2025-10-21 09:00:00 CEST. --". Zero: it is none.
+func journalDays(line []byte) (begins, ends int64) {
+	if !bytes.HasPrefix(line, []byte("-- ")) {
+		return 0, 0
+	}
+	_, rest, a := bytes.Cut(line, []byte(" begin"))
+	rest, last, b := bytes.Cut(rest, []byte(", end"))
+	begins, ends = dayWithin(rest), dayWithin(last)
+	if !a || !b || begins == 0 || ends < begins {
+		return 0, 0
+	}
+	return begins, ends
+}
+
+// dayWithin is the day since 1970 of the first date in a text, 0 where there is none.
+func dayWithin(text []byte) int64 {
+	for _, w := range bytes.Fields(text) {
+		if len(w) != len("2025-10-20") || w[4] != '-' || w[7] != '-' {
+			continue
+		}
+		year, a := wholeIn(w[:4])
+		month, b := wholeIn(w[5:7])
+		day, d := wholeIn(w[8:])
+		if a && b && d && year >= firstYear && year <= lastYear && month >= 1 && month <= 12 && day >= 1 && day <= daysIn(int(year), int(month)) {
+			return daysSince1970(year, month, day)
+		}
+	}
+	return 0
+}
+
+// ofJournal is the year of the first message where the journal says when it was: that of
+// its first day where the message is of it, else the last in which it is not too late.
+func (c *wallClock) ofJournal(s *stamp) (year int, ok bool) {
+	if c.ends == 0 {
+		return 0, false
+	}
+	first, last := time.Unix(c.begins*86400, 0).UTC(), time.Unix(c.ends*86400, 0).UTC()
+	if int(first.Month()) == s.month && first.Day() == s.day {
+		return first.Year(), true
+	}
+	if year = last.Year(); daysSince1970(int64(year), int64(s.month), int64(s.day)) > c.ends {
+		year--
+	}
+	return year, true
 }
 
 // instant is the time of a stamp, and the name of the zone that was assumed.
@@ -723,6 +820,9 @@ func (c *wallClock) year(s *stamp) int {
 }
 
 func (c *wallClock) firstYear(s *stamp) int {
+	if year, ok := c.ofJournal(s); ok {
+		return year
+	}
 	near := daysSince1970(noYear, 7, 1)
 	if middle := c.near(); middle.Known() {
 		near = int64(middle.Truncate(netcase.Day) / netcase.Day)
@@ -771,6 +871,8 @@ func (c *wallClock) tell() {
 			years += " to " + strconv.Itoa(c.to)
 		}
 		switch why := c.in.NearWhy; {
+		case c.ends != 0:
+			c.in.Note("times have no year: %s follows from what the first line says of the journal", years)
 		case !c.near().Known():
 			c.in.Note("times have no year, and no other input tells it: %s stands for it, day and hour are as written", years)
 		case why != "":

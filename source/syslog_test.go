@@ -453,6 +453,10 @@ func TestNetfilterVerdicts(t *testing.T) {
 		"": netcase.ReachUnknown, "iptables": netcase.ReachUnknown, "[UFW BLOCK]": netcase.ReachDenied, "[UFW AUDIT]": netcase.ReachUnknown,
 		"[UFW ALLOW]": netcase.ReachAllowed, "Shorewall:net2all:DROP": netcase.ReachDenied, "filter_IN_public_REJECT": netcase.ReachDenied,
 		"DROPBEAR": netcase.ReachUnknown, "accept-or-drop": netcase.ReachUnknown, "nft denied": netcase.ReachDenied, "PASSWORD": netcase.ReachUnknown,
+		"[WAN_LOCAL-default-D]": netcase.ReachDenied, "[WAN_IN-3-A]": netcase.ReachAllowed, "[ipv4-NAM-WAN_IN-10-R]": netcase.ReachDenied,
+		`[WAN_IN-D-4000] DESCR="allow list"`: netcase.ReachDenied, "[WAN_DROP-10-A]": netcase.ReachAllowed, "[LAN_IN-RET-2147483647]": netcase.ReachUnknown,
+		"[1-A]": netcase.ReachUnknown, "[WAN-x-A]": netcase.ReachUnknown, "[WAN-3-X]": netcase.ReachUnknown, "[WAN-3-A": netcase.ReachUnknown,
+		"[-3-A]": netcase.ReachUnknown, "[a--A]": netcase.ReachUnknown, "[A-3]": netcase.ReachUnknown,
 	} {
 		if got := verdictOf([]byte(prefix)); got != want {
 			t.Errorf("%q: %s, want %s", prefix, got, want)
@@ -531,4 +535,24 @@ func TestSyslogTableReal(t *testing.T) {
 		t.Errorf("%d elevations, %d rows have a command; %v %+v", elevations, want, report.Reasons, report.Samples)
 	}
 	t.Logf("%d rows, %v, %v, %q", report.Read, report.Events, report.Reasons, report.Notes)
+}
+
+// TestJournalYears takes the year of the first message from what journalctl says first.
+func TestJournalYears(t *testing.T) {
+	const begins = "-- Logs begin at Sun 2023-01-08 09:00:00 CET, end at Tue 2025-01-07 09:00:00 CET. --\n"
+	const message = " web1 sshd[1]: Failed password for root from 198.51.100.23 port 50273 ssh2\n"
+	for text, want := range map[string]string{
+		begins + "Jan 08 09:00:00" + message: "2023-01-08T09:00:00.000Z",
+		begins + "Jan 07 08:00:00" + message: "2025-01-07T08:00:00.000Z",
+		begins + "Feb 01 08:00:00" + message: "2024-02-01T08:00:00.000Z",
+		"-- Journal begins at Mon 2025-10-20 00:00:00 UTC, ends at Mon 2025-10-20 23:00:00 UTC. --\nOct 20 08:00:00" + message: "2025-10-20T08:00:00.000Z",
+		"-- Journal begins at Mon 2025-13-20, ends at Mon 2025-10-20. --\nOct 20 08:00:00" + message:                           "2000-10-20T08:00:00.000Z",
+		"-- Logs end at Mon 2025-10-20, begin at Mon 2025-10-21. --\nOct 20 08:00:00" + message:                                "2000-10-20T08:00:00.000Z",
+		"-- Boot 2025-10-20 --\nOct 20 08:00:00" + message:                                                                     "2000-10-20T08:00:00.000Z",
+	} {
+		logins, _, report := allLogins(t, syslog, []byte(text), netcase.Span{})
+		if len(logins) != 1 || logins[0].Time.String() != want {
+			t.Errorf("%swant %s, got %+v %+v", text, want, logins, report)
+		}
+	}
 }

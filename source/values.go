@@ -185,7 +185,10 @@ func wholeIn(text []byte) (int64, bool) {
 const maxExact = 1 << 53
 
 // countIn reads a counter that may be written as a double ("412.0", "4.12E+02",
-// "412,0"). Blank is absent; what is no count at all is not ok.
+// "412,0") or with its digits in groups of three ("1,234,567", "1.234.567,0", "1 234").
+// "1,234" is more than a thousand, as no counter is a broken number; what may be 1 or
+// 1234 ("1.234") is no count that can be believed. Blank is absent; what is no count at
+// all is not ok.
 func countIn(cell []byte) (n int64, present, ok bool) {
 	if v, fine := wholeIn(cell); fine {
 		return v, true, v <= maxExact
@@ -193,24 +196,76 @@ func countIn(cell []byte) (n int64, present, ok bool) {
 	if blank(cell) {
 		return 0, false, true
 	}
-	text := strings.TrimSpace(string(cell[:min(len(cell), 40)]))
-	if strings.Count(text, ",") == 1 && !strings.Contains(text, ".") {
-		text = strings.Replace(text, ",", ".", 1)
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(v) || v < 0 || v > maxExact {
+	v, ok := numberIn(cell)
+	if !ok || ambiguousGroups(cell) {
 		return 0, false, false
 	}
 	return int64(math.Round(v)), true, true
 }
 
-// portIn reads a port, which may be written as a double.
+// numberIn reads a number of at most maxExact that is not negative.
+func numberIn(cell []byte) (v float64, ok bool) {
+	text := string(trimmed(cell[:min(len(cell), 40)]))
+	if plain, grouped := ungrouped(text); grouped {
+		text = plain
+	} else if strings.Count(text, ",") == 1 && !strings.Contains(text, ".") {
+		text = strings.Replace(text, ",", ".", 1)
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	return v, err == nil && !math.IsNaN(v) && v >= 0 && v <= maxExact
+}
+
+// groupSigns are what people write between groups of three digits, with the sign that
+// then begins the fraction.
+var groupSigns = [...]struct{ group, fraction string }{
+	{",", "."}, {".", ","}, {" ", ","}, {"\u00a0", ","}, {"\u202f", ","}, {"'", "."}, {"\u2019", "."},
+}
+
+// ungrouped takes the signs out of a number in groups of three digits. One point alone
+// may begin a fraction: "1.234" is none.
+func ungrouped(text string) (plain string, ok bool) {
+	for _, s := range groupSigns {
+		whole, fraction, broken := strings.Cut(text, s.fraction)
+		groups := strings.Split(whole, s.group)
+		if len(groups) < 2 || s.group == "." && len(groups) == 2 && !broken || !groupsOfThree(groups) || !onlyDigits(fraction) {
+			continue
+		}
+		return strings.Join(groups, "") + "." + fraction, true
+	}
+	return "", false
+}
+
+// groupsOfThree tells one to three digits, not zero first, and groups of three after them.
+func groupsOfThree(groups []string) bool {
+	for i, g := range groups {
+		if len(g) > 3 || len(g) == 0 || i > 0 && len(g) != 3 || i == 0 && g[0] == '0' || !onlyDigits(g) {
+			return false
+		}
+	}
+	return true
+}
+
+func onlyDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
+
+// ambiguousGroups tells a number such as "1.234".
+func ambiguousGroups(cell []byte) bool {
+	whole, fraction, broken := strings.Cut(string(trimmed(cell)), ".")
+	return broken && fraction != "000" && groupsOfThree([]string{whole, fraction})
+}
+
+// portIn reads a port, which may be written as a double or, as a count is, in groups.
 func portIn(cell []byte) (port uint16, ok bool) {
-	n, _, ok := countIn(cell)
-	if !ok || n > math.MaxUint16 {
+	if n, fine := wholeIn(cell); fine {
+		return uint16(min(n, math.MaxUint16)), n <= math.MaxUint16
+	}
+	if blank(cell) {
+		return 0, true
+	}
+	v, ok := numberIn(cell)
+	if !ok || v > math.MaxUint16 || v != math.Trunc(v) {
 		return 0, false
 	}
-	return uint16(n), true
+	return uint16(v), true
 }
 
 // protocolIn reads a protocol as Azure, Defender and people write it. Zero, not

@@ -84,7 +84,7 @@ func binary(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
 }
 
-// TestEveryFlagIsDocumented keeps docs/cli.md true for the main job.
+// TestEveryFlagIsDocumented keeps docs/cli.md true.
 func TestEveryFlagIsDocumented(t *testing.T) {
 	manual, err := os.ReadFile(filepath.Join("..", "..", "docs", "cli.md"))
 	if err != nil {
@@ -95,9 +95,11 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range childOf(p.Model.Node, "investigate").Flags {
-		if f.Name != "help" && !strings.Contains(string(manual), "`--"+f.Name) {
-			t.Errorf("docs/cli.md does not tell of investigate --%s", f.Name)
+	for _, n := range p.Model.Leaves(true) {
+		for _, f := range n.Flags {
+			if f.Name != "help" && !strings.Contains(string(manual), "--"+f.Name) {
+				t.Errorf("docs/cli.md does not tell of %s --%s", n.Path(), f.Name)
+			}
 		}
 	}
 	for _, n := range p.Model.Children {
@@ -107,6 +109,40 @@ func TestEveryFlagIsDocumented(t *testing.T) {
 		if n.Help == "" {
 			t.Errorf("%s has no help", n.Name)
 		}
+	}
+}
+
+// Words that are off end with 2 and a next step, and nothing is written.
+func TestUsageErrors(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("conn.log", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for call, want := range map[string]string{
+		"investigate nowhere.csv":                 "netcase: nowhere.csv: no such file or directory",
+		"investigate --intel nowhere conn.log":    "netcase: --intel nowhere: nowhere: no such file or directory",
+		"investigate --memory 2 conn.log":         "--memory 2 is less",
+		"investigate --workers=-1 conn.log":       "--workers -1",
+		"lookup --intel conn.log --lines nowhere": "netcase: nowhere: no such file or directory",
+		"site propose nowhere":                    "netcase: nowhere: no such file or directory",
+		"site check nowhere":                      "site file: open nowhere",
+		"simulate --scenario storm --out x":       `--scenario "storm" is not known`,
+		"simulate --volume storm":                 `--volume "storm"`,
+		"evaluate --stories storm":                `"storm" is not known`,
+	} {
+		var out, errs bytes.Buffer
+		code := run(context.Background(), strings.Fields(call), streams{out: &out, err: &errs})
+		text := errs.String()
+		if code != exitUsage || !strings.Contains(text, want) || !strings.Contains(text, "\n  ") || out.Len() > 0 {
+			t.Errorf("%s: exit %d, %q %q", call, code, text, out.String())
+		}
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
 	}
 }
 
@@ -125,7 +161,7 @@ func TestSettingsFile(t *testing.T) {
 	if code, text := call("queries:\n  json: true\n"); code != exitOK || !strings.HasPrefix(text, "[") {
 		t.Errorf("a setting below a command: %d %.80q", code, text)
 	}
-	if code, text := call("queries:\n  jason: true\n"); code != exitUsage || !strings.Contains(text, "jason") {
+	if code, text := call("queries:\n  jason: true\n"); code != exitUsage || !strings.Contains(text, name+": ") || !strings.Contains(text, "jason") {
 		t.Errorf("an unknown key: %d %.200q", code, text)
 	}
 	if code, text := call("queries: [\n"); code != exitUsage {

@@ -15,7 +15,7 @@ type completionCmd struct {
 
 // Help says how to install the script.
 func (c *completionCmd) Help() string {
-	return "bash: source <(netcase completion bash)\nzsh:  netcase completion zsh > \"${fpath[1]}/_netcase\"\nfish: netcase completion fish > ~/.config/fish/completions/netcase.fish"
+	return "How to use it, by shell:\n\n  source <(netcase completion bash)\n  netcase completion zsh > \"${fpath[1]}/_netcase\"\n  netcase completion fish > ~/.config/fish/completions/netcase.fish"
 }
 
 // Run prints the script, made from the commands and flags themselves.

@@ -42,29 +42,33 @@ const (
 // error.
 func settings(own *configuredFeeds, services configuredServices) kong.ConfigurationLoader {
 	return func(r io.Reader) (kong.Resolver, error) {
+		name := "netcase.yaml"
+		if f, ok := r.(*os.File); ok {
+			name = f.Name()
+		}
 		text, err := io.ReadAll(r)
 		if err != nil {
 			return nil, err
 		}
 		var values map[string]any
 		if err := yaml.Unmarshal(text, &values); err != nil {
-			return nil, fmt.Errorf("netcase.yaml: %w", err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if _, ok := values[feedsKey]; ok {
 			delete(values, feedsKey)
 			var said struct{ Feeds configuredFeeds }
 			if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&said); err != nil {
-				return nil, fmt.Errorf("netcase.yaml: %w", err)
+				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			*own = append(*own, said.Feeds...)
 		}
 		if _, ok := values[servicesKey]; ok {
 			delete(values, servicesKey)
 			if err := services.read(text); err != nil {
-				return nil, fmt.Errorf("netcase.yaml: %w", err)
+				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
-		return resolver{values}, nil
+		return resolver{values, name}, nil
 	}
 }
 
@@ -87,7 +91,10 @@ func (own configuredFeeds) all() (feeds []database.Feed, urls []string, err erro
 }
 
 // resolver answers for flags from a settings file.
-type resolver struct{ values map[string]any }
+type resolver struct {
+	values map[string]any
+	name   string // of the file, for errors
+}
 
 // Validate refuses keys that no flag has.
 func (r resolver) Validate(app *kong.Application) error {
@@ -96,13 +103,13 @@ func (r resolver) Validate(app *kong.Application) error {
 		if below, ok := r.values[key].(map[string]any); ok && node != nil {
 			for _, k := range sortedKeys(below) {
 				if !hasFlag(node, k) {
-					return fmt.Errorf("netcase.yaml: %s: no flag of %q has the name %q", key, key, k)
+					return fmt.Errorf("%s: %s: no flag of %q has the name %q", r.name, key, key, k)
 				}
 			}
 			continue
 		}
 		if !anyFlag(app.Node, key) {
-			return fmt.Errorf("netcase.yaml: no flag has the name %q", key)
+			return fmt.Errorf("%s: no flag has the name %q", r.name, key)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ import (
 )
 
 type demoCmd struct {
-	Out   string `short:"o" help:"Folder for the exports and the cases." default:"netcase-demo" placeholder:"DIR"`
+	Out   string `short:"o" help:"Folder for the exports and the cases (default: netcase-demo)." default:"netcase-demo" placeholder:"DIR"`
 	Seed  uint64 `help:"Another incident of the same kind: other addresses, hosts, dates and ports."`
 	Quiet bool   `short:"q" help:"No progress."`
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"netcase/evaluate"
 	"netcase/hunt"
+	"netcase/simulate"
 )
 
 type evaluateCmd struct {
@@ -36,6 +38,11 @@ func (c *evaluateCmd) Run(ctx context.Context, std streams) error {
 	cfg := evaluate.Config{Data: c.Data, Seeds: c.Seeds, First: c.First, Stories: c.Stories, Workers: c.Workers, Hunt: hunt.DefaultConfig()}
 	if c.Seeds < 1 || c.Workers < 1 {
 		return usagef("netcase evaluate --seeds 2", "--seeds and --workers are at least 1")
+	}
+	for _, s := range c.Stories {
+		if !slices.Contains(simulate.Stories(), s) {
+			return usagef("netcase simulate --list shows them", "--stories: %q is not known", s)
+		}
 	}
 	if c.Data != "" {
 		if s, err := os.Stat(c.Data); err != nil || !s.IsDir() {

@@ -652,6 +652,14 @@ func (c *intelPruneCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(std.out, "forgot %d snapshots and %d documents\n", out.Snapshots, out.Documents)
+	_, err = fmt.Fprintf(std.out, "forgot %s and %s\n", counted(out.Snapshots, "snapshot"), counted(out.Documents, "document"))
 	return err
+}
+
+// counted is a number with its noun, which takes an s.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

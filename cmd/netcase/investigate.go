@@ -44,7 +44,7 @@ type investigateCmd struct {
 	Assume   string   `help:"Take this reach where the outcome is not recorded: denied, no_reply, bidirectional …" placeholder:"REACH"`
 	Without  []string `help:"Leave this out of the judgement and tell what moves: an item (A05), an evidence id (E-007), a provider or a detector (repeatable)." placeholder:"EVIDENCE" sep:"none"`
 	Set      []string `help:"Another threshold of a detector (repeatable); netcase thresholds lists them." placeholder:"NAME=VALUE" sep:"none"`
-	Out      string   `short:"o" help:"Folder of the case (default: case-ID in the current folder)." placeholder:"DIR"`
+	Out      string   `short:"o" help:"Folder of the case (default: the id of the case, nc-…, in the current folder)." placeholder:"DIR"`
 	Memory   string   `help:"Memory that the run may take; beyond its share, what was folded goes to a temporary file." default:"2GB" placeholder:"SIZE"`
 	Spool    string   `help:"How much of standard input may be kept for a second reading." default:"4GB" placeholder:"SIZE"`
 	Workers  int      `help:"Inputs read at the same time (default: one a CPU)."`
@@ -213,13 +213,20 @@ func mapped(cfg *hunt.Config, files []string) error {
 	return nil
 }
 
+// leastMemory is what --memory has to be, in bytes. Below it the ceiling could not be
+// kept, and the collector would be at work all the time; a size without its unit is mostly meant.
+const leastMemory = 16e6
+
 // limits sets what a run may use.
 func (c *investigateCmd) limits(cfg *hunt.Config) (err error) {
 	if cfg.Memory, err = bytesOf("--memory", c.Memory); err != nil {
 		return err
 	}
-	if cfg.Memory == 0 {
-		cfg.Memory = hunt.DefaultMemory
+	if cfg.Memory < leastMemory {
+		return usagef("write it as 512MB or 2GB", "--memory %s is less than the program itself needs", c.Memory)
+	}
+	if c.Workers < 0 {
+		return usagef("leave it out for one a CPU", "--workers %d is no number of inputs", c.Workers)
 	}
 	const own = 10 // per cent that the program takes beside what the collector counts
 	debug.SetMemoryLimit(cfg.Memory - cfg.Memory/own)
@@ -379,10 +386,16 @@ func firstRejected(c *netcase.Coverage, reason string) (netcase.RowError, bool) 
 // runError adds the next step to an error that ended a run.
 func runError(err error) error {
 	if errors.Is(err, judge.ErrNothingLeftOut) {
-		return &exitError{code: exitUsage, err: err, hint: "case.json names the items, the evidence, the providers and the detectors of a case"}
+		return &exitError{code: exitUsage, err: fmt.Errorf("--%w", err), hint: "case.json names the items, the evidence, the providers and the detectors of a case"}
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return &exitError{code: exitUsage, err: err, hint: "netcase investigate takes files, folders, patterns, archives, or - for standard input"}
+	var p *fs.PathError
+	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &p) && p.Op != "mkdir" { // that is where it would have written
+		return &exitError{code: exitUsage, err: withoutCall(err, p), hint: "name files, folders, patterns or archives that are there, or - for standard input"}
 	}
 	return &exitError{code: exitUnsound, err: err}
+}
+
+// withoutCall is an error about a path without the name of the system call that met it.
+func withoutCall(err error, p *fs.PathError) error {
+	return errors.New(strings.Replace(err.Error(), p.Op+" "+p.Path, p.Path, 1))
 }

@@ -37,7 +37,7 @@ type lookupCmd struct {
 
 // Help gives examples.
 func (c *lookupCmd) Help() string {
-	return "  netcase lookup --intel lists/ 194.180.49.103\n  netcase lookup --direction in --as-of 2025-10-20 194.180.49.103\n  netcase lookup --intel lists/ --json --hits addresses.txt\n  netcase lookup --intel lists/ --lines /var/log/auth.log.1.gz\n\nAn address that no list knows is not thereby clean."
+	return "Tells which lists name an address, since when, and who hands on whose claim.\n\n  netcase lookup --intel lists/ 194.180.49.103\n  netcase lookup --direction in --as-of 2025-10-20 194.180.49.103\n  netcase lookup --intel lists/ --json --hits addresses.txt\n  netcase lookup --intel lists/ --lines /var/log/auth.log.1.gz\n\nAn address that no list knows is not thereby clean."
 }
 
 // Run prints cards.
@@ -162,7 +162,7 @@ func (c *lookupCmd) copyLines(ctx context.Context, std streams, set *intel.Set) 
 	}
 	found, err := source.Find(c.What, source.Options{Stdin: std.in})
 	if err != nil {
-		return err
+		return runError(err)
 	}
 	defer func() { err = errors.Join(err, found.Close()) }()
 	set = set.Adverse()

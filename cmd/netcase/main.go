@@ -36,7 +36,7 @@ type commands struct {
 
 	Investigate investigateCmd `cmd:"" help:"Read telemetry and intelligence, write a case. The main job."`
 	Demo        demoCmd        `cmd:"" help:"The whole river on a simulated incident, in seconds."`
-	Lookup      lookupCmd      `cmd:"" help:"The intel card of an address, from files."`
+	Lookup      lookupCmd      `cmd:"" help:"The intel card of an address."`
 	Intel       intelCmd       `cmd:"" help:"Feeds, and the local database of what they said."`
 	Queries     queriesCmd     `cmd:"" help:"The exact KQL that exports each table in slices below its cap."`
 	Site        siteCmd        `cmd:"" help:"What the tool should know of the own network."`

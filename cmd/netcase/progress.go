@@ -164,7 +164,7 @@ func colour(w io.Writer) bool {
 
 // width is how wide text may be.
 func width() int {
-	const usual, narrowest, widest = 96, 48, 120
+	const usual, narrowest, widest = 96, 40, 120
 	n, err := strconv.Atoi(os.Getenv("COLUMNS"))
 	if err != nil {
 		return usual

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"maps"
-	"slices"
 
 	"netcase/casebook"
 	"netcase/report"
@@ -37,7 +36,7 @@ func (c *reportCmd) Run(std streams) error {
 				return err
 			}
 		default:
-			return usagef("", "--format %q: this version writes %v", f, slices.Sorted(slices.Values([]string{"md", "html", "json"})))
+			return usagef("netcase report --format md,html CASE", "--format %q: this version writes md, html and json", f)
 		}
 	}
 	return rewrite(std, c.Case, c.Out, book, files)

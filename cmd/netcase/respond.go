@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -59,11 +60,38 @@ func (c *respondCmd) Run(std streams) error {
 			return strings.HasPrefix(name, "response/") || strings.HasPrefix(name, "indicators/")
 		})
 	}
+	if err := c.clearFormer(book, files); err != nil {
+		return err
+	}
 	if err := rewrite(std, c.Case, c.Out, book, files); err != nil {
 		return err
 	}
 	if expired != nil {
 		return &exitError{code: exitUnsound, err: expired, hint: "investigate again with newer telemetry, or name the time with --now"}
+	}
+	return nil
+}
+
+// clearFormer removes what the same targets wrote at an earlier time and do not write now:
+// nobody may load a rule that has expired because it still lies there.
+func (c *respondCmd) clearFormer(book casebook.Book, files map[string][]byte) error {
+	former, err := respond.Respond(book.Case, respond.Options{Targets: c.Target, Now: book.Case.IssuedAt}) // when nothing had expired
+	if err != nil && !errors.Is(err, respond.ErrExpired) {
+		return err
+	}
+	former[respond.ExpiredFile] = nil
+	for name := range former {
+		if _, again := files[name]; again {
+			continue
+		}
+		if c.Out == "" {
+			delete(book.Files, name)
+			continue
+		}
+		err := os.Remove(filepath.Join(c.Out, filepath.FromSlash(name)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

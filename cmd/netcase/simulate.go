@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"netcase/simulate"
@@ -28,9 +29,15 @@ func (c *simulateCmd) Run(std streams) error {
 		fmt.Fprintf(std.out, "\n--volume formats: %s\n", strings.Join(simulate.VolumeFormats(), ", "))
 		return nil
 	case c.Volume != "":
+		if !slices.Contains(simulate.VolumeFormats(), c.Volume) {
+			return usagef("netcase simulate --list shows them", "--volume %q is not a format that is written", c.Volume)
+		}
 		return simulate.Volume(std.out, c.Volume, c.Rows, c.Seed)
 	case c.Scenario == "" || c.Out == "":
 		return usagef("netcase simulate --scenario seed --out incident; netcase simulate --list", "simulate needs --scenario and --out")
+	}
+	if !slices.ContainsFunc(simulate.Scenarios(), func(s simulate.Scenario) bool { return s.Name == c.Scenario }) {
+		return usagef("netcase simulate --list shows them", "--scenario %q is not known", c.Scenario)
 	}
 	if entries, err := os.ReadDir(c.Out); err == nil && len(entries) > 0 {
 		return usagef("name another folder with --out", "%s is not empty", c.Out)

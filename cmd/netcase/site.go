@@ -64,7 +64,7 @@ func readSite(name string) (netcase.Site, error) {
 	var s netcase.Site
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return s, &exitError{code: exitUsage, err: err, hint: "netcase site propose PATH > site.yaml writes a draft"}
+		return s, &exitError{code: exitUsage, err: fmt.Errorf("site file: %w", err), hint: "netcase site propose PATH > site.yaml writes a draft"}
 	}
 	err = yaml.NewDecoder(bytes.NewReader(b), yaml.Strict(),
 		yaml.CustomUnmarshaler(yamlPrefix), yaml.CustomUnmarshaler(yamlAddr), yaml.CustomUnmarshaler(yamlTime),

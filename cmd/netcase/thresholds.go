@@ -14,7 +14,7 @@ type thresholdsCmd struct {
 
 // Help says how one is changed.
 func (c *thresholdsCmd) Help() string {
-	return "  netcase investigate --set scan.ports=30 --set auth.bucket.fast.leak=30s exports/\n\nThose that always hold for a site stand in its site.yaml, under thresholds.\nWhat is set stands in the case, and the case id follows from it."
+	return "One is changed for a single investigation by its name:\n\n  netcase investigate --set scan.ports=30 --set auth.bucket.fast.leak=30s exports/\n\nThose that always hold for a site stand in its site.yaml, under thresholds.\nWhat is set stands in the case, and the case id follows from it."
 }
 
 // Run lists the thresholds of the detectors with their defaults.
@@ -22,7 +22,12 @@ func (c *thresholdsCmd) Run(std streams) error {
 	cfg := detect.DefaultConfig()
 	all := cfg.Thresholds()
 	if c.JSON {
-		type row struct{ Name, Value, Range, Doc string }
+		type row struct {
+			Name  string `json:"name"`
+			Value string `json:"value"`
+			Range string `json:"range"`
+			Doc   string `json:"doc"`
+		}
 		rows := make([]row, len(all))
 		for i, t := range all {
 			rows[i] = row{t.Name, t.Value(), t.Range(), t.Doc}
