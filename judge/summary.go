@@ -92,13 +92,16 @@ func sayWeighed(c *netcase.Case, g *netcase.Group) string {
 	return text
 }
 
-// article puts "a" before the words that need it.
+// article is a likelihood word as it stands before what is likely.
 func article(word string) string {
 	if word == "roughly even chance" {
 		return "with a roughly even chance"
 	}
 	if word == "almost no chance" {
 		return "with almost no chance"
+	}
+	if word == "almost certain" {
+		return "almost certainly"
 	}
 	return word
 }
@@ -304,7 +307,7 @@ func sayHarm(c *netcase.Case) netcase.Sentence {
 	if len(open) > 0 {
 		missing = unique(missing)
 		const shown = 4
-		clauses = append([]string{fmt.Sprintf("%s is not determinable with this data; missing: %s", series(open, len(open)), series(missing[:min(len(missing), shown)], len(missing)))}, clauses...)
+		clauses = append([]string{fmt.Sprintf("%s is not determinable with this data (missing: %s)", series(open, len(open)), enumerated(missing, shown))}, clauses...)
 	}
 	if len(clauses) == 0 {
 		return netcase.Sentence{}
