@@ -46,7 +46,7 @@ func (d *draft) actions() []netcase.Action {
 	s := d.scope()
 	out := []netcase.Action{}
 	steps := []func(scope) []netcase.Action{d.askForLogin, d.fetchData, d.closePorts, d.restrictPorts, d.hardenLogins, d.reviewHosts, d.watch, d.askOwnSide, d.block}
-	if full := d.full(); len(full) > 0 && full[0].ownSide() {
+	if full := d.full(); len(full) > 0 && full[0].ownSide() || d.leadingDeed() >= 0 {
 		steps = []func(scope) []netcase.Action{d.askForLogin, d.askOwnSide, d.fetchData, d.closePorts, d.restrictPorts, d.hardenLogins, d.reviewHosts, d.watch, d.block}
 	}
 	for _, step := range steps {
@@ -99,7 +99,11 @@ func (d *draft) fetchData(s scope) []netcase.Action {
 		want = append(want, "the reply counters")
 	}
 	if logins {
-		want = append(want, loginLogs(s.ports))
+		ports, _, _, _ := d.adminPorts()
+		if len(ports) == 0 {
+			ports = s.ports
+		}
+		want = append(want, loginLogs(ports)) // of the ports that may have answered
 	}
 	reason := "this decides the severity and whether anyone got in; nothing else on this list does (the queries stand beside the gaps)"
 	if c == nil {

@@ -233,3 +233,45 @@ func TestSilenceNeedsRawRecords(t *testing.T) {
 		}
 	}
 }
+
+// What one of our machines did to a place that nobody else calls leads title and page one,
+// before noise from outside, and its process is asked for first.
+func TestDeedLeadsNoise(t *testing.T) {
+	o := newOutward()
+	noise := scanOf("horizontal", knock("198.51.100.8", 445, netcase.ReachNoReply, 900), knock("198.51.100.9", 445, netcase.ReachNoReply, 900))
+	up := o.upload(nil)
+	c := o.judged(t, noise, up)
+	if !strings.HasPrefix(c.Title, "2 GB left; 2 ") {
+		t.Errorf("title %q", c.Title)
+	}
+	if text := c.Summary[0].Text; !strings.HasPrefix(text, "2 GB left, between ") || !strings.Contains(text, "beside it, 2 ") {
+		t.Errorf("%s", text)
+	}
+	if text := c.Summary[1].Text; !strings.HasPrefix(text, "Outcome of the flows of G1: 1,800 no reply") {
+		t.Errorf("%s", text)
+	}
+	if len(c.Actions) == 0 || !strings.HasPrefix(c.Actions[0].Title, "Find the process on 10.1.0.4") {
+		t.Errorf("%+v", c.Actions)
+	}
+	// What many machines of ours do does not.
+	up.Upload.Rarity = netcase.Rarity{Hosts: 30, Estate: 40, Days: 7}
+	if c := o.judged(t, noise, up); strings.HasPrefix(c.Title, "2 GB") {
+		t.Errorf("title %q", c.Title)
+	}
+}
+
+// A group of calls is told by the machine, the place and the pace.
+func TestCallIsNamed(t *testing.T) {
+	o := newOutward()
+	c := o.judged(t, o.beacon(nil))
+	if c.Title != "every 5 minutes" || !strings.HasPrefix(c.Summary[0].Text, "Every 5 minutes, between") && !strings.HasPrefix(c.Summary[0].Text, "every 5 minutes, between") {
+		t.Errorf("%q: %s", c.Title, c.Summary[0].Text)
+	}
+	if len(c.Actions) == 0 || !strings.HasPrefix(c.Actions[0].Title, "Find the process on 10.1.0.4") {
+		t.Errorf("%+v", c.Actions)
+	}
+	// An upload goes before the pace at which it went.
+	if c := o.judged(t, o.beacon(nil), o.upload(nil)); !strings.HasPrefix(c.Title, "2 GB left") {
+		t.Errorf("title %q", c.Title)
+	}
+}

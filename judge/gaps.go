@@ -314,7 +314,7 @@ func (d *draft) missingProcesses(s scope) (out []netcase.Gap) {
 	slices.Sort(why)
 	why = slices.Compact(why)
 	return []netcase.Gap{{
-		Source: "process records", Expected: expected, Present: series(why[:min(len(why), shownHosts)], len(why)),
+		Source: "process records", Expected: expected, Present: sentences(why, shownHosts),
 		Effect: "the process names in these records cannot be attributed to a socket, so they say nothing for or against a compromise",
 		Query:  d.queryIfScoped(s, d.ownerQuery),
 	}}

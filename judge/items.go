@@ -213,11 +213,11 @@ func mostlyFailed(d *draft, c *cluster) answer {
 	case total == 0:
 		return open("no flow was counted")
 	case failed >= failShare*total:
-		return yes(fmt.Sprintf("%s of %s flows failed", thousands(c.reach.Failed()), thousands(c.reach.Total())), c.evidence...)
+		return yes(fmt.Sprintf("%s of %s failed", thousands(c.reach.Failed()), count(c.reach.Total(), "flow")), c.evidence...)
 	case failed+still < failShare*total:
-		return no(fmt.Sprintf("%s of %s flows went both ways", thousands(c.reach.Answered()), thousands(c.reach.Total())), c.evidence...)
+		return no(fmt.Sprintf("%s of %s went both ways", thousands(c.reach.Answered()), count(c.reach.Total(), "flow")), c.evidence...)
 	}
-	return open(fmt.Sprintf("the outcome of %s of %s flows is not recorded", thousands(c.reach.Open()), thousands(c.reach.Total())))
+	return open(fmt.Sprintf("the outcome of %s of %s is not recorded", thousands(c.reach.Open()), count(c.reach.Total(), "flow")))
 }
 
 func manySessions(d *draft, c *cluster) answer {

@@ -113,7 +113,7 @@ func (d *draft) claimJudgement(c *netcase.Claim, level string) netcase.Judgement
 		j.Change = "a finding on any of its open items"
 		j.Queries = d.fetch(openItems(c))
 	case netcase.NotDeterminable:
-		j.Word, j.Change, j.Confidence = string(c.Standing), series(c.Missing, len(c.Missing)), noConfidence
+		j.Word, j.Change, j.Confidence = string(c.Standing), enumerated(c.Missing, len(c.Missing)), noConfidence
 		j.Queries = d.fetch(openItems(c))
 	case netcase.Gated:
 		j.Word, j.Change = string(c.Standing), "records that contradict: "+c.Why

@@ -47,7 +47,11 @@ func sayLogin(c *netcase.Case) (string, []string) {
 	}
 	text, rest, _ := strings.Cut(loginText(f, more), "; ")
 	if f.Auth.LoginAt.Known() {
-		text += ", at " + f.Auth.LoginAt.Short() + " UTC"
+		at := ", at "
+		if f.Auth.Successes > 1 {
+			at = ", the first at "
+		}
+		text += at + f.Auth.LoginAt.Short() + " UTC"
 	}
 	if rest != "" {
 		text += "; " + rest

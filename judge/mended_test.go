@@ -332,6 +332,15 @@ func TestWordsAgree(t *testing.T) {
 			}
 		}
 	}
+	if got := article("almost certain"); got != "almost certainly" {
+		t.Errorf("this is %s an attempt", got)
+	}
+	if got := enumerated([]string{"octets, with a baseline", "flows", "logins"}, 2); got != "octets, with a baseline; flows; and 1 more" {
+		t.Errorf("%q", got)
+	}
+	if got := sentences([]string{"One.", "Two."}, 2); got != "One. Two." {
+		t.Errorf("%q", got)
+	}
 	if !strings.Contains(c.Confidence.Capped, "of the told groups") {
 		t.Errorf("%s", c.Confidence.Capped)
 	}

@@ -58,7 +58,7 @@ func sayOwnSide(c *netcase.Case, g *netcase.Group) string {
 	if internalGroup(g) {
 		return text + "; one of our own machines began this, and whether it was authorised is not in the data, so its explanations are open"
 	}
-	return text + "; what this was is not determinable from flows: the process that called and what the destination is come next"
+	return text + "; " + openCall
 }
 
 // internalGroup tells whether the sources of a group are machines of ours.
@@ -67,14 +67,19 @@ func internalGroup(g *netcase.Group) bool {
 }
 
 // askOwnSide asks about what our side began, one action for each told group: the
-// owner of a machine of ours, and the process behind a call.
+// owner of a machine of ours, and the process behind a call. What the title begins with
+// is asked for too, wherever its group stands.
 func (d *draft) askOwnSide(scope) []netcase.Action {
 	var out []netcase.Action
+	leads := d.deedCluster()
+	if leads != nil && !slices.Contains(d.full(), leads) {
+		out = append(out, d.askProcess(leads))
+	}
 	for _, c := range d.full() {
 		switch {
 		case c.internal:
 			out = append(out, d.askOwner(c))
-		case c.direction == netcase.Outbound && (c.standing == standingListed || len(d.full()) == 1):
+		case c.direction == netcase.Outbound && (c.standing == standingListed || c == leads || len(d.full()) == 1):
 			out = append(out, d.askProcess(c))
 		}
 	}
@@ -97,11 +102,19 @@ func (d *draft) askOwner(c *cluster) netcase.Action {
 }
 
 func (d *draft) askProcess(c *cluster) netcase.Action {
+	why := "a listed destination alone says nothing"
+	switch {
+	case c.standing == standingListed:
+	case c.class == classUploads:
+		why = "a large upload alone says nothing: who sent it, and what, decides"
+	case c.class == classCalls:
+		why = "calls by the clock alone say nothing"
+	}
 	return netcase.Action{
 		Kind: actReview, Owner: ownerAsset, Due: dueSoon,
 		Title: fmt.Sprintf("Find the process on %s that called %s on %s, and what the destination is",
 			d.hostsText(c.hosts, c.hostCount), d.hostsText(c.peersInOrder(), c.sourceCount()), portsText(portsOf(c.ports), c.portCount)),
-		Reason: "a listed destination alone says nothing: a browser, an update and a foreign program look the same in flows",
+		Reason: why + "; a browser, an update and a foreign program look the same in flows",
 		Risk:   "a program that takes commands from there stays unseen", Collateral: "read-only queries", Rollback: "nothing to undo", Evidence: c.evidence,
 	}
 }

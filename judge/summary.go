@@ -55,10 +55,18 @@ func sayWhat(c *netcase.Case) netcase.Sentence {
 	if len(g.Hypotheses) > 1 {
 		text = sayWeighed(c, g)
 	}
-	if many, _, ok := strings.Cut(c.Title, " in "); ok && strings.Contains(many, manySources) {
-		text = c.Title + "; the first of them: " + lowerFirst(text)
+	title := c.Title
+	f := deedOf(c, g)
+	if f != nil {
+		title = strings.TrimPrefix(title, f.Title+"; ")
+	}
+	if many, _, ok := strings.Cut(title, " in "); ok && strings.Contains(many, manySources) {
+		text = title + "; the first of them: " + lowerFirst(text)
 	}
 	login, evidence := sayLogin(c)
+	if f != nil && login == "" {
+		text, evidence = sayDeed(c, g, f, text), evidenceOf(f)
+	}
 	return netcase.Sentence{Text: login + text + sayOthers(c) + ".", Evidence: append(evidence, g.Evidence...)}
 }
 
@@ -84,13 +92,16 @@ func sayWeighed(c *netcase.Case, g *netcase.Group) string {
 	return text
 }
 
-// article puts "a" before the words that need it.
+// article is a likelihood word as it stands before what is likely.
 func article(word string) string {
 	if word == "roughly even chance" {
 		return "with a roughly even chance"
 	}
 	if word == "almost no chance" {
 		return "with almost no chance"
+	}
+	if word == "almost certain" {
+		return "almost certainly"
 	}
 	return word
 }
@@ -181,6 +192,9 @@ func sayQuiet(c *netcase.Case) netcase.Sentence {
 			verb = "stands"
 		}
 		text += fmt.Sprintf("; %s of another kind %s in the list", count(len(c.Findings), "finding"), verb)
+		if f := mostTelling(c.Findings); f != nil && telling(f) > 0 {
+			text = f.Title + "; " + lowerFirst(text)
+		}
 		for i := range c.Findings {
 			evidence = append(evidence, evidenceOf(&c.Findings[i])...)
 		}
@@ -195,7 +209,11 @@ func sayReach(c *netcase.Case) netcase.Sentence {
 	doors, cited := sayDoors(c)
 	text, evidence = text+doors, append(evidence, cited...)
 	if g := told(c); g != nil {
-		text += "outcome of these " + triesNoun(c) + ": " + reachText(g.Reach) + "; "
+		of := "these " + triesNoun(c)
+		if g.Direction == netcase.Inbound && deedOf(c, g) != nil {
+			of = "the flows of " + g.ID
+		}
+		text += "outcome of " + of + ": " + reachText(g.Reach) + "; "
 		evidence = append(slices.Clone(g.Evidence), evidence...)
 	}
 	if s.Low == s.High {
@@ -289,7 +307,7 @@ func sayHarm(c *netcase.Case) netcase.Sentence {
 	if len(open) > 0 {
 		missing = unique(missing)
 		const shown = 4
-		clauses = append([]string{fmt.Sprintf("%s is not determinable with this data; missing: %s", series(open, len(open)), series(missing[:min(len(missing), shown)], len(missing)))}, clauses...)
+		clauses = append([]string{fmt.Sprintf("%s is not determinable with this data (missing: %s)", series(open, len(open)), enumerated(missing, shown))}, clauses...)
 	}
 	if len(clauses) == 0 {
 		return netcase.Sentence{}

@@ -72,6 +72,22 @@ func series(parts []string, total int) string {
 	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
 }
 
+// enumerated is a list of things whose names may hold commas, at most so many of them.
+func enumerated(parts []string, shown int) string {
+	if len(parts) > shown {
+		return strings.Join(parts[:shown], "; ") + fmt.Sprintf("; and %s more", thousands(int64(len(parts)-shown)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// sentences are whole sentences one after the other, at most so many of them.
+func sentences(parts []string, shown int) string {
+	if len(parts) > shown {
+		return strings.Join(parts[:shown], " ") + fmt.Sprintf(" And %s more.", thousands(int64(len(parts)-shown)))
+	}
+	return strings.Join(parts, " ")
+}
+
 // name is an endpoint with the machine name that the inputs give it.
 func (d *draft) name(e netcase.Endpoint) string {
 	if n := d.in.Names[e.Addr]; e.Addr.IsValid() && n != "" {

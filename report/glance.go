@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"netcase"
@@ -42,7 +43,7 @@ func glanceOf(c *netcase.Case) glance {
 		for i := range c.Groups {
 			reach = reach.Plus(c.Groups[i].Reach)
 		}
-		g.Reach = reachText(reach) + fmt.Sprintf(", of the %s flows told in groups", count(reach.Total()))
+		g.Reach = reachText(reach) + fmt.Sprintf(", of the %s told in groups", plural(int(reach.Total()), "flow", "flows"))
 	}
 	if a := firstAction(c); a != nil {
 		g.Action = a.Title
@@ -289,6 +290,9 @@ func reconciliation(c *netcase.Case) netcase.Sentence {
 	}
 	s := fmt.Sprintf("Records: %s read = %s accepted + %s rejected + %s skipped + %s duplicate; flows: %s in, %s accounted for.",
 		count(read), count(accepted), count(rejected), count(skipped), count(duplicate), count(flows), count(accounted))
+	if flows == 0 && slices.ContainsFunc(c.Groups, func(g netcase.Group) bool { return g.Flows > 0 }) {
+		s += " No flow is recorded: an attempt to log in stands for one."
+	}
 	if !balanced {
 		s += " The records of at least one input do not add up; the table of inputs marks it."
 	}

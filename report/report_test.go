@@ -721,6 +721,22 @@ func TestPortsOfICMP(t *testing.T) {
 	}
 }
 
+// What logins alone show has no port, and its attempts are no flows that were recorded.
+func TestGroupOfLoginsOnly(t *testing.T) {
+	c := seedCase()
+	for i := range c.Coverage.Inputs {
+		c.Coverage.Inputs[i].Flows = 0
+	}
+	g := &c.Groups[0]
+	g.Ports, g.Sources, g.Flows, g.Records = nil, nil, 1, 1
+	md := plainMarkdown(Markdown(c))
+	for _, want := range []string{"on no port that is recorded of", ", 1 flow in 1 record, ", "No flow is recorded: an attempt to log in stands for one."} {
+		if !strings.Contains(md, want) {
+			t.Errorf("%q is not told", want)
+		}
+	}
+}
+
 func TestDescribedSpikeSpeaksOfFlows(t *testing.T) {
 	c := seedCase()
 	s := c.Findings[2].Spike

@@ -32,9 +32,9 @@ func scope(c *netcase.Case) []Block {
 // extent says who, where, how much and when.
 func extent(c *netcase.Case, g *netcase.Group) netcase.Sentence {
 	ports := withPorts(portsOf(g.Ports, len(g.Ports), 12, g.Sources))
-	return sentence(g.Evidence, "%s, %s: %s on %s of %s (%s), %s flows in %s records, from %s UTC.", g.ID, g.Direction,
+	return sentence(g.Evidence, "%s, %s: %s on %s of %s (%s), %s in %s, from %s UTC.", g.ID, g.Direction,
 		plural(g.SourceCount, "source", "sources"), ports, plural(g.HostCount, "host", "hosts"),
-		hostsText(c, g.Hosts, g.HostCount, 6), count(g.Flows), count(g.Records), strings.TrimSuffix(spanText(g.Span), " UTC"))
+		hostsText(c, g.Hosts, g.HostCount, 6), plural(int(g.Flows), "flow", "flows"), plural(int(g.Records), "record", "records"), strings.TrimSuffix(spanText(g.Span), " UTC"))
 }
 
 // hostTable is what is known of the hosts that were touched.
@@ -193,7 +193,7 @@ func orderedCards(c *netcase.Case) []*netcase.Card {
 func cardRow(k *netcase.Card, s sighting) []Cell {
 	traffic := ""
 	if s.profile.Flows > 0 {
-		traffic = fmt.Sprintf("%s flows, %s", count(s.profile.Flows), s.outcome)
+		traffic = fmt.Sprintf("%s, %s", plural(int(s.profile.Flows), "flow", "flows"), s.outcome)
 	}
 	address := Cell{Text: k.Address.String(), Evidence: s.evidence, Quoted: true}
 	return []Cell{

@@ -138,6 +138,8 @@ func portsOf(ports []uint16, total, n int, profiles []netcase.Profile) string {
 // withPorts is a list of ports after its noun: "port 22", "ports 22, 80", "icmp".
 func withPorts(list string) string {
 	switch {
+	case list == "":
+		return "no port that is recorded"
 	case list == "icmp":
 		return list
 	case strings.ContainsAny(list, ", "):
