@@ -684,6 +684,7 @@ func (r *authReader) lockout(l *netcase.Login) {
 			w.span = w.span.Extend(w.at[i])
 		}
 		w.hosts[l.Host.Key()], w.wave = true, true
-		w.at, w.accounts = w.at[len(w.at)-1:], w.accounts[len(w.accounts)-1:]
+		kept := min(len(w.at), max(r.config.LockedAccounts-1, 1)) // the next account within the hour belongs to the wave
+		w.at, w.accounts = w.at[len(w.at)-kept:], w.accounts[len(w.accounts)-kept:]
 	}
 }

@@ -247,6 +247,21 @@ func TestAuthSpreadOverUsual(t *testing.T) {
 	}
 }
 
+// A wave of lockouts goes on beyond the accounts that made it one: all of them are told.
+func TestLockoutWaveGoesOn(t *testing.T) {
+	w := newTraffic()
+	x := logins{}
+	for i := range 12 {
+		x.add(netcase.Time(i)*10*netcase.Minute, guesser, fmt.Sprintf("user%02d", i), netcase.LoginWrongPassword)
+		x[i].Event, x[i].Peer = netcase.LoginLockout, netcase.Endpoint{}
+	}
+	w.batch.Logins = x
+	found := w.find(t, auth())
+	if len(found) != 1 || found[0].Auth.Lockouts != 12 || found[0].Auth.AccountCount != 12 {
+		t.Errorf("%+v", found)
+	}
+}
+
 // TestAuthLockouts: what is refused unseen is no guess, and lockouts speak where the
 // failures stop.
 func TestAuthLockouts(t *testing.T) {

@@ -21,7 +21,9 @@ import (
 	"netcase/simulate"
 )
 
-var seeds = flag.Int("seeds", 20, "how many simulated incidents TestSeeds judges")
+// Ten: what is wrong for most incidents shows in them. What is rare is looked for in a
+// hundred by make evaluate.
+var seeds = flag.Int("seeds", 10, "how many simulated incidents TestSeeds judges")
 
 // dataDir is where real telemetry lies, if it is there.
 func dataDir(t *testing.T) string {
@@ -137,7 +139,7 @@ func checkSeed(t *testing.T, c *netcase.Case, truth simulate.Truth) {
 
 func TestSeedFullIsDecided(t *testing.T) {
 	notShort(t)
-	for _, seed := range []uint64{0, 1, 2, 3, 4} {
+	for _, seed := range []uint64{0, 1, 2} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			cfg, truth := incident(t, "seed-full", seed)

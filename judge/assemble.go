@@ -112,13 +112,13 @@ func mostTelling(findings []netcase.Finding) *netcase.Finding {
 func telling(f *netcase.Finding) int {
 	const onMachine, calls, counts, described = 3, 2, 1, 0
 	switch {
-	case f.Kind == "description", f.Upload != nil && f.Upload.Described, f.Artefact != nil:
+	case f.Kind == "description", f.Spike != nil && f.Spike.Described, f.Auth != nil && f.Auth.Pattern == netcase.PatternTypo, f.Upload != nil && f.Upload.Described, f.Artefact != nil:
 		return described
 	case f.Auth != nil, f.Process != nil:
 		return onMachine
 	case f.Persistence != nil && (f.Persistence.Odd != "" || f.Persistence.AfterLogin != nil):
 		return onMachine
-	case f.Owner != nil && f.Owner.Decibans > 0:
+	case f.Owner != nil && (f.Owner.Decibans > 0 || f.Owner.Verdict == ownerCheck):
 		return onMachine
 	case f.Owner != nil, f.Persistence != nil:
 		return described

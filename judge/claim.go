@@ -79,7 +79,7 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 			out.Evidence = unique(append(out.Evidence, a.evidence...))
 		}
 		if a.state == netcase.Unknown && item.required != nil && item.required(d, s) {
-			missing = append(missing, item.decides)
+			missing = append(missing, d.decider(item))
 		}
 	}
 	if d.assumed() != "" && s.c != nil {
@@ -91,6 +91,18 @@ func (d *draft) decide(rule Claim, s *scene) netcase.Claim {
 	settleClaim(&out, missing)
 	return out
 }
+
+// decider is the data that would answer an item: of a log that is among the inputs, what
+// it lacks.
+func (d *draft) decider(item claimItem) string {
+	if item.decides == loginLog && d.in.Coverage.Has("login") {
+		return "a login log of the touched hosts that names accounts and has no gaps"
+	}
+	return item.decides
+}
+
+// loginLog decides whether somebody got in.
+const loginLog = "the login log of the touched hosts"
 
 // recordedOutcome is what decides where the caller assumed an outcome.
 const recordedOutcome = "the outcome of each flow as recorded, not assumed"

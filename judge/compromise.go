@@ -20,7 +20,7 @@ func compromise() Claim {
 			{id: "B-ADMIN", text: "an administration port of the host answered", ask: adminAnswered,
 				required: always, decides: "the outcome of each flow (allowed or denied, and whether the host replied)"},
 			{id: "B-SAF-A", text: "login after failures: same source, same account, source new to it", family: "login", ask: successGrade("A"),
-				required: loginPossible, decides: "the login log of the touched hosts"},
+				required: loginPossible, decides: loginLog},
 			{id: "B-SAF-B", text: "login after failures: same account from another source", family: "login", ask: successGrade("B")},
 			{id: "B-SAF-C", text: "login of an account after the source failed on others", family: "login", ask: successGrade("C")},
 			{id: "B-OWNER", text: "the owner says the login was legitimate", family: "owner", ask: ownerVouches},

@@ -101,3 +101,32 @@ func TestDoorCountsAllVisitors(t *testing.T) {
 		t.Errorf("%+v", c.Actions)
 	}
 }
+
+// A log that is among the inputs is not called missing: what it lacks is.
+func TestReadLogIsNotMissing(t *testing.T) {
+	c := loginCase(t, tried(netcase.PatternGuessing, "deploy", 300, 0))
+	text := c.Summary[2].Text
+	if strings.Contains(text, loginLog) || !strings.Contains(text, "a login log of the touched hosts that names accounts and has no gaps") {
+		t.Errorf("%s", text)
+	}
+	in := plain(scanOf("horizontal", knock("198.51.100.9", 22, netcase.ReachBidirectional, 3)))
+	if text := judged(t, in).Summary[2].Text; !strings.Contains(text, loginLog) {
+		t.Errorf("%s", text)
+	}
+}
+
+// Where no source makes a group, the finding that tells most stands in title and first
+// sentence; a described hour and typing errors tell nothing.
+func TestQuietCaseNamesItsFinding(t *testing.T) {
+	line := netcase.Finding{Detector: "spike", Kind: "spike", Title: "flows over time", Spike: &netcase.SpikeFacts{Described: true}}
+	check := netcase.Finding{Detector: "owner", Kind: "check", Title: "svchost.exe should be checked", Owner: &netcase.OwnerFacts{Verdict: ownerCheck, Host: netcase.Endpoint{Name: "pc04"}}}
+	typo := tried(netcase.PatternTypo, "deploy", 2, 1)
+	typo.Auth.Source = nil
+	c := judged(t, plain(line, typo, check))
+	if c.Title != check.Title || !strings.HasPrefix(c.Summary[0].Text, check.Title+"; no group of sources") {
+		t.Errorf("%q: %s", c.Title, c.Summary[0].Text)
+	}
+	if text := judged(t, plain(line, typo)).Summary[0].Text; !strings.HasPrefix(text, "No group of sources") {
+		t.Errorf("%s", text)
+	}
+}

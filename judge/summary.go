@@ -192,6 +192,9 @@ func sayQuiet(c *netcase.Case) netcase.Sentence {
 			verb = "stands"
 		}
 		text += fmt.Sprintf("; %s of another kind %s in the list", count(len(c.Findings), "finding"), verb)
+		if f := mostTelling(c.Findings); f != nil && telling(f) > 0 {
+			text = f.Title + "; " + lowerFirst(text)
+		}
 		for i := range c.Findings {
 			evidence = append(evidence, evidenceOf(&c.Findings[i])...)
 		}
