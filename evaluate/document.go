@@ -30,7 +30,7 @@ func (r *Report) Document() []byte {
 type writer func(format string, args ...any)
 
 func (r *Report) protocol(w writer) {
-	w("netcase %s, weights %s. %d cases as raw telemetry through the whole river: %s of each story, ", r.Version, r.Weights, r.Cases, plural(r.Seeds, "seed"))
+	w("netcase %s, %s. %d cases as raw telemetry through the whole river: %s of each story, ", r.Version, r.Weights, r.Cases, plural(r.Seeds, "seed"))
 	w("%d of them beside real benign traffic. Seeds from %d on; those below %d were used while stories and detectors were written. ", r.Injected, r.First, FirstSeed)
 	w("The thresholds are those of the default configuration and were not changed for this run:\n\n")
 	for i, k := range settingsOf(r.Settings) {

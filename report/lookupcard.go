@@ -182,7 +182,7 @@ func (t *terminalWriter) listings(card *netcase.Card) {
 		text := strings.Repeat(" ", indent) + padded(a, who-indent) + " " + padded(b, saysWidth) + " " + padded(c, timingWidth) + " " + padded(grade, gradeWidth) + " " + strings.Repeat(" ", max(shares-columns(d), 0)) + d
 		t.b.WriteString(t.style.paint(sgrDim, label) + strings.Repeat(" ", max(labelWidth-columns(label), 1)) + t.style.paint(code, strings.TrimRight(text, " ")) + "\n")
 	}
-	line("Listings", 0, "origin, and who hands it on", "says", "at the event", "grade", head, sgrDim)
+	line("Listings", 0, "origin, handed on by", "says", "at the event", "grade", head, sgrDim)
 	last := ""
 	for i := range sorted[:min(len(sorted), mostLines)] {
 		l := &sorted[i]
