@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -213,8 +214,9 @@ func openIntel(ctx context.Context, c Config) (*opened, error) {
 			return nil, fmt.Errorf("--intel %s: %w", p.Path, err)
 		}
 		o.founds = append(o.founds, found)
+		named := len(found.Streams) == 1 && isFile(p.Path)
 		for _, s := range found.Streams {
-			o.files = append(o.files, intel.File{Name: s.Name, Given: p.Date, Open: s.Open})
+			o.files = append(o.files, intel.File{Name: s.Name, Given: p.Date, Named: named, Open: s.Open})
 		}
 		for _, r := range found.Refused {
 			o.files = append(o.files, refusedFile(r))
@@ -254,6 +256,11 @@ func (c *Config) window(answers *store.Memory) database.Window {
 		}
 	}
 	return database.Window{First: span.Start, Last: span.End}
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // refusedFile is a list that cannot be opened; the feed report will say why.

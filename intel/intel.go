@@ -29,7 +29,10 @@ type File struct {
 	// Absent is the service that has nothing on what it was asked for, in whatever
 	// words; empty: the file speaks for itself.
 	Absent string
-	Open   func() (io.ReadCloser, error)
+	// Named says that somebody named this very file as a list, and not the folder in
+	// which it lies: that it is none is then an error.
+	Named bool
+	Open  func() (io.ReadCloser, error)
 }
 
 // Config bounds what is loaded. A zero field takes its value from DefaultConfig.

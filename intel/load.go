@@ -74,6 +74,9 @@ func read(ctx context.Context, cfg *Config, f File) (s *sink) {
 	if _, err := io.Copy(io.Discard, tee); err != nil && s.rep.Error == "" {
 		s.rep.Error = err.Error()
 	}
+	if f.Named && s.rep.Error == "" && s.rep.Reasons[notIntelligence] > 0 {
+		s.rep.Error = "it is no list that is known"
+	}
 	s.rep.SHA256 = hex.EncodeToString(hash.Sum(nil))
 	return s
 }

@@ -161,8 +161,10 @@ func (r *devReading) ends(f *netcase.Flow, src, sport, dst, dport, proto []byte)
 	return true
 }
 
-// protocol reads the protocol. ICMP has no ports, whatever devices put there.
+// protocol reads the protocol, behind which some devices write the service
+// ("tcp/https"). ICMP has no ports, whatever devices put there.
 func (r *devReading) protocol(f *netcase.Flow, text []byte) {
+	text, _, _ = bytes.Cut(text, []byte{'/'})
 	proto, ok := protocolIn(text)
 	if !ok {
 		proto, ok = protocolNamed(bytes.ToUpper(text[:min(len(text), 16)]))

@@ -123,7 +123,7 @@ func tableHeadOf(head []byte) (h tableHead, why string) {
 	}
 	for _, k := range keys {
 		name, _ := columnName(k)
-		h.names[name] = true
+		h.names[strings.TrimPrefix(name, kqlSum)] = true
 		h.suffix = h.suffix || len(name)+2 == len(bytes.TrimSpace(k)) && k[len(k)-2] == '_'
 	}
 	if len(h.names) < 2 {

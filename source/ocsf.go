@@ -220,14 +220,27 @@ func ocsfLogin(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {
 	if d.text("activity_id") == "2" {
 		l.Event = netcase.LoginLogoff
 	}
-	switch d.text("status_id") {
-	case "1":
-		l.Outcome = netcase.LoginSucceeded
-	case "2":
-		l.Outcome = netcase.LoginFailed
-	}
+	l.Outcome = ocsfOutcome(d)
 	l.Place, l.Raw, l.Stamp = d.place, r.kept(d), stamp
 	r.in.AcceptLogin(&r.batch, l)
+}
+
+// ocsfOutcome is how a login ended: by its number, or by the word where a producer leaves
+// the number out or says by it that another one is meant.
+func ocsfOutcome(d *jsonDoc) netcase.LoginOutcome {
+	switch d.text("status_id") {
+	case "1":
+		return netcase.LoginSucceeded
+	case "2":
+		return netcase.LoginFailed
+	}
+	switch word := []byte(d.text("status")); {
+	case oneOf(word, "success", "succeeded"):
+		return netcase.LoginSucceeded
+	case oneOf(word, "failure", "failed"):
+		return netcase.LoginFailed
+	}
+	return ""
 }
 
 func ocsfQuery(r *docReader, d *jsonDoc, at netcase.Time, stamp string) {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"slices"
+	"strings"
 
 	"netcase"
 )
@@ -26,10 +27,17 @@ const (
 	sumUncounted = "processes of a summary"
 )
 
-// summaryColumn makes the column that counts known to a table of a workspace, where
-// the format has no meaning of its own for it.
+// kqlSum begins the name that KQL gives to the sum of a column.
+const kqlSum = "sum_"
+
+// summaryColumn makes columns of a summary known to a table of a workspace, where the
+// format has no meaning of its own for them: the one that counts, and sums of a counter.
 func (t *table) summaryColumn(name string, c *column) {
 	if t.spec.table == "" {
+		return
+	}
+	if summed, ok := strings.CutPrefix(name, kqlSum); ok {
+		c.alias, c.wanted = t.spec.aliases[summed]
 		return
 	}
 	rank := slices.Index(summaryCounts[:], name)

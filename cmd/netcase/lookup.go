@@ -213,7 +213,7 @@ func (c *lookupCmd) end(w io.Writer, set *intel.Set, asked, bad int) error {
 		}
 	}
 	if failed > 0 || bad > 0 {
-		return &exitError{code: exitUnsound, err: fmt.Errorf("%d addresses looked up; %d lines were not addresses, %d lists could not be read", asked, bad, failed)}
+		return &exitError{code: exitUnsound, err: fmt.Errorf("addresses looked up: %d; lines that are no address: %d; lists that could not be read: %d", asked, bad, failed)}
 	}
 	return nil
 }
