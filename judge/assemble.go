@@ -85,6 +85,8 @@ func (d *draft) groupTitle(c *cluster) string {
 	switch {
 	case c.internal:
 		return d.insiderTitle(c, ports)
+	case c.direction == netcase.Outbound && c.hostCount == 1 && len(c.hosts) == 1 && len(c.sources) == 1 && c.unseen == 0:
+		return fmt.Sprintf("%s called %s (%s) on %s", d.name(c.hosts[0]), d.name(c.sources[0].profile.Peer), c.who(), ports)
 	case c.direction == netcase.Outbound:
 		return fmt.Sprintf("Our side called %s on %s", c.who(), ports)
 	case c.class == classSessions:

@@ -275,3 +275,14 @@ func TestCallIsNamed(t *testing.T) {
 		t.Errorf("title %q", c.Title)
 	}
 }
+
+// One machine that called one listed place: both are named on page one.
+func TestOneCallNamesBothEnds(t *testing.T) {
+	c := judged(t, plain(seen(netcase.Outbound, netcase.OutcomeOutbound, knock("198.51.100.8", 443, netcase.ReachBidirectional, 1), netcase.Listing{})))
+	if !strings.HasPrefix(c.Title, "10.0.0.4 (rg/web-1) called 198.51.100.8 (1 ") {
+		t.Errorf("title %q", c.Title)
+	}
+	if text := c.Summary[0].Text; !strings.HasPrefix(text, "10.0.0.4 (rg/web-1) called 198.51.100.8 (1 ") {
+		t.Errorf("%s", text)
+	}
+}

@@ -118,6 +118,8 @@ func deed(c *netcase.Case, g *netcase.Group) string {
 	switch {
 	case internalGroup(g):
 		return fmt.Sprintf("Our own %s asked %s for %s in %s %s", sourcesOf(c, g), outsideHosts(c, g), ports, count(g.Flows, "flow"), when)
+	case g.Direction == netcase.Outbound && g.HostCount == 1 && len(g.Hosts) == 1 && g.SourceCount == 1 && len(g.Sources) == 1:
+		return fmt.Sprintf("%s called %s (%s) on %s in %s %s", hosts, namedIn(c, g.Sources[0].Peer), who, ports, count(g.Flows, "flow"), when)
 	case g.Direction == netcase.Outbound:
 		return fmt.Sprintf("Our side called %s on %s in %s %s", who, ports, count(g.Flows, "flow"), when)
 	case g.Class == classSessions:
