@@ -324,7 +324,7 @@ func sightingTable(c *netcase.Case, s *netcase.SightingFacts) Table {
 		}
 		rows = append(rows, row)
 	}
-	t := table(fmt.Sprintf("Listed addresses in this traffic; their outcome: %s. %s of %s indicators were usable for matching.", s.Outcome, count(s.Usable), count(s.Total)),
+	t := table(fmt.Sprintf("Listed addresses in this traffic: %s. %s of %s indicators were usable for matching.", s.Outcome, count(s.Usable), count(s.Total)),
 		head, rows, sourceRows)
 	if rest := s.Count - len(t.Rows); rest > 0 {
 		t.More, t.Where = rest, inCase
