@@ -103,7 +103,7 @@ func deedTitle(f *netcase.Finding, c *cluster, title string) string {
 }
 
 // sayDeed is the first sentence where a deed leads; rest is what would stand there else.
-func sayDeed(c *netcase.Case, g *netcase.Group, f *netcase.Finding, rest string) string {
+func sayDeed(g *netcase.Group, f *netcase.Finding, rest string) string {
 	text := fmt.Sprintf("%s, between %s and %s UTC", f.Title, f.Span.Start.Short(), (f.Span.End - 1).Short())
 	if g.Direction == netcase.Inbound {
 		return text + "; what that was is not determinable from flows; beside it, " + lowerFirst(rest)

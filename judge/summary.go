@@ -65,7 +65,7 @@ func sayWhat(c *netcase.Case) netcase.Sentence {
 	}
 	login, evidence := sayLogin(c)
 	if f != nil && login == "" {
-		text, evidence = sayDeed(c, g, f, text), evidenceOf(f)
+		text, evidence = sayDeed(g, f, text), evidenceOf(f)
 	}
 	return netcase.Sentence{Text: login + text + sayOthers(c) + ".", Evidence: append(evidence, g.Evidence...)}
 }
