@@ -209,15 +209,19 @@ func mostlyFailed(d *draft, c *cluster) answer {
 	}
 	total, failed := float64(c.reach.Total()), float64(c.reach.Failed())
 	still := float64(c.reach.Open())
+	noun, answered := "flow", "went both ways"
+	if !d.in.Coverage.Has("flow") && d.in.Coverage.Has("login") { // an attempt to log in takes both ways, also where it fails
+		noun, answered = "login attempt", "reached the service"
+	}
 	switch {
 	case total == 0:
 		return open("no flow was counted")
 	case failed >= failShare*total:
-		return yes(fmt.Sprintf("%s of %s failed", thousands(c.reach.Failed()), count(c.reach.Total(), "flow")), c.evidence...)
+		return yes(fmt.Sprintf("%s of %s failed", thousands(c.reach.Failed()), count(c.reach.Total(), noun)), c.evidence...)
 	case failed+still < failShare*total:
-		return no(fmt.Sprintf("%s of %s went both ways", thousands(c.reach.Answered()), count(c.reach.Total(), "flow")), c.evidence...)
+		return no(fmt.Sprintf("%s of %s %s", thousands(c.reach.Answered()), count(c.reach.Total(), noun), answered), c.evidence...)
 	}
-	return open(fmt.Sprintf("the outcome of %s of %s is not recorded", thousands(c.reach.Open()), count(c.reach.Total(), "flow")))
+	return open(fmt.Sprintf("the outcome of %s of %s is not recorded", thousands(c.reach.Open()), count(c.reach.Total(), noun)))
 }
 
 func manySessions(d *draft, c *cluster) answer {

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
@@ -69,6 +70,9 @@ func TestLoginOnPageOne(t *testing.T) {
 	}
 	if text := c.Summary[1].Text; !strings.Contains(strings.ToLower(text), "outcome of these login attempts: 3 authenticated, 300 two-way") {
 		t.Errorf("%s", text)
+	}
+	if text, err := json.Marshal(c); err != nil || !strings.Contains(string(text), "303 of 303 login attempts reached the service") || strings.Contains(string(text), "flows went both ways") {
+		t.Error("attempts to log in are called flows:", err)
 	}
 	if len(c.Actions) == 0 || c.Actions[0].Title != "Ask the owners of 2 accounts (deploy and backup) whether the logins on 10.0.0.4 (rg/web-1) from 198.51.100.8 were theirs" {
 		t.Errorf("%+v", c.Actions)
