@@ -329,7 +329,7 @@ func (h *heldRows) Processes(context.Context) iter.Seq2[netcase.Process, error] 
 // TestTrailsAgainstMaps compares the search for streams with the one that keeps plain maps.
 func TestTrailsAgainstMaps(t *testing.T) {
 	found := [3]int{}
-	for seed := range uint64(fewer(30, 5)) {
+	for seed := range uint64(fewer(20, 5)) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		rows, queries := manyDoors(r, seed%10 == 9)
 		in := &Input{Config: DefaultConfig(), Site: &netcase.Site{}, Span: netcase.Span{Start: monday, End: monday + 90*netcase.Hour}, ctx: context.Background(), answerer: &heldRows{rows: rows, queries: queries},
