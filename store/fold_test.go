@@ -376,6 +376,12 @@ func TestStretches(t *testing.T) {
 		if got, want := gather(t, four.Timeline(ctx, q)), gather(t, one.Timeline(ctx, q)); !reflect.DeepEqual(got, want) {
 			t.Fatal("the minutes differ: " + firstDifference(got, want))
 		}
+		for _, by := range []cube.By{cube.ByHost, cube.ByPort, cube.BySensor, cube.ByReach, cube.ByDirection} { // counted in stretches, and joined
+			q := cube.TimelineQuestion{Step: cube.HourStep, By: by}
+			if got, want := gather(t, four.Timeline(ctx, q)), gather(t, one.Timeline(ctx, q)); len(want) == 0 || !reflect.DeepEqual(got, want) {
+				t.Fatalf("the hours by %v differ: %s", by, firstDifference(got, want))
+			}
+		}
 	}
 }
 
